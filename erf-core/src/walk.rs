@@ -1,0 +1,343 @@
+//! [`Records`]: walking a byte slice from record to record.
+
+use crate::defect::{Defect, DefectKind};
+use crate::plausible::{self, Chain};
+use crate::record::{HEADER_LEN, Record};
+use crate::timestamp::Timestamp;
+
+/// Iterator over the records of a byte slice.
+///
+/// Never reads out of bounds, never loops, never trusts a length. A record whose headers do not fit its length is a
+/// [`Defect`], and the walk goes on behind it. A length below 16 leaves no way to the next record: the defect is given
+/// and the walk ends, unless [`recover`](Self::recover) is on. Time is linear in the length of the data, also for hostile
+/// bytes.
+///
+/// ```
+/// # use erf_core::{Records, RecordBuilder, RecordType};
+/// # let mut file = [0u8; 48];
+/// # for at in [0, 24] { RecordBuilder::new(RecordType::IPV4).payload(&[69; 8]).write_to(&mut file[at..]).unwrap(); }
+/// for record in Records::new(&file) {
+///     match record {
+///         Ok(record) => assert_eq!(record.wire_len(), 8),
+///         Err(defect) => eprintln!("{defect}"),
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
+    data: &'a [u8],
+    pos: usize,
+    state: WalkState,
+    /// Not on the fast path: searching, or at the end.
+    halted: bool,
+}
+
+/// Where a walk stands, so that it can go on in the next block of the same data.
+///
+/// A block reader gives each block with [`Records::resume`], carries [`Records::rest`] to the front of the next block,
+/// and takes the state along with [`Records::into_state`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalkState {
+    offset: u64,
+    last: Option<Timestamp>,
+    recover: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Walking,
+    /// Looking for the next chain of records; the damage began at this offset. `torn`: it may be only a torn tail.
+    Searching {
+        from: u64,
+        torn: bool,
+    },
+    /// In a run of zero bytes that began at this offset, where a record should be.
+    Zeros {
+        from: u64,
+    },
+    Ended,
+}
+
+impl WalkState {
+    /// A walk that begins at byte `offset` of the data.
+    pub const fn new(offset: u64) -> Self {
+        Self { offset, last: None, recover: false, phase: Phase::Walking }
+    }
+
+    /// With recovery on or off; see [`Records::recover`].
+    pub const fn with_recover(self, recover: bool) -> Self {
+        Self { recover, ..self }
+    }
+
+    /// Offset of the next byte to be looked at.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether a defect ended the walk before the end of the data.
+    pub const fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+}
+
+/// What [`Records`] does where the data ends inside a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// That is a torn record.
+    Complete,
+    /// More may follow: stop, and leave it in [`Records::rest`].
+    More,
+}
+
+impl<'a> Records<'a> {
+    /// Walks `data`, all of a file or buffer: a record that runs past its end is torn.
+    pub fn new(data: &'a [u8]) -> Self {
+        Self { data, pos: 0, state: WalkState::new(0), halted: false }
+    }
+
+    /// Goes on with a walk in the next piece of its data. With `complete` false, more follows `data`: a record that
+    /// runs past its end is left in [`rest`](Self::rest).
+    ///
+    /// To make progress when `complete` is false, give pieces of at least [`RESUME_MIN`] bytes.
+    pub fn resume(data: &'a [u8], state: WalkState, complete: bool) -> Walk<'a> {
+        let halted = state.phase != Phase::Walking;
+        Walk { records: Self { data, pos: 0, state, halted }, end: if complete { End::Complete } else { End::More } }
+    }
+
+    /// Counts offsets from `offset` instead of 0.
+    pub fn at_offset(mut self, offset: u64) -> Self {
+        self.state.offset = offset;
+        self
+    }
+
+    /// Looks for the next chain of records after damage, instead of ending there.
+    ///
+    /// Every byte offset is tried (records need not be aligned); one is taken when three plausible headers follow one
+    /// another from there and the first stamp is within a day of the last good one (`erf-format.md` section 11). What was
+    /// passed over is reported as [`DefectKind::Skipped`]. Records that cannot be right, and lead nowhere, count as damage.
+    pub fn recover(mut self, on: bool) -> Self {
+        self.state.recover = on;
+        self
+    }
+
+    /// Offset of the next byte to be looked at.
+    pub fn offset(&self) -> u64 {
+        self.state.offset + self.pos as u64
+    }
+
+    /// The bytes not walked.
+    pub fn rest(&self) -> &'a [u8] {
+        self.data.get(self.pos..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn step(&mut self, end: End) -> Option<Result<Record<'a>, Defect>> {
+        if self.halted || self.state.recover {
+            return self.careful(end);
+        }
+        // In bounds: `pos` only ever moves by the length of a record that lay there.
+        match Record::parse(self.data.get(self.pos..).unwrap_or_default()) {
+            Ok(record) => {
+                self.pos += record.bytes().len();
+                Some(Ok(record))
+            }
+            Err(kind) => self.stumble(kind, end),
+        }
+    }
+
+    /// One step when recovering, searching or done.
+    #[cold]
+    fn careful(&mut self, end: End) -> Option<Result<Record<'a>, Defect>> {
+        match self.state.phase {
+            Phase::Walking => {}
+            Phase::Searching { from, torn } => return self.search(from, torn, end).map(Err),
+            Phase::Zeros { from } => return self.pass_zeros(from, end).map(Err),
+            Phase::Ended => return None,
+        }
+        let record = match Record::parse(self.rest()) {
+            Ok(record) => record,
+            Err(kind) => return self.stumble(kind, end),
+        };
+        if self.state.recover {
+            match self.believe(&record, end == End::Complete) {
+                Chain::Yes => {}
+                Chain::NeedMore => return None,
+                Chain::No => {
+                    let defect = self.defect(DefectKind::Garbage { rlen: record.rlen() });
+                    self.give_up_or_search(self.offset(), false);
+                    return Some(Err(defect));
+                }
+            }
+        }
+        if !record.is_pad() && plausible::record(&record, None) {
+            self.state.last = Some(record.timestamp());
+        }
+        self.pos += record.bytes().len();
+        Some(Ok(record))
+    }
+
+    /// Whether to take `record` for one when recovering: bytes that parse may still be garbage, or a good record with a
+    /// damaged length that swallows others.
+    fn believe(&self, record: &Record<'a>, complete: bool) -> Chain {
+        let behind = self.data.get(self.pos + record.bytes().len()..).unwrap_or_default();
+        if behind.is_empty() {
+            return if complete { Chain::Yes } else { Chain::NeedMore };
+        }
+        if !plausible::record(record, self.state.last) {
+            // Odd, but legal if it leads to something that looks right.
+            return plausible::chain(behind, None, complete);
+        }
+        match plausible::follows(behind, complete) {
+            // It leads nowhere: either what follows is damaged, or this length is. Records inside it decide.
+            Chain::No => match self.chain_inside(record, complete) {
+                Chain::Yes => Chain::No,
+                Chain::No => Chain::Yes,
+                Chain::NeedMore => Chain::NeedMore,
+            },
+            other => other,
+        }
+    }
+
+    /// Whether a chain of records starts inside `record`, behind its first byte.
+    fn chain_inside(&self, record: &Record<'a>, complete: bool) -> Chain {
+        let near = Some(record.timestamp());
+        for at in self.pos + 1..self.pos + record.bytes().len() {
+            match plausible::chain(self.data.get(at..).unwrap_or_default(), near, complete) {
+                Chain::No => {}
+                found => return found,
+            }
+        }
+        Chain::No
+    }
+
+    /// What to do about bytes that are no record.
+    #[cold]
+    fn stumble(&mut self, kind: DefectKind, end: End) -> Option<Result<Record<'a>, Defect>> {
+        let rest = self.rest();
+        if rest.is_empty() || (kind.is_torn() && end == End::More) {
+            return None;
+        }
+        if let Some(rlen) = kind.next_record() {
+            let defect = self.defect(kind);
+            self.pos += usize::from(rlen);
+            return Some(Err(defect));
+        }
+        if rest.iter().take(HEADER_LEN).all(|&byte| byte == 0) {
+            self.state.phase = Phase::Zeros { from: self.offset() };
+            self.halted = true;
+            return self.careful(end);
+        }
+        let defect = self.defect(kind);
+        self.give_up_or_search(self.offset(), kind.is_torn());
+        Some(Err(defect))
+    }
+
+    /// After damage that leaves no way to the next record.
+    fn give_up_or_search(&mut self, from: u64, torn: bool) {
+        self.halted = true;
+        if self.state.recover {
+            self.state.phase = Phase::Searching { from, torn };
+            // The damaged place itself is no candidate.
+            if self.offset() == from {
+                self.pos += 1;
+            }
+        } else {
+            self.state.phase = Phase::Ended;
+        }
+    }
+
+    /// Zero bytes to the end are a preallocated file; anything behind them makes them damage.
+    fn pass_zeros(&mut self, from: u64, end: End) -> Option<Defect> {
+        let rest = self.rest();
+        if let Some(zeros) = rest.iter().position(|&byte| byte != 0) {
+            // The stamp of the next record may begin with zero bytes of its own.
+            self.pos += zeros.saturating_sub(HEADER_LEN);
+            self.give_up_or_search(from, false);
+            return Some(Defect::new(from, DefectKind::RecordLength { rlen: 0 }));
+        }
+        if end == End::More {
+            self.pos = self.data.len().saturating_sub(HEADER_LEN).max(self.pos);
+            return None;
+        }
+        self.pos = self.data.len();
+        self.state.phase = Phase::Ended;
+        Some(Defect::new(from, DefectKind::ZeroTail { len: self.offset() - from }))
+    }
+
+    fn defect(&self, kind: DefectKind) -> Defect {
+        Defect::new(self.offset(), kind)
+    }
+
+    /// Moves to the next chain of records and says what was skipped. `None`: more data is needed, or there is nothing to say.
+    fn search(&mut self, from: u64, torn: bool, end: End) -> Option<Defect> {
+        let complete = end == End::Complete;
+        while self.rest().len() >= HEADER_LEN {
+            match plausible::chain(self.rest(), self.state.last, complete) {
+                Chain::Yes => {
+                    self.state.phase = Phase::Walking;
+                    self.halted = false;
+                    return Some(Defect::new(from, DefectKind::Skipped { bytes: self.offset() - from }));
+                }
+                Chain::NeedMore => return None,
+                Chain::No => self.pos += 1,
+            }
+        }
+        if !complete {
+            return None;
+        }
+        self.pos = self.data.len();
+        self.state.phase = Phase::Ended;
+        // A torn tail has been reported as such; it was no damage in the middle.
+        (!torn).then(|| Defect::new(from, DefectKind::Skipped { bytes: self.offset() - from }))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, Defect>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(End::Complete)
+    }
+}
+
+impl core::iter::FusedIterator for Records<'_> {}
+
+/// Bytes a piece given to [`Records::resume`] must have, when more follows, for the walk to make progress:
+/// room for the longest records that a decision can rest on.
+pub const RESUME_MIN: usize = 512 * 1024;
+
+/// A walk through one piece of longer data; made by [`Records::resume`].
+#[derive(Debug, Clone)]
+pub struct Walk<'a> {
+    records: Records<'a>,
+    end: End,
+}
+
+impl<'a> Walk<'a> {
+    /// The bytes of this piece not walked yet. Once [`next`](Iterator::next) has returned `None`: what must be carried
+    /// to the front of the next piece.
+    pub fn rest(&self) -> &'a [u8] {
+        self.records.rest()
+    }
+
+    /// Offset of the next byte to be looked at, from the start of the whole data.
+    pub fn offset(&self) -> u64 {
+        self.records.offset()
+    }
+
+    /// The state to resume with, in a piece that begins with [`rest`](Self::rest).
+    pub fn into_state(self) -> WalkState {
+        WalkState { offset: self.records.offset(), ..self.records.state }
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<Record<'a>, Defect>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.records.step(self.end)
+    }
+}
