@@ -1,0 +1,16 @@
+//! Records to packets and packets to records: the rules between ERF and pcap.
+//!
+//! [`to_packet`] says what a record is as a pcap packet, without copying it; [`ToRecord`] writes a pcap
+//! packet as a record into a caller's buffer. Both follow `erf-format.md` sections 9 and 10. The writers
+//! in [`pcap`](crate::pcap) and [`pcapng`](crate::pcapng) and the [`Reader`](crate::Reader) are built
+//! on them.
+
+mod skipped;
+#[cfg(test)]
+mod tests;
+mod to_packet;
+mod to_record;
+
+pub use skipped::{Outcome, Skip, SkipCounts};
+pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};
+pub use to_record::{FcsRule, RecordOptions, Refusal, ToRecord};

@@ -1,0 +1,180 @@
+//! xz: streams one after another, with padding between them.
+
+use std::io::{self, BufRead, Read};
+
+use lzma_rust2::XzReader;
+
+use super::decode::{Decode, Decoded, Fault};
+use super::raw::RawBytes;
+
+const MAGIC: &[u8; 6] = b"\xFD7zXZ\0";
+
+/// Largest dictionary accepted, 256 MiB: four times what `xz -9` uses. The decoder allocates the
+/// dictionary a block asks for, and a file's claim is not a reason to allocate 4 GiB.
+const MAX_DICTIONARY: u64 = 256 << 20;
+
+/// The decoder works in pieces of this size. It reports an error without saying how much of the piece
+/// was decoded before it, so the piece is filled with [`FILLER`] first and what differs was decoded.
+const PIECE: usize = 4096;
+const FILLER: u8 = 0xA5;
+
+pub(super) struct Xz {
+    state: State,
+}
+
+enum State {
+    /// At the start of a stream, or of the padding before it, or at the end of everything.
+    Between(RawBytes),
+    Inside(Box<XzReader<RawBytes>>),
+    Finished,
+}
+
+impl Xz {
+    pub(super) fn new(raw: RawBytes) -> Xz {
+        Xz { state: State::Between(raw) }
+    }
+}
+
+impl Decode for Xz {
+    fn decode(&mut self, out: &mut [u8]) -> Decoded {
+        let piece = out.len().min(PIECE);
+        let out = &mut out[..piece];
+        loop {
+            // One stream at a time: the decoder's own way through several recurses once a stream.
+            match std::mem::replace(&mut self.state, State::Finished) {
+                State::Finished => return Decoded::END,
+                State::Between(mut raw) => match next_stream(&mut raw) {
+                    Ok(true) => {
+                        self.state = State::Inside(Box::new(XzReader::new(raw, false)));
+                    }
+                    Ok(false) => return Decoded::END,
+                    Err(fault) => return Decoded::fault(fault),
+                },
+                State::Inside(mut stream) => {
+                    out.fill(FILLER);
+                    match stream.read(out) {
+                        Ok(0) => self.state = State::Between(stream.into_inner()),
+                        Ok(bytes) => {
+                            self.state = State::Inside(stream);
+                            return Decoded::bytes(bytes);
+                        }
+                        Err(error) => {
+                            return Decoded { bytes: decoded_before_error(out), fault: Some(fault_of(error)) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How much of a piece was written before an error: all but the trailing filler. Data that itself
+/// ends in the filler's value is cut there: never more than what was decoded, and at most a few bytes
+/// less.
+fn decoded_before_error(piece: &[u8]) -> usize {
+    piece.iter().rposition(|&byte| byte != FILLER).map_or(0, |last| last + 1)
+}
+
+fn fault_of(error: io::Error) -> Fault {
+    if error.kind() == io::ErrorKind::UnexpectedEof { Fault::Truncated } else { Fault::Io(error) }
+}
+
+/// Passes stream padding and checks what the next stream asks for. `false`: no further stream.
+fn next_stream(raw: &mut RawBytes) -> Result<bool, Fault> {
+    let mut padding = 0u64;
+    while raw.peek(1)? == [0] {
+        raw.consume(1);
+        padding += 1;
+    }
+    let first = raw.peek(MAGIC.len() + 6 + MAX_BLOCK_HEADER)?;
+    if first.is_empty() {
+        return Ok(false);
+    }
+    if !padding.is_multiple_of(4) {
+        return Err(Fault::Corrupt("padding between xz streams is no multiple of 4 bytes".to_owned()));
+    }
+    let magic = first.len().min(MAGIC.len());
+    if first[..magic] != MAGIC[..magic] {
+        return Err(Fault::Corrupt("bytes after the last xz stream are not xz".to_owned()));
+    }
+    match first.get(12..).and_then(dictionary_size) {
+        Some(size) if size > MAX_DICTIONARY => Err(Fault::Corrupt(format!(
+            "the xz stream wants a dictionary of {size} bytes, more than the {MAX_DICTIONARY} accepted; \
+             recompress it with a smaller one"
+        ))),
+        _ => Ok(true),
+    }
+}
+
+/// Largest xz block header in bytes.
+const MAX_BLOCK_HEADER: usize = 1024;
+
+/// The LZMA2 dictionary size in the block header at the start of `header`, where one is found.
+///
+/// A header that cannot be followed gives `None`; the decoder refuses it in its own words.
+fn dictionary_size(header: &[u8]) -> Option<u64> {
+    let (&size, _) = header.split_first()?;
+    if size == 0 {
+        return None; // the index of a stream without blocks
+    }
+    let header = header.get(..(usize::from(size) + 1) * 4)?;
+    let flags = *header.get(1)?;
+    let mut at = 2;
+    for present in [0x40, 0x80] {
+        if flags & present != 0 {
+            multibyte(header, &mut at)?; // compressed size, uncompressed size
+        }
+    }
+    for _ in 0..=(flags & 3) {
+        let id = multibyte(header, &mut at)?;
+        let length = usize::try_from(multibyte(header, &mut at)?).ok()?;
+        let properties = header.get(at..at.checked_add(length)?)?;
+        at += length;
+        if let (0x21, &[bits]) = (id, properties) {
+            return Some(match bits {
+                0..40 => (2 | u64::from(bits & 1)) << (bits / 2 + 11),
+                _ => u64::from(u32::MAX),
+            });
+        }
+    }
+    None
+}
+
+/// An xz variable-length integer: 7 bits a byte, lowest first, at most 9 bytes.
+fn multibyte(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionary_sizes_of_a_block_header() {
+        // Header size 12, no optional sizes, one filter: LZMA2 with one property byte.
+        let header = |bits| [2, 0, 0x21, 1, bits, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(dictionary_size(&header(0)), Some(4096));
+        assert_eq!(dictionary_size(&header(22)), Some(8 << 20));
+        assert_eq!(dictionary_size(&header(23)), Some(12 << 20));
+        assert_eq!(dictionary_size(&header(40)), Some(u64::from(u32::MAX)));
+        assert_eq!(dictionary_size(&header(22)[..6]), None);
+        assert_eq!(dictionary_size(&[0, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn filler_marks_where_decoding_stopped() {
+        let mut piece = [FILLER; 16];
+        assert_eq!(decoded_before_error(&piece), 0);
+        piece[4] = 0;
+        assert_eq!(decoded_before_error(&piece), 5);
+    }
+}

@@ -1,0 +1,406 @@
+//! Writing pcapng from ERF records.
+
+use std::collections::HashMap;
+use std::io::{BufWriter, Write};
+
+use erf_core::identity::Identity;
+use erf_core::{Record, Timestamp};
+
+use super::super::writer::failed;
+use super::super::{LinkType, Resolution};
+use super::described::Described;
+use super::options::{put, put_end, put_text};
+use super::{BYTE_ORDER_MAGIC, Section, block, code};
+use crate::convert::{FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
+use crate::error::Error;
+
+/// Interfaces kept. Their number is the input's to choose, memory is not.
+const MAX_INTERFACES: usize = 65_536;
+
+/// What a pcapng file shall look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriterOptions {
+    /// How records become packets.
+    pub packets: PacketOptions,
+    /// Unit of the stamps: nanoseconds, or [`Resolution::ERF`] to keep them exact.
+    pub resolution: Resolution,
+    /// Snap length to state for the interfaces, in bytes; 0 is none.
+    pub snaplen: u32,
+    /// Facts for the section header.
+    pub section: Section,
+    /// Set the CRC error flag on packets whose record has the RX error flag. A guess: the record does
+    /// not say what was wrong.
+    pub rx_error_is_crc_error: bool,
+}
+
+impl Default for WriterOptions {
+    fn default() -> WriterOptions {
+        WriterOptions {
+            packets: PacketOptions::default(),
+            resolution: Resolution::NANOS,
+            snaplen: 0,
+            section: Section::default(),
+            rx_error_is_crc_error: false,
+        }
+    }
+}
+
+/// Writes ERF records as a pcapng file of one section, little-endian.
+///
+/// * An interface for every (Host ID, Source ID, port, link type), described just before its first packet
+///   with what META records have said about the port by then: name, description, speed, filter.
+/// * The loss counter of a record is the packet's `epb_dropcount`; at the end an interface statistics
+///   block for each interface has the packets received and the sum of drops. Counters of records that are
+///   skipped count for the next packet of the port.
+/// * PAD is dropped, META is no packet.
+///
+/// ```
+/// use erf::{Record, RecordBuilder, RecordType};
+///
+/// let mut buffer = [0; 128];
+/// let length = RecordBuilder::new(RecordType::ETH).payload(&[7; 60]).append_fcs().write_to(&mut buffer)?;
+/// let mut writer = erf::pcapng::Writer::new(Vec::new(), Default::default());
+/// writer.write_record(&Record::parse(&buffer[..length])?)?;
+/// let file = writer.finish()?;
+/// let mut reader = erf::pcapng::Reader::open(erf::input::Source::from_read(std::io::Cursor::new(file)))?;
+/// assert_eq!(reader.next_packet()?.map(|packet| packet.captured.len()), Some(60));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Writer<W: Write> {
+    out: BufWriter<W>,
+    name: String,
+    options: WriterOptions,
+    described: Described,
+    interfaces: Vec<Counted>,
+    numbers: HashMap<Key, u32>,
+    /// The last key and its number: most packets come from the interface before.
+    recent: Option<(Key, u32)>,
+    /// Losses stated by skipped records, for the next packet of the port.
+    carried: [u64; 8],
+    /// A block on its way out.
+    block: Vec<u8>,
+    section_written: bool,
+    position: u64,
+    written: u64,
+    lost: u64,
+    skipped: SkipCounts,
+}
+
+type Key = (Identity, LinkType);
+
+/// What the statistics block at the end says of an interface.
+#[derive(Debug, Default)]
+struct Counted {
+    received: u64,
+    dropped: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl<W: Write> Writer<W> {
+    /// A writer of one file. Nothing is written before the first record or [`finish`](Writer::finish).
+    pub fn new(out: W, options: WriterOptions) -> Writer<W> {
+        Writer {
+            out: BufWriter::with_capacity(64 * 1024, out),
+            name: "pcapng output".to_owned(),
+            options,
+            described: Described::default(),
+            interfaces: Vec::new(),
+            numbers: HashMap::new(),
+            recent: None,
+            carried: [0; 8],
+            block: Vec::new(),
+            section_written: false,
+            position: 0,
+            written: 0,
+            lost: 0,
+            skipped: SkipCounts::default(),
+        }
+    }
+
+    /// How error messages shall call the output.
+    pub fn named(mut self, name: impl Into<String>) -> Writer<W> {
+        self.name = name.into();
+        self
+    }
+
+    /// Writes a record as a packet, or says why it has no place in this file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`](crate::ErrorKind::Write) when the output fails. The file is then valid up to
+    /// what got out, an incomplete last block aside.
+    pub fn write_record(&mut self, record: &Record<'_>) -> Result<Outcome, Error> {
+        self.write_commented(record, None)
+    }
+
+    /// As [`write_record`](Writer::write_record), with a comment on the packet, of which up to 65 532
+    /// bytes are kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_record`](Writer::write_record).
+    pub fn write_commented(&mut self, record: &Record<'_>, comment: Option<&str>) -> Result<Outcome, Error> {
+        let loss = u64::from(record.loss().unwrap_or(0));
+        self.lost += loss;
+        let port = usize::from(record.interface() & 7);
+        let carried = self.carried.get(port).copied().unwrap_or(0);
+        let dropped = carried.saturating_add(loss);
+        if record.is_meta() {
+            self.described.observe(record);
+        }
+        match self.try_write(record, dropped, comment)? {
+            Outcome::Written => {
+                self.carry(port, 0);
+                self.written += 1;
+                Ok(Outcome::Written)
+            }
+            skipped => {
+                self.carry(port, dropped);
+                self.skipped.add(record.record_type());
+                Ok(skipped)
+            }
+        }
+    }
+
+    fn carry(&mut self, port: usize, dropped: u64) {
+        if let Some(carried) = self.carried.get_mut(port) {
+            *carried = dropped;
+        }
+    }
+
+    fn try_write(&mut self, record: &Record<'_>, dropped: u64, comment: Option<&str>) -> Result<Outcome, Error> {
+        let packet = match to_packet(record, &self.options.packets) {
+            Ok(packet) => packet,
+            Err(skip) => return Ok(Outcome::Skipped(skip)),
+        };
+        let identity = Identity::new(record.ext_headers(), record.interface());
+        let Some(number) = self.interface((identity, packet.link_type))? else {
+            return Ok(Outcome::Skipped(Skip::TooManyInterfaces));
+        };
+        let timestamp = record.timestamp();
+        if let Some(counted) = self.interfaces.get_mut(number as usize) {
+            if counted.received == 0 {
+                counted.first = timestamp;
+            }
+            counted.last = counted.last.max(timestamp);
+            counted.received += 1;
+            counted.dropped = counted.dropped.saturating_add(dropped);
+        }
+        self.write_packet(record, number, &packet, dropped, comment)?;
+        Ok(Outcome::Written)
+    }
+
+    /// The number of an interface, which is described in the file first where it is new.
+    fn interface(&mut self, key: Key) -> Result<Option<u32>, Error> {
+        if let Some((recent, number)) = self.recent
+            && recent == key
+        {
+            return Ok(Some(number));
+        }
+        let number = match self.numbers.get(&key) {
+            Some(&number) => number,
+            None if self.interfaces.len() == MAX_INTERFACES => return Ok(None),
+            None => {
+                let number = self.interfaces.len() as u32;
+                self.write_interface(key)?;
+                self.interfaces.push(Counted::default());
+                self.numbers.insert(key, number);
+                number
+            }
+        };
+        self.recent = Some((key, number));
+        Ok(Some(number))
+    }
+
+    fn write_section(&mut self) -> Result<(), Error> {
+        if self.section_written {
+            return Ok(());
+        }
+        self.begin(block::SECTION);
+        self.block.extend_from_slice(&BYTE_ORDER_MAGIC.to_le_bytes());
+        self.block.extend_from_slice(&1u16.to_le_bytes());
+        self.block.extend_from_slice(&0u16.to_le_bytes());
+        self.block.extend_from_slice(&(-1i64).to_le_bytes()); // length not stated
+        let section = &self.options.section;
+        let described = self.described.section();
+        let chosen = |own: &str, found: &str| if own.is_empty() { found.to_owned() } else { own.to_owned() };
+        let hardware = chosen(&section.hardware, &described.hardware);
+        let os = chosen(&section.os, &described.os);
+        let application = chosen(&section.application, &described.application);
+        put_text(&mut self.block, code::SECTION_HARDWARE, &hardware);
+        put_text(&mut self.block, code::SECTION_OS, &os);
+        put_text(&mut self.block, code::SECTION_APPLICATION, &application);
+        put_end(&mut self.block);
+        self.end()?;
+        self.section_written = true;
+        Ok(())
+    }
+
+    fn write_interface(&mut self, (identity, link_type): Key) -> Result<(), Error> {
+        self.write_section()?;
+        self.begin(block::INTERFACE);
+        // The field has 16 bits; every link type made here fits.
+        self.block.extend_from_slice(&(link_type.0 as u16).to_le_bytes());
+        self.block.extend_from_slice(&[0; 2]);
+        self.block.extend_from_slice(&self.options.snaplen.to_le_bytes());
+        let port = self.described.port(identity);
+        put_text(&mut self.block, code::IF_NAME, &port.name);
+        put_text(&mut self.block, code::IF_DESCRIPTION, &port.description);
+        if let Some(speed) = port.speed {
+            put(&mut self.block, code::IF_SPEED, &speed.to_le_bytes());
+        }
+        put(&mut self.block, code::IF_TSRESOL, &[self.options.resolution.byte()]);
+        if !port.filter.is_empty() {
+            // A filter option is a kind, 0 for text, and the filter.
+            let filter = [&[0], port.filter.as_bytes()].concat();
+            put(&mut self.block, code::IF_FILTER, &filter);
+        }
+        if self.options.packets.fcs == FcsPolicy::Keep && link_type == LinkType::ETHERNET {
+            put(&mut self.block, code::IF_FCSLEN, &[32]);
+        }
+        put_end(&mut self.block);
+        self.end()
+    }
+
+    fn write_packet(
+        &mut self,
+        record: &Record<'_>,
+        interface: u32,
+        packet: &WirePacket<'_>,
+        dropped: u64,
+        comment: Option<&str>,
+    ) -> Result<(), Error> {
+        let units = self.options.resolution.from_timestamp(record.timestamp());
+        self.begin(block::ENHANCED_PACKET);
+        self.block.extend_from_slice(&interface.to_le_bytes());
+        self.put_units(units);
+        self.block.extend_from_slice(&packet.captured_len().to_le_bytes());
+        self.block.extend_from_slice(&packet.original_len.to_le_bytes());
+        for part in packet.parts() {
+            self.block.extend_from_slice(part);
+        }
+        self.block.resize(self.block.len().next_multiple_of(4), 0);
+        let before = self.block.len();
+        if let Some(comment) = comment {
+            put_text(&mut self.block, code::COMMENT, cut(comment));
+        }
+        let crc_error = self.options.rx_error_is_crc_error && record.flags().rx_error();
+        let flags = u32::from(packet.fcs_len) << 5 | u32::from(crc_error) << 24;
+        if flags != 0 {
+            put(&mut self.block, code::PACKET_FLAGS, &flags.to_le_bytes());
+        }
+        if dropped > 0 {
+            put(&mut self.block, code::PACKET_DROP_COUNT, &dropped.to_le_bytes());
+        }
+        if self.block.len() > before {
+            put_end(&mut self.block);
+        }
+        self.end()
+    }
+
+    fn write_statistics(&mut self, number: u32, counted: &Counted) -> Result<(), Error> {
+        let resolution = self.options.resolution;
+        self.begin(block::STATISTICS);
+        self.block.extend_from_slice(&number.to_le_bytes());
+        self.put_units(resolution.from_timestamp(counted.last));
+        for (code, timestamp) in [(code::ISB_START, counted.first), (code::ISB_END, counted.last)] {
+            let value = split(resolution.from_timestamp(timestamp));
+            put(&mut self.block, code, &value);
+        }
+        // Received by the interface: the ones dropped behind it too.
+        let received = counted.received.saturating_add(counted.dropped);
+        put(&mut self.block, code::ISB_RECEIVED, &received.to_le_bytes());
+        put(&mut self.block, code::ISB_DROPPED, &counted.dropped.to_le_bytes());
+        put_end(&mut self.block);
+        self.end()
+    }
+
+    fn put_units(&mut self, units: u64) {
+        self.block.extend_from_slice(&split(units));
+    }
+
+    /// Starts a block; its length is filled in by [`end`](Writer::end).
+    fn begin(&mut self, kind: u32) {
+        self.block.clear();
+        self.block.extend_from_slice(&kind.to_le_bytes());
+        self.block.extend_from_slice(&[0; 4]);
+    }
+
+    /// Fills in the length of the block, in front and behind, and writes it.
+    fn end(&mut self) -> Result<(), Error> {
+        // Below 256 KiB: a record, a comment and a few short options.
+        let length = (self.block.len() as u32 + 4).to_le_bytes();
+        if let Some(field) = self.block.get_mut(4..8) {
+            field.copy_from_slice(&length);
+        }
+        self.block.extend_from_slice(&length);
+        self.out.write_all(&self.block).map_err(|cause| failed(&self.name, self.position, cause))?;
+        self.position += self.block.len() as u64;
+        Ok(())
+    }
+
+    /// Hands what is buffered to the output.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`](crate::ErrorKind::Write) when the output fails.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(|cause| failed(&self.name, self.position, cause))
+    }
+
+    /// Completes the file with the statistics of its interfaces and gives the output back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`](crate::ErrorKind::Write) when the output fails.
+    pub fn finish(mut self) -> Result<W, Error> {
+        self.write_section()?;
+        for (number, counted) in (0..).zip(std::mem::take(&mut self.interfaces)) {
+            self.write_statistics(number, &counted)?;
+        }
+        self.flush()?;
+        let (name, position) = (self.name, self.position);
+        self.out.into_inner().map_err(|error| failed(&name, position, error.into_error()))
+    }
+
+    /// Packets in the file.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes of the file so far, buffered ones included.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Packets that the loss counters of all records given, skipped ones included, say were lost. A
+    /// counter at 65 535 means at least that many.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Records that are not in the file, by type.
+    pub fn skipped(&self) -> &SkipCounts {
+        &self.skipped
+    }
+}
+
+/// A stamp as pcapng stores it: two 32-bit halves, high one first.
+fn split(units: u64) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&((units >> 32) as u32).to_le_bytes());
+    bytes[4..].copy_from_slice(&(units as u32).to_le_bytes());
+    bytes
+}
+
+/// As much of a text as an option holds, cut between characters.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(65_532);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

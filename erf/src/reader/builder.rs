@@ -1,0 +1,187 @@
+//! How a file shall be read.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use super::Reader;
+use super::body::Body;
+use super::format::{self, FileFormat};
+use super::map::Mapped;
+use super::packets::PacketFeed;
+use crate::convert::RecordOptions;
+use crate::error::{Error, ErrorKind};
+use crate::input::{Compression, Input, Source, Window, open_file};
+use crate::pcap::Packets;
+use crate::{Format, RESUME_MIN};
+
+/// How a reader reaches the bytes of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Access {
+    /// Blocks, except for an uncompressed ERF file of 64 MiB and more on which a short trial finds a map
+    /// clearly faster.
+    #[default]
+    Auto,
+    /// Read block by block into one buffer that stays in the processor's cache.
+    Blocks,
+    /// Map the file. Only regular, uncompressed ERF files can be; one that is cut by somebody else
+    /// meanwhile ends the process with SIGBUS.
+    Map,
+}
+
+/// Options of a [`Reader`], made by [`Reader::builder`].
+///
+/// ```
+/// use erf::input::Source;
+/// use erf::{FileFormat, Reader};
+///
+/// // Not a plausible record, so it takes force to read it as one.
+/// let odd = [0u8, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 16, 0, 0, 0, 0];
+/// assert!(Reader::open(Source::from_read(std::io::Cursor::new(odd))).is_err());
+/// let mut reader = Reader::builder()
+///     .force_format(FileFormat::Erf)
+///     .open(Source::from_read(std::io::Cursor::new(odd)))?;
+/// let record = reader.next_record()?.expect("one record").expect("no defect");
+/// assert_eq!(record.record_type().number(), 60);
+/// # Ok::<(), erf::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReaderBuilder {
+    access: Access,
+    recover: bool,
+    format: Option<FileFormat>,
+    block: usize,
+    records: RecordOptions,
+}
+
+impl Default for ReaderBuilder {
+    fn default() -> ReaderBuilder {
+        ReaderBuilder {
+            access: Access::Auto,
+            recover: false,
+            format: None,
+            block: RESUME_MIN,
+            records: RecordOptions::default(),
+        }
+    }
+}
+
+impl ReaderBuilder {
+    /// How the bytes are reached; default [`Access::Auto`].
+    pub fn access(mut self, access: Access) -> ReaderBuilder {
+        self.access = access;
+        self
+    }
+
+    /// Search for the next records after damage instead of ending there; default off. See
+    /// [`Records::recover`](crate::Records::recover).
+    pub fn recover(mut self, on: bool) -> ReaderBuilder {
+        self.recover = on;
+        self
+    }
+
+    /// Read as this format whatever the content looks like. Compression is still found out.
+    pub fn force_format(mut self, format: FileFormat) -> ReaderBuilder {
+        self.format = Some(format);
+        self
+    }
+
+    /// Bytes read at a time; default and minimum 256 KiB, which holds four of the longest records and fits
+    /// the second-level cache of current processors.
+    pub fn block_size(mut self, bytes: usize) -> ReaderBuilder {
+        self.block = bytes.max(RESUME_MIN);
+        self
+    }
+
+    /// How pcap packets become records; no matter for ERF.
+    pub fn record_options(mut self, options: RecordOptions) -> ReaderBuilder {
+        self.records = options;
+        self
+    }
+
+    /// Opens a source and finds out what it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`], and [`ErrorKind::Unsupported`] when a map is asked for that cannot be.
+    pub fn open(self, source: impl Into<Source>) -> Result<Reader, Error> {
+        let source = source.into();
+        let name = source.name();
+        let Source::Path(path) = source else {
+            if self.access == Access::Map {
+                return Err(not_mappable(&name, "a stream"));
+            }
+            return self.blocks(Input::open(source)?, false);
+        };
+        let file = open_file(&path)?;
+        let regular = file.metadata().is_ok_and(|data| data.is_file());
+        if regular && self.access != Access::Blocks {
+            if let Some(reader) = self.mapped(&name, &file)? {
+                return Ok(reader);
+            }
+        } else if self.access == Access::Map {
+            return Err(not_mappable(&name, "not a regular file"));
+        }
+        self.blocks(Input::from_file(name, file)?, regular)
+    }
+
+    /// A mapped reader, if the file can be mapped and that is wanted or pays.
+    fn mapped(&self, name: &str, mut file: &File) -> Result<Option<Reader>, Error> {
+        let failed = |cause| Error::new(ErrorKind::Read, "read failed").at(0).in_file(name).because(cause);
+        let mut head = Vec::with_capacity(64);
+        file.take(64).read_to_end(&mut head).map_err(failed)?;
+        let compression = Compression::detect(&head);
+        let obstacle = if compression.is_compressed() {
+            Some("compressed")
+        } else {
+            let erf = match self.format {
+                Some(forced) => forced == FileFormat::Erf,
+                None => Format::by_magic(&head).is_none(),
+            };
+            (!erf).then_some("not ERF")
+        };
+        let mapped = match (obstacle, self.access) {
+            (Some(obstacle), Access::Map) => return Err(not_mappable(name, obstacle)),
+            (None, Access::Map) => Some(Mapped::new(file, name, self.block)?),
+            (None, _) => Mapped::if_it_pays(file, name, self.block),
+            (Some(_), _) => None,
+        };
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let Some(mut mapped) = mapped else {
+            return Ok(None);
+        };
+        if self.format.is_none() {
+            // The same first block, judged by the same rules.
+            let file = file.try_clone().map_err(failed)?;
+            let mut window = Window::new(Input::from_file(name.to_owned(), file)?, self.block);
+            format::detect(&mut window, true)?;
+        }
+        mapped.refill();
+        Ok(Some(Reader::new(name.to_owned(), FileFormat::Erf, Compression::None, Body::Map(mapped), self.recover)))
+    }
+
+    fn blocks(self, input: Input, regular: bool) -> Result<Reader, Error> {
+        let name = input.name().to_owned();
+        let compression = input.compression();
+        // Decoders deliver in pieces of their own liking; only a plain pipe is given on as it comes.
+        let eager = regular || compression.is_compressed();
+        let mut window = Window::new(input, self.block);
+        window.refill(eager);
+        let format = match self.format {
+            Some(format) => format,
+            None => format::detect(&mut window, eager)?,
+        };
+        let body = match format {
+            FileFormat::Erf => Body::Blocks { window, eager },
+            FileFormat::Pcap | FileFormat::PcapNg => {
+                let packets = Packets::from_window(window)?;
+                Body::Packets(Box::new(PacketFeed::new(packets, self.records, self.block)))
+            }
+        };
+        Ok(Reader::new(name, format, compression, body, self.recover))
+    }
+}
+
+fn not_mappable(name: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{what}, so it cannot be mapped; read it in blocks")).in_file(name)
+}

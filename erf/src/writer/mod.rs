@@ -1,0 +1,32 @@
+//! Writing ERF: whole records only, and it is always known how many of them stand in the file.
+//!
+//! [`ErfWriter`] takes records, gathers them and hands the sink large pieces that begin and end at
+//! record boundaries. [`Output`] is the sink for a path or standard output: it refuses to overwrite,
+//! and cuts a file back to its last whole record when a write fails.
+//!
+//! ```
+//! use erf::writer::ErfWriter;
+//! use erf_core::{Record, RecordBuilder, RecordType};
+//!
+//! let mut buf = [0; 64];
+//! let len = RecordBuilder::new(RecordType::IPV4).payload(&[0x45; 20]).write_to(&mut buf)?;
+//! let record = Record::parse(&buf[..len])?;
+//!
+//! let mut writer = ErfWriter::new(Vec::new());
+//! writer.write_record(&record)?;
+//! assert_eq!(writer.finish()?, &buf[..len]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod causes;
+mod erf_writer;
+mod output;
+mod unwritten;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
+pub use erf_writer::ErfWriter;
+pub use output::{Output, OutputOptions};
+pub use unwritten::Unwritten;

@@ -1,0 +1,45 @@
+//! Writing pieces of which the ends of the units are known, so that a file never ends inside one.
+
+use std::io::{self, Write};
+
+use super::Output;
+use crate::{Error, ErrorKind};
+
+impl Output {
+    /// Writes `piece`, which is to stand at byte `at` of the file and in which units (packets) end at the offsets `ends`, ascending.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`] with the number of bytes of `piece` that are in the file as whole units: a file is cut back to
+    /// the last of them.
+    pub fn write_whole(&mut self, piece: &[u8], at: u64, ends: &[usize]) -> Result<(), (Error, usize)> {
+        let mut accepted = 0;
+        let cause = loop {
+            match piece.get(accepted..) {
+                None | Some([]) => return Ok(()),
+                Some(rest) => match self.write(rest) {
+                    Ok(0) => break io::ErrorKind::WriteZero.into(),
+                    Ok(count) => accepted += count,
+                    Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                    Err(cause) => break cause,
+                },
+            }
+        };
+        let whole = ends.iter().copied().take_while(|&end| end <= accepted).last().unwrap_or(0);
+        // Where it cannot be cut (a pipe), what was accepted is gone already.
+        let cut = self.cut(at + whole as u64);
+        let torn = if matches!(cut, Ok(true)) { 0 } else { accepted - whole };
+        let mut what = match cause.kind() {
+            io::ErrorKind::BrokenPipe => "the reader of the pipe has gone".to_owned(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                "no room to write; free some space or write elsewhere".to_owned()
+            }
+            _ => "writing failed".to_owned(),
+        };
+        if torn > 0 {
+            what += &format!(" ({torn} bytes of a torn packet are out)");
+        }
+        let error = Error::new(ErrorKind::Write, what).at(at + whole as u64).in_file(self.name()).because(cause);
+        Err((error, whole))
+    }
+}
