@@ -1,0 +1,154 @@
+//! Feeds: where the packets of an emulated card come from.
+
+pub(crate) mod replay;
+pub(crate) mod script;
+pub mod synthetic;
+pub(crate) mod tap;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use erf_core::Timestamp;
+
+use crate::arrival::Arrival;
+use crate::error::Error;
+
+/// Takes packets into the card; given to a feed at each turn.
+pub(crate) trait Intake {
+    /// A packet has arrived. Never waits: what a full stream has no room for is dropped and counted.
+    fn arrive(&mut self, arrival: &Arrival<'_>);
+
+    /// Packets that were lost before they reached the card, on this port (a kernel ring that overflowed).
+    fn lost(&mut self, port: u8, count: u64);
+}
+
+/// What a feed says at the end of its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// More is due at once.
+    More,
+    /// Nothing before this true time.
+    Until(Timestamp),
+    /// It waits for the outside: ask again after [`Feed::wait`].
+    Outside,
+    /// It is over.
+    End,
+}
+
+/// A source of packets.
+pub(crate) trait Feed: Send + std::fmt::Debug {
+    /// The first stream has been started, at true time `now`: packets count from here.
+    fn begin(&mut self, now: Timestamp) -> Result<(), Error>;
+
+    /// A turn before the first stream is started: what arrives is nobody's, and is thrown away.
+    fn idle(&mut self) -> Result<Turn, Error> {
+        Ok(Turn::End)
+    }
+
+    /// Gives `intake` the packets due by `now`, some tens or hundreds at most, so that requests to the card are answered between turns.
+    fn turn(&mut self, now: Timestamp, intake: &mut dyn Intake) -> Result<Turn, Error>;
+
+    /// Waits for the outside, at most `limit`; ended early by the feed's own waker. Only after [`Turn::Outside`].
+    fn wait(&mut self, limit: Duration) -> Result<(), Error> {
+        std::thread::sleep(limit.min(Duration::from_millis(1)));
+        Ok(())
+    }
+}
+
+/// Who made the stamps of a card's records, and how far to trust them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StampSource {
+    /// Made up: the due time of an invented packet.
+    Synthetic,
+    /// The kernel's software stamp of a real packet.
+    Kernel,
+    /// Played back: the gaps of a recording, or as fast as it went.
+    Replay,
+    /// Given by a test.
+    Script,
+}
+
+/// Where the packets of a card come from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FeedInfo {
+    /// In words, for a person.
+    pub description: String,
+    /// Who made the stamps.
+    pub stamp_source: StampSource,
+    /// How wrong a stamp may be, in nanoseconds, the card's own clock aside; `None` where it is not known or means nothing.
+    pub stamp_error_ns: Option<u64>,
+    /// What is behind each port that has something behind it.
+    pub interfaces: Vec<FeedInterface>,
+    counts: Arc<Mutex<FeedCounts>>,
+}
+
+/// A network interface behind a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FeedInterface {
+    /// The port.
+    pub port: u8,
+    /// Its name, `NETNS/IFACE` where it lies in a named network namespace.
+    pub name: String,
+    /// What arrives at the port.
+    pub description: String,
+    /// Hardware address.
+    pub mac: Option<[u8; 6]>,
+    /// Link speed in bits per second.
+    pub speed: Option<u64>,
+    /// Whether the link was up when the card was opened.
+    pub link_up: bool,
+}
+
+/// What a feed has counted beside packets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FeedCounts {
+    /// Frames longer than a record can hold, cut to that.
+    pub over_limit: u64,
+    /// Frames longer than the interface's MTU allows: segmentation offload.
+    pub superframes: u64,
+    /// Checksums that the host had left to its hardware, and that were completed.
+    pub checksums_completed: u64,
+    /// Checksums that the host had left to its hardware, and that could not be completed.
+    pub checksums_partial: u64,
+    /// VLAN tags that the kernel had taken off, put back.
+    pub vlan_restored: u64,
+    /// Records of a replayed file that were no packets (META, PAD), or none that a card could receive: left out.
+    pub skipped: u64,
+    /// Defects in a replayed file.
+    pub defects: u64,
+    /// The command that ends segmentation offload, once there is reason for it.
+    pub advice: Vec<String>,
+}
+
+impl FeedInfo {
+    pub(crate) fn new(description: String, stamp_source: StampSource) -> Self {
+        Self { description, stamp_source, stamp_error_ns: None, interfaces: Vec::new(), counts: Arc::default() }
+    }
+
+    /// What the feed has counted beside packets, as of its last turn.
+    pub fn counts(&self) -> FeedCounts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the feed puts its counts.
+    pub(crate) fn counts_cell(&self) -> Arc<Mutex<FeedCounts>> {
+        Arc::clone(&self.counts)
+    }
+}
+
+/// Ends a [`Feed::wait`] from another thread.
+#[derive(Debug, Clone)]
+pub(crate) struct FeedWaker(pub(crate) crate::tap::Waker);
+
+impl FeedWaker {
+    pub(crate) fn wake(&self) {
+        self.0.wake();
+    }
+}
+
+/// A feed that has been opened, and what goes with it.
+pub(crate) type Opened = (Box<dyn Feed>, FeedInfo, Option<FeedWaker>);

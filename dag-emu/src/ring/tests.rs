@@ -1,0 +1,612 @@
+//! The ring as its users see it, and the protocol against disturbed registers.
+
+use super::protocol::{ConsumerHalf, ProducerHalf};
+use super::registers::{self, BAD_BOTTOM, Registers};
+use super::sync::Native;
+use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// A page, and enough for small tests.
+const LEN: u64 = 4096;
+const FOREVER: PollRules = PollRules { mindata: 16, maxwait: Duration::ZERO, poll: Duration::from_secs(u64::MAX) };
+
+type Card = Arc<Mutex<Producer>>;
+
+/// A ring without threads: each time the consumer waits, the producer answers.
+fn manual(len: u64) -> (Card, Share) {
+    let (producer, share) = create(len, Allocation::OnDemand).unwrap();
+    let card = Arc::new(Mutex::new(producer));
+    let other = Arc::clone(&card);
+    let driver = Driver::new(move |_| {
+        other.lock().unwrap().service();
+        Turn::Idle
+    });
+    (card, share.with_driver(driver))
+}
+
+fn started(len: u64) -> (Card, Consumer) {
+    let (card, share) = manual(len);
+    let mut consumer = share.attach().unwrap();
+    consumer.start().unwrap();
+    (card, consumer)
+}
+
+/// Commits one record of `len` bytes that all hold `fill`; false if there is no room.
+fn put(producer: &mut Producer, len: usize, fill: u8) -> bool {
+    let bytes = vec![fill; len];
+    let Some(mut slot) = producer.reserve(len) else {
+        return false;
+    };
+    slot.copy_from(&bytes).unwrap();
+    producer.commit(len).unwrap();
+    true
+}
+
+#[test]
+fn states_follow_the_requests() {
+    let (producer, share) = create(LEN, Allocation::Prefaulted).unwrap();
+    let card = Arc::new(Mutex::new(producer));
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let (other, log) = (Arc::clone(&card), Arc::clone(&events));
+    let share = share.with_driver(Driver::new(move |need| {
+        assert_eq!(need, Need::Answer);
+        log.lock().unwrap().extend(other.lock().unwrap().service());
+        Turn::Ran
+    }));
+    let mut consumer = share.attach().unwrap();
+    assert_eq!(card.lock().unwrap().state(), State::Attached);
+    assert_eq!(consumer.advance(0), Err(AdvanceError::NotStarted));
+    consumer.stop().unwrap();
+    consumer.start().unwrap();
+    consumer.start().unwrap();
+    assert!(card.lock().unwrap().is_started());
+    consumer.stop().unwrap();
+    assert_eq!(card.lock().unwrap().state(), State::Attached);
+    consumer.start().unwrap();
+    consumer.detach().unwrap();
+    assert_eq!(card.lock().unwrap().state(), State::Idle);
+    let expected = [Event::Attached, Event::Started, Event::Stopped, Event::Started, Event::Detached];
+    assert_eq!(*events.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_stream_has_one_owner() {
+    let (_card, share) = manual(LEN);
+    let first = share.attach().unwrap();
+    assert_eq!(share.attach().unwrap_err(), RequestError::Busy);
+    first.detach().unwrap();
+    let second = share.attach().unwrap();
+    assert_eq!(share.clone().attach().unwrap_err(), RequestError::Busy);
+    drop(second);
+    share.attach().unwrap().detach().unwrap();
+}
+
+#[test]
+fn nothing_is_received_or_counted_unless_started() {
+    let (card, share) = manual(LEN);
+    let mut card_end = card.lock().unwrap();
+    assert!(card_end.reserve(16).is_none());
+    card_end.drop_n(3);
+    drop(card_end);
+    let mut consumer = share.attach().unwrap();
+    assert!(card.lock().unwrap().reserve(16).is_none());
+    assert_eq!(card.lock().unwrap().free(), 0);
+    consumer.start().unwrap();
+    assert_eq!(card.lock().unwrap().free(), LEN);
+    assert_eq!(consumer.drops(), Drops::default());
+    assert!(card.lock().unwrap().reserve(16).is_some());
+}
+
+#[test]
+fn records_never_wrap() {
+    let (card, mut consumer) = started(LEN);
+    let mut release_to = 0;
+    // 56 does not divide 4096, so in the course of this the end of the ring falls on many places of a record.
+    let records = if cfg!(miri) { 90 } else { 300_u32 };
+    for lap in 0..records {
+        let fill = lap as u8;
+        let mut producer = card.lock().unwrap();
+        assert!(put(&mut producer, 56, fill));
+        let mut slot = producer.reserve(56).unwrap();
+        slot.copy_from(&[0xFF; 56]).unwrap();
+        slot.fill_zero(8..48).unwrap();
+        producer.commit(56).unwrap();
+        producer.publish();
+        drop(producer);
+        let window = consumer.advance(release_to).unwrap();
+        assert_eq!(window.len(), 112);
+        let mut expected = vec![fill; 56];
+        expected.extend([0xFF; 8]);
+        expected.extend([0; 40]);
+        expected.extend([0xFF; 8]);
+        assert_eq!(consumer.bytes(), expected);
+        assert_eq!(consumer.slice(window.bottom + 56..window.top).unwrap(), &expected[56..]);
+        release_to = window.top;
+    }
+    assert!(release_to > 2 * LEN);
+}
+
+#[test]
+fn only_the_window_can_be_read_and_released() {
+    let (card, mut consumer) = started(LEN);
+    let mut producer = card.lock().unwrap();
+    put(&mut producer, 64, 1);
+    producer.publish();
+    put(&mut producer, 64, 2);
+    let window = consumer.advance(0).unwrap();
+    assert_eq!(window, Window { bottom: 0, top: 64 }, "committed is not published");
+    producer.publish();
+    let bad = |release_to, bottom, top| Err(AdvanceError::BadRelease { release_to, bottom, top });
+    assert_eq!(consumer.advance(65), bad(65, 0, 64), "published is not exposed before an advance");
+    assert_eq!(consumer.slice(0..65), None);
+    let (start, end) = (10, 5);
+    assert_eq!(consumer.slice(start..end), None);
+    let window = consumer.advance(40).unwrap();
+    assert_eq!(window, Window { bottom: 40, top: 128 });
+    assert_eq!(consumer.advance(39), bad(39, 40, 128));
+    assert_eq!(consumer.slice(39..50), None);
+    assert_eq!(consumer.slice(128..128).unwrap(), &[]);
+    assert_eq!(consumer.bytes()[24..], [2; 64]);
+    assert_eq!(producer.free(), LEN - 88);
+}
+
+#[test]
+fn a_full_ring_drops_and_tells() {
+    let (card, mut consumer) = started(LEN);
+    let mut producer = card.lock().unwrap();
+    while put(&mut producer, 512, 7) {}
+    producer.drop_one();
+    assert!(producer.reserve(8).is_none(), "all of the ring is used");
+    producer.drop_n(2);
+    // Looking for room has published what was committed.
+    let window = consumer.advance(0).unwrap();
+    assert_eq!(window.len(), LEN);
+    assert_eq!(consumer.bytes().len() as u64, LEN);
+    assert_eq!(consumer.drops(), Drops { total: 3, pending: 3 });
+    consumer.advance(512).unwrap();
+    assert!(producer.reserve(513).is_none());
+    producer.drop_one();
+    assert!(producer.reserve(512).is_some());
+    assert_eq!(producer.take_lctr(), 4);
+    assert_eq!(producer.take_lctr(), 0);
+    assert_eq!(consumer.drops(), Drops { total: 4, pending: 0 });
+}
+
+#[test]
+fn loss_counters_stick_and_wrap() {
+    let (card, consumer) = started(LEN);
+    let mut producer = card.lock().unwrap();
+    for (drops, lctr) in [(0xFFFE, 0xFFFE), (0xFFFF, 0xFFFF), (0x1_0000, 0xFFFF), (1 << 40, 0xFFFF), (1, 1)] {
+        producer.drop_n(drops);
+        assert_eq!(producer.take_lctr(), lctr, "{drops} drops");
+    }
+    let total = 0xFFFE + 0xFFFF + 0x1_0000 + 1;
+    assert_eq!(consumer.drops(), Drops { total, pending: 0 });
+    producer.drop_n(u64::from(u32::MAX));
+    assert_eq!(consumer.drops().total, total - 1, "the counter is 32 bits wide and wraps");
+    producer.drop_n(u64::MAX);
+    assert_eq!(consumer.drops().pending, u64::MAX);
+}
+
+#[test]
+fn stop_publishes_and_freezes_and_attach_zeroes() {
+    let (card, share) = manual(LEN);
+    let mut consumer = share.attach().unwrap();
+    consumer.start().unwrap();
+    assert!(put(&mut card.lock().unwrap(), 64, 1));
+    card.lock().unwrap().drop_n(5);
+    card.lock().unwrap().end_of_feed();
+    consumer.stop().unwrap();
+    card.lock().unwrap().drop_n(9);
+    assert_eq!(consumer.drops(), Drops { total: 5, pending: 5 });
+    let window = consumer.advance(0).unwrap();
+    assert_eq!(window.len(), 64, "what was committed when the stop came can be drained");
+    assert!(consumer.is_last());
+    assert!(!put(&mut card.lock().unwrap(), 64, 1));
+    consumer.detach().unwrap();
+
+    let mut consumer = share.attach().unwrap();
+    assert_eq!(consumer.drops(), Drops::default());
+    consumer.start().unwrap();
+    assert_eq!(consumer.advance(0).unwrap(), Window { bottom: 0, top: 0 });
+    assert!(!consumer.is_last());
+}
+
+#[test]
+fn a_restart_begins_at_ring_offset_zero() {
+    let (card, mut consumer) = started(LEN);
+    assert!(put(&mut card.lock().unwrap(), 200, 1));
+    consumer.stop().unwrap();
+    assert_eq!(consumer.advance(0).unwrap().len(), 200);
+    consumer.start().unwrap();
+    let window = consumer.advance(LEN).unwrap();
+    assert_eq!(window, Window { bottom: LEN, top: LEN }, "what was not read is given up");
+    assert!(put(&mut card.lock().unwrap(), LEN as usize, 2), "the whole ring is free");
+    card.lock().unwrap().publish();
+    let window = consumer.advance(LEN).unwrap();
+    assert_eq!(window.len(), LEN);
+    assert_eq!(consumer.bytes().as_ptr(), consumer.mapping().base());
+    assert_eq!(card.lock().unwrap().bad_bottoms(), 0);
+}
+
+#[test]
+fn a_request_ends_a_reservation() {
+    let (producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let card = Arc::new(Mutex::new(producer));
+    let other = Arc::clone(&card);
+    // A producer that is always in the middle of a record when requests arrive.
+    let share = share.with_driver(Driver::new(move |_| {
+        let mut producer = other.lock().unwrap();
+        let reserved = producer.reserve(64).is_some();
+        producer.service();
+        assert_eq!(producer.commit(64).unwrap_err().room, 0, "reserved: {reserved}");
+        Turn::Ran
+    }));
+    for _ in 0..3 {
+        let mut consumer = share.attach().unwrap();
+        consumer.start().unwrap();
+        assert!(put(&mut card.lock().unwrap(), 64, 3));
+        card.lock().unwrap().publish();
+        assert_eq!(consumer.advance(0).unwrap(), Window { bottom: 0, top: 64 });
+        // Left without a word, while started.
+        drop(consumer);
+    }
+}
+
+#[test]
+fn a_slot_keeps_its_bounds() {
+    let (card, _consumer) = started(LEN);
+    let mut producer = card.lock().unwrap();
+    assert!(producer.reserve(LEN as usize + 8).is_none());
+    assert!(producer.reserve(usize::MAX).is_none());
+    let mut slot = producer.reserve(32).unwrap();
+    assert_eq!(slot.len(), 32);
+    assert!(slot.write(16, &[0; 16]).is_ok());
+    assert!(slot.write(32, &[]).is_ok());
+    assert_eq!(slot.write(17, &[0; 16]), Err(Overrun { offset: 17, len: 16, room: 32 }));
+    assert!(slot.write(usize::MAX, &[0; 2]).is_err());
+    assert!(slot.copy_from(&[0; 33]).is_err());
+    assert!(slot.fill_zero(0..33).is_err());
+    assert!(slot.fill_zero(33..33).is_err());
+    let error = producer.commit(33).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "33 bytes at offset 0 do not fit the 32 bytes reserved in the ring; reserve the whole record first"
+    );
+    producer.commit(24).unwrap();
+    assert!(producer.commit(8).is_err(), "one commit for one reservation");
+}
+
+type Page = Arc<Registers<Native>>;
+
+/// Both halves on bare registers, which the test can disturb.
+fn halves(len: u64) -> (Page, Arc<Mutex<ProducerHalf<Native, Page>>>, ConsumerHalf<Native, Page>) {
+    let page = Page::default();
+    let producer = Arc::new(Mutex::new(ProducerHalf::new(Arc::clone(&page), len)));
+    let other = Arc::clone(&producer);
+    let driver = Driver::new(move |_| {
+        other.lock().unwrap().service();
+        Turn::Idle
+    });
+    let mut consumer = ConsumerHalf::attach(Arc::clone(&page), len, Some(driver)).unwrap();
+    consumer.start().unwrap();
+    (page, producer, consumer)
+}
+
+#[test]
+fn a_release_that_can_not_be_is_ignored_and_flagged() {
+    let (page, producer, mut consumer) = halves(128);
+    let mut producer = producer.lock().unwrap();
+    let fill = |producer: &mut ProducerHalf<Native, Page>| {
+        assert!(producer.reserve(64).is_some());
+        producer.commit(64).unwrap();
+    };
+    fill(&mut producer);
+    fill(&mut producer);
+    assert_eq!(producer.reserve(8), None);
+    assert_eq!(producer.bad_bottoms(), 0);
+    // Ahead of `top`, and far ahead.
+    for (bad, count) in [(129, 1), (u64::MAX, 2)] {
+        page.bottom.0.store(bad, Ordering::Release);
+        assert_eq!(producer.reserve(8), None);
+        assert_eq!(producer.bad_bottoms(), count);
+        assert_eq!(page.told.0.flags.load(Ordering::Acquire), BAD_BOTTOM);
+    }
+    // A good one counts again; then backwards.
+    page.bottom.0.store(0, Ordering::Release);
+    consumer.advance(0).unwrap();
+    consumer.advance(64).unwrap();
+    assert_eq!(producer.reserve(64), Some(0));
+    producer.commit(64).unwrap();
+    page.bottom.0.store(63, Ordering::Release);
+    assert_eq!(producer.reserve(8), None);
+    assert_eq!(producer.bad_bottoms(), 3);
+    assert_eq!(producer.free(), 0);
+}
+
+#[test]
+fn a_top_that_can_not_be_is_an_error() {
+    let (page, producer, mut consumer) = halves(128);
+    producer.lock().unwrap().reserve(64).unwrap();
+    producer.lock().unwrap().commit(64).unwrap();
+    producer.lock().unwrap().publish();
+    consumer.advance(0).unwrap();
+    for bad in [63, 129 + 32, u64::MAX] {
+        page.top.0.store(bad, Ordering::Release);
+        assert_eq!(consumer.advance(32), Err(AdvanceError::BadTop { top: bad, least: 64, most: 160 }));
+        assert_eq!(page.bottom.0.load(Ordering::Acquire), 0, "nothing was released");
+    }
+    page.top.0.store(64, Ordering::Release);
+    assert_eq!(consumer.advance(32).unwrap(), Window { bottom: 32, top: 64 });
+    // A start computes the next lap from `top`, which must not overflow.
+    consumer.stop().unwrap();
+    page.top.0.store(u64::MAX, Ordering::Release);
+    assert!(matches!(consumer.start(), Err(RequestError::Refused { .. })));
+}
+
+#[test]
+fn an_unknown_request_changes_nothing() {
+    let (page, producer, mut consumer) = halves(128);
+    page.asked.0.request.store(registers::word(77, 200), Ordering::Release);
+    assert_eq!(producer.lock().unwrap().service(), None);
+    assert_eq!(page.told.0.answer.load(Ordering::Acquire), registers::word(77, State::Started as u8));
+    consumer.stop().unwrap();
+    // A start of a stream that nobody has attached.
+    page.asked.0.request.store(registers::word(90, Command::Detach as u8), Ordering::Release);
+    assert_eq!(producer.lock().unwrap().service(), Some(Event::Detached));
+    let refused = RequestError::Refused { command: Command::Start, state: Some(State::Idle) };
+    assert_eq!(consumer.start(), Err(refused));
+    assert_eq!(consumer.advance(0), Err(AdvanceError::NotStarted));
+}
+
+#[test]
+fn epochs_wrap_at_56_bits() {
+    let last = (1 << 56) - 1;
+    assert_eq!(registers::next_epoch(last), 0);
+    assert_eq!(registers::epoch(registers::word(last, 2)), last);
+    assert_eq!(registers::next_epoch(6), 7);
+}
+
+#[test]
+fn a_producer_that_is_gone_or_silent_is_an_error() {
+    let (producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let error = share.attach().unwrap_err();
+    assert!(matches!(error, RequestError::NoAnswer { command: Command::Attach, .. }), "{error}");
+    drop(producer);
+    assert_eq!(share.attach().unwrap_err(), RequestError::ProducerGone, "and it is free again");
+}
+
+#[test]
+fn poll_mindata_zero_never_waits() {
+    let (card, mut consumer) = started(LEN);
+    let rules = PollRules { mindata: 0, maxwait: Duration::MAX, poll: Duration::MAX };
+    assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 0);
+    assert!(put(&mut card.lock().unwrap(), 8, 1));
+    card.lock().unwrap().publish();
+    assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 8);
+    assert_eq!(PollRules::non_blocking().mindata, 0);
+}
+
+#[test]
+fn poll_returns_what_there_is_when_the_time_is_over() {
+    // No driver that knows better: here it is the clock that ends the wait.
+    let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&done);
+    let card = thread::spawn(move || {
+        while !seen.load(Ordering::Relaxed) {
+            if producer.service() == Some(Event::Started) {
+                put(&mut producer, 8, 1);
+                producer.publish();
+            }
+            producer.park(Duration::from_millis(1));
+        }
+    });
+    let mut consumer = share.attach().unwrap();
+    consumer.start().unwrap();
+    let enough = PollRules { mindata: 8, ..FOREVER };
+    assert_eq!(consumer.wait(0, &enough, None).unwrap().len(), 8);
+    for poll in [Duration::ZERO, Duration::from_micros(100), Duration::MAX] {
+        let rules = PollRules { mindata: 9, maxwait: Duration::from_millis(3), poll };
+        assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 8, "less than mindata");
+        assert_eq!(consumer.wait(8, &rules, None).unwrap().len(), 0, "nothing at all");
+        // Leave the eight bytes out of account in the next round.
+        consumer.stop().unwrap();
+        consumer.start().unwrap();
+        let window = consumer.window();
+        assert_eq!(consumer.wait(window.bottom, &enough, None).unwrap().len(), 8);
+        consumer.stop().unwrap();
+        consumer.detach().unwrap();
+        consumer = share.attach().unwrap();
+        consumer.start().unwrap();
+        assert_eq!(consumer.wait(0, &enough, None).unwrap().len(), 8);
+    }
+    done.store(true, Ordering::Relaxed);
+    card.join().unwrap();
+}
+
+#[test]
+fn poll_without_limit_waits_for_mindata_and_no_longer() {
+    let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let rounds = if cfg!(miri) { 3 } else { 300 };
+    let card = thread::spawn(move || {
+        let mut left = rounds;
+        while left > 0 {
+            match producer.service() {
+                // One at a time, so that the consumer has the chance to fall asleep on less than it wants.
+                Some(Event::Started) => {
+                    for fill in 0..8 {
+                        assert!(put(&mut producer, 16, fill));
+                        producer.publish();
+                        thread::yield_now();
+                    }
+                }
+                Some(Event::Detached) => left -= 1,
+                _ => producer.park(Duration::MAX),
+            }
+        }
+    });
+    for round in 0..rounds {
+        let mut consumer = share.attach().unwrap();
+        consumer.start().unwrap();
+        let poll = if round % 3 == 0 { Duration::ZERO } else { FOREVER.poll };
+        let rules = PollRules { mindata: 128, poll, ..FOREVER };
+        assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 128);
+        assert_eq!(consumer.bytes()[112..], [7; 16]);
+        consumer.detach().unwrap();
+    }
+    card.join().unwrap();
+}
+
+#[test]
+fn poll_wants_no_more_than_half_of_the_ring() {
+    let (card, mut consumer) = started(LEN);
+    let mut producer = card.lock().unwrap();
+    // Full for the next record, though a quarter is empty.
+    assert!(put(&mut producer, LEN as usize / 4 * 3, 1));
+    assert!(producer.reserve(LEN as usize / 2).is_none());
+    drop(producer);
+    let rules = PollRules { mindata: u64::MAX, ..FOREVER };
+    assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), LEN / 4 * 3);
+}
+
+#[test]
+fn poll_ends_with_the_feed_the_producer_or_the_interrupt() {
+    // Each ends a wait that has no other end; a thread does it, maybe before the wait begins.
+    let cases: [(&str, fn(Producer, &AtomicBool)); 3] = [
+        ("end of feed", |mut producer, _| {
+            producer.end_of_feed();
+            while producer.service() != Some(Event::Detached) {
+                producer.park(Duration::MAX);
+            }
+        }),
+        ("producer gone", |producer, _| drop(producer)),
+        ("interrupt", |mut producer, interrupt| {
+            interrupt.store(true, Ordering::Relaxed);
+            while producer.service() != Some(Event::Detached) {
+                producer.park(Duration::MAX);
+            }
+        }),
+    ];
+    for (what, end) in cases {
+        let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+        let interrupt = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&interrupt);
+        let card = thread::spawn(move || {
+            while producer.service() != Some(Event::Started) {
+                producer.park(Duration::MAX);
+            }
+            assert!(put(&mut producer, 8, 1));
+            producer.publish();
+            end(producer, &seen);
+        });
+        let mut consumer = share.attach().unwrap();
+        consumer.start().unwrap();
+        let window = consumer.wait(0, &FOREVER, Some(&interrupt)).unwrap();
+        // What was there is delivered first; the interrupt may have come before it.
+        let window = if window.is_empty() {
+            consumer.wait(0, &PollRules { mindata: 8, ..FOREVER }, None).unwrap()
+        } else {
+            window
+        };
+        assert_eq!(window.len(), 8, "{what}");
+        let drained = consumer.wait(8, &FOREVER, Some(&interrupt));
+        match what {
+            "producer gone" => assert_eq!(drained, Err(AdvanceError::ProducerGone)),
+            _ => assert!(drained.unwrap().is_empty()),
+        }
+        assert_eq!(consumer.is_last(), what == "end of feed");
+        drop(consumer);
+        card.join().unwrap();
+    }
+}
+
+#[test]
+fn a_driver_that_has_no_more_ends_the_wait() {
+    let (producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let card = Arc::new(Mutex::new((producer, 3)));
+    let other = Arc::clone(&card);
+    let share = share.with_driver(Driver::new(move |need| {
+        let (producer, left) = &mut *other.lock().unwrap();
+        producer.service();
+        if need == Need::Data {
+            if *left == 0 {
+                return Turn::Idle;
+            }
+            *left -= 1;
+            assert!(put(producer, LEN as usize, *left), "what the call releases is free for the turn it brings");
+            producer.publish();
+        }
+        Turn::Ran
+    }));
+    let mut consumer = share.attach().unwrap();
+    consumer.start().unwrap();
+    let mut window = consumer.window();
+    for left in [2, 1, 0] {
+        let rules = if left == 1 { PollRules::non_blocking() } else { FOREVER };
+        window = consumer.wait(window.top, &rules, None).unwrap();
+        assert_eq!(consumer.bytes(), vec![left; LEN as usize]);
+    }
+    assert!(consumer.wait(window.top, &FOREVER, None).unwrap().is_empty());
+}
+
+#[test]
+fn two_threads_lose_and_invent_nothing() {
+    const RECORD: usize = 24;
+    let packets: u64 = if cfg!(miri) { 300 } else { 2_000_000 };
+    let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let card = thread::spawn(move || {
+        while producer.service() != Some(Event::Started) {
+            producer.park(Duration::MAX);
+        }
+        for number in 0..packets {
+            if producer.reserve(RECORD).is_some() {
+                let lctr = producer.take_lctr();
+                let mut slot = producer.reserve(RECORD).unwrap();
+                slot.write(0, &number.to_le_bytes()).unwrap();
+                slot.write(8, &(!number).to_le_bytes()).unwrap();
+                slot.write(16, &u64::from(lctr).to_le_bytes()).unwrap();
+                producer.commit(RECORD).unwrap();
+            } else {
+                producer.drop_one();
+            }
+            if number % 7 == 0 {
+                producer.publish();
+            }
+            assert_eq!(producer.service(), None);
+        }
+        producer.end_of_feed();
+        while producer.service() != Some(Event::Detached) {
+            producer.park(Duration::MAX);
+        }
+        assert_eq!(producer.bad_bottoms(), 0);
+    });
+    let mut consumer = share.attach().unwrap();
+    consumer.start().unwrap();
+    let word = |record: &[u8], at: usize| u64::from_le_bytes(record[at..at + 8].try_into().unwrap());
+    let (mut next, mut received, mut told, mut release_to) = (0, 0, 0, 0);
+    loop {
+        let window = consumer.wait(release_to, &FOREVER, None).unwrap();
+        for record in consumer.bytes().chunks_exact(RECORD) {
+            let (number, lctr) = (word(record, 0), word(record, 16));
+            assert_eq!(word(record, 8), !number);
+            assert_eq!(number, next + lctr, "the loss counter says how many are missing");
+            next = number + 1;
+            told += lctr;
+            received += 1;
+        }
+        release_to = window.top;
+        if consumer.is_last() && window.is_empty() {
+            break;
+        }
+    }
+    consumer.stop().unwrap();
+    let drops = consumer.drops();
+    assert_eq!(received + told + drops.pending, packets);
+    assert_eq!(u64::from(drops.total), told + drops.pending);
+    consumer.detach().unwrap();
+    card.join().unwrap();
+}
