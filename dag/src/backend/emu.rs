@@ -1,0 +1,148 @@
+//! The driver of the emulated card in this process.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use dag_emu::ring::{PollRules, Window};
+
+use super::{CardBackend, Drops, Memory, StreamBackend};
+use crate::error::Error;
+use crate::info::{CardInfo, PortInfo, StampSource};
+
+#[derive(Debug)]
+pub(crate) struct EmuCard(pub(crate) dag_emu::Card);
+
+impl CardBackend for EmuCard {
+    fn info(&self) -> CardInfo {
+        let card = &self.0;
+        let feed = card.feed();
+        let ports = (0..card.ports().count()).map(|port| {
+            let behind = feed.interfaces.iter().find(|i| i.port == port);
+            PortInfo {
+                number: port,
+                name: behind.map(|i| i.name.clone()),
+                description: behind.map(|i| i.description.clone()),
+                mac: behind.and_then(|i| i.mac),
+                speed: behind.and_then(|i| i.speed),
+                link_up: behind.map_or(card.ports().link_up(port), |i| i.link_up),
+            }
+        });
+        CardInfo {
+            model: dag_emu::MODEL.to_owned(),
+            emulated: true,
+            description: feed.description.clone(),
+            stamp_source: match feed.stamp_source {
+                dag_emu::StampSource::Kernel => StampSource::Kernel,
+                dag_emu::StampSource::Replay => StampSource::Replay,
+                dag_emu::StampSource::Script => StampSource::Script,
+                _ => StampSource::Synthetic,
+            },
+            stamp_error_ns: feed.stamp_error_ns,
+            tick: card.clock().tick(),
+            ports: ports.collect(),
+            rx_streams: card.stream_count(),
+            stream_memory: card.stream_memory(),
+            snaplen: card.ports().snaplen(),
+        }
+    }
+
+    fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error> {
+        Ok(Box::new(EmuStream { stream: Some(self.0.attach(number)?) }))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let counts = self.0.feed().counts();
+        let advice = counts.advice.join("`, `");
+        let mut notes = Vec::new();
+        if counts.over_limit > 0 {
+            notes.push(format!(
+                "{} frames were longer than a record can be and are cut (segmentation offload); `{advice}` ends it",
+                counts.over_limit
+            ));
+        } else if counts.superframes > 0 {
+            notes.push(format!(
+                "{} frames were longer than the MTU (segmentation offload): not what is on a wire; `{advice}` ends it",
+                counts.superframes
+            ));
+        }
+        let others = [
+            (counts.checksums_completed, "checksums that the host leaves to its hardware were completed"),
+            (counts.checksums_partial, "checksums that the host leaves to its hardware could not be completed"),
+            (counts.vlan_restored, "VLAN tags that the kernel had taken off were put back"),
+            (counts.skipped, "records of the replayed file are no packets, or of ports that the card lacks: left out"),
+            (counts.defects, "defects in the replayed file"),
+        ];
+        notes.extend(others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+        notes
+    }
+
+    fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {
+        self.0.ports().set_snaplen(bytes);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct EmuStream {
+    /// `None` once detached.
+    stream: Option<dag_emu::Stream>,
+}
+
+impl EmuStream {
+    fn stream(&mut self) -> Result<&mut dag_emu::Stream, Error> {
+        self.stream.as_mut().ok_or_else(|| Error::state("the stream is detached; attach it again"))
+    }
+}
+
+impl StreamBackend for EmuStream {
+    fn start(&mut self) -> Result<(), Error> {
+        Ok(self.stream()?.start()?)
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        Ok(self.stream()?.stop()?)
+    }
+
+    fn detach(&mut self) -> Result<(), Error> {
+        match self.stream.take() {
+            Some(stream) => Ok(stream.detach()?),
+            None => Ok(()),
+        }
+    }
+
+    fn poll_rules(&self) -> PollRules {
+        self.stream.as_ref().map(dag_emu::Stream::poll_rules).unwrap_or_default()
+    }
+
+    fn set_poll_rules(&mut self, rules: PollRules) {
+        if let Some(stream) = &mut self.stream {
+            stream.set_poll_rules(rules);
+        }
+    }
+
+    fn advance(&mut self, release_to: u64, interrupt: &AtomicBool) -> Result<Window, Error> {
+        Ok(self.stream()?.advance(release_to, Some(interrupt))?)
+    }
+
+    fn position(&self) -> u64 {
+        self.stream.as_ref().map_or(0, |stream| stream.window().bottom)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.stream.as_ref().map(dag_emu::Stream::bytes).unwrap_or_default()
+    }
+
+    fn is_last(&self) -> bool {
+        self.stream.as_ref().is_none_or(dag_emu::Stream::is_last)
+    }
+
+    fn drops(&self) -> Option<Drops> {
+        let drops = self.stream.as_ref()?.drops();
+        Some(Drops { counter: drops.total, pending: Some(drops.pending) })
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        let mapping = Arc::clone(self.stream.as_ref()?.mapping());
+        Some(Memory::new(mapping.base(), mapping.ring_len() as u64, mapping))
+    }
+}

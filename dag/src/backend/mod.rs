@@ -1,0 +1,119 @@
+//! What a driver of cards is: the one trait that the emulated card implements, and libdag.
+
+mod emu;
+
+pub(crate) use emu::EmuCard;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use dag_emu::ring::{PollRules, Window};
+
+use crate::error::Error;
+use crate::info::CardInfo;
+
+/// A card that has been opened.
+pub(crate) trait CardBackend: fmt::Debug + Send + Sync {
+    /// What can be told of the card.
+    fn info(&self) -> CardInfo;
+
+    /// Becomes the owner of receive stream `number`.
+    fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error>;
+
+    /// What there is to say about what the card has seen so far.
+    fn notes(&self) -> Vec<String>;
+
+    /// Sets how many bytes of each packet are stored.
+    fn set_snaplen(&self, bytes: u16) -> Result<(), Error>;
+}
+
+/// A receive stream with an owner. Positions are bytes since attach.
+pub(crate) trait StreamBackend: fmt::Debug + Send {
+    fn start(&mut self) -> Result<(), Error>;
+
+    fn stop(&mut self) -> Result<(), Error>;
+
+    /// Gives the stream up. Called at most once, and nothing after it.
+    fn detach(&mut self) -> Result<(), Error>;
+
+    fn poll_rules(&self) -> PollRules;
+
+    fn set_poll_rules(&mut self, rules: PollRules);
+
+    /// Releases everything before `release_to`, waits by the poll rules, and says what lies ready then.
+    fn advance(&mut self, release_to: u64, interrupt: &AtomicBool) -> Result<Window, Error>;
+
+    /// Where the window begins: after a start, the position to release to first.
+    fn position(&self) -> u64;
+
+    /// The bytes of the window that [`advance`](Self::advance) gave last.
+    fn bytes(&self) -> &[u8];
+
+    /// Nothing will follow the window that [`advance`](Self::advance) gave last.
+    fn is_last(&self) -> bool;
+
+    /// The stream's drop counter, where there is one.
+    fn drops(&self) -> Option<Drops>;
+
+    /// The memory in which the windows lie; `None` once detached.
+    fn memory(&self) -> Option<Memory>;
+}
+
+/// A stream's drop counter as the card shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drops {
+    /// Records dropped since attach; 32 bits, wraps.
+    pub counter: u32,
+    /// Those of them that no record's loss counter has told yet: dropped after the last record in stream memory.
+    /// `None` where the card does not tell.
+    pub pending: Option<u64>,
+}
+
+/// The memory of a stream: a ring in which a whole lap from any position is contiguous.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    base: *const u8,
+    len: u64,
+    /// Keeps the memory mapped.
+    _owner: Arc<dyn Send + Sync>,
+}
+
+impl Memory {
+    /// The memory that `owner` keeps mapped: twice `len` bytes from `base`, the second half showing the first.
+    pub(crate) fn new(base: *const u8, len: u64, owner: Arc<dyn Send + Sync>) -> Self {
+        Self { base, len, _owner: owner }
+    }
+
+    /// Length of the ring in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The `len` bytes from position `start` on.
+    ///
+    /// # Safety
+    ///
+    /// They must lie in a window that [`StreamBackend::advance`] gave, and must not be released while the slice is in use.
+    pub(crate) unsafe fn slice(&self, start: u64, len: usize) -> &[u8] {
+        // Below the ring's length, which is mapped and so fits.
+        let offset = (start % self.len) as usize;
+        // SAFETY: `offset` is below the ring's length, and twice that much is mapped as long as `self` lives.
+        let first = unsafe { self.base.add(offset) };
+        // SAFETY: a window is no longer than the ring, so the range ends within the second half. The card has written
+        // these bytes before the window showed them, and writes there again only once they are released, which
+        // the caller promises not to do.
+        unsafe { std::slice::from_raw_parts(first, len) }
+    }
+}
+
+// SAFETY: `base` is only read through `slice`, whose contract holds on any thread; the owner is Send and Sync itself.
+unsafe impl Send for Memory {}
+// SAFETY: as above; `Memory` has no interior mutability.
+unsafe impl Sync for Memory {}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("len", &self.len).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! [`Card`]: a card that has been opened.
+
+use std::sync::Arc;
+
+use crate::backend::{CardBackend, EmuCard};
+use crate::device::Device;
+use crate::error::{Error, Repr};
+use crate::info::CardInfo;
+use crate::probe::{self, Hint};
+use crate::stream::RxStream;
+
+/// An open card. Clones are the same card; it stays open as long as one of them or one of its streams lives.
+///
+/// ```
+/// let card = dag::Card::open("emu:synthetic=imix,count=1000,rate=max")?;
+/// assert!(card.info().emulated);
+/// let mut stream = card.attach(0)?;
+/// stream.start()?;
+/// # Ok::<(), dag::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Card {
+    backend: Arc<dyn CardBackend>,
+    name: Arc<str>,
+}
+
+impl Card {
+    /// Opens the card that `name` calls, see [`Device`].
+    ///
+    /// # Errors
+    ///
+    /// When the name is none, there is no such card, a privilege is missing, or what an emulated card is to be fed from
+    /// cannot be had.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        Self::open_device(&name.parse()?, name)
+    }
+
+    /// Opens `device`, which is to be called `name` in messages and files.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_device(device: &Device, name: &str) -> Result<Self, Error> {
+        match device {
+            Device::Emulated(spec) => Ok(Self::emulated(dag_emu::Card::open(spec)?, name)),
+            Device::Served(served) => Err(Repr::NotServed(served.clone()).into()),
+            Device::Real { card, .. } => {
+                let path = format!("/dev/dag{card}");
+                let device = format!("dag{card}");
+                match probe::hint() {
+                    Some(hint) => Err(Repr::NoDriver { device, hint: hint.to_string() }.into()),
+                    None => Err(Repr::NoSuchCard { device, path }.into()),
+                }
+            }
+        }
+    }
+
+    /// Opens the card of this machine: a real one if there is one, and the embedded emulated one only when **nothing**
+    /// hints at a card (no libdag, no `/dev/dag*`, no `/sys/class/dag`, `DAG_LIBRARY` unset) and `require_card` is off.
+    ///
+    /// # Errors
+    ///
+    /// A card or library that is there and fails is an error, never a reason to emulate.
+    pub fn open_default(require_card: bool) -> Result<Self, Error> {
+        match probe::hint() {
+            Some(hint) => {
+                let device = if let Hint::Device(path) = &hint { path.clone() } else { "dag0".to_owned() };
+                Err(Repr::NoDriver { device, hint: hint.to_string() }.into())
+            }
+            None if require_card => Err(Repr::NoCard.into()),
+            None => Self::open("emu:synthetic"),
+        }
+    }
+
+    /// An emulated card of this process, such as one that [`dag_emu::Script`] makes for a unit test.
+    pub fn emulated(card: dag_emu::Card, name: &str) -> Self {
+        Self { backend: Arc::new(EmuCard(card)), name: name.into() }
+    }
+
+    /// Becomes the owner of receive stream `number` (even: 0, 2, 4, ...). One program owns a stream at a time.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such stream, or it has an owner.
+    pub fn attach(&self, number: u16) -> Result<RxStream, Error> {
+        let backend = self.backend.attach(number)?;
+        Ok(RxStream::new(backend, number, self.clone()))
+    }
+
+    /// What can be told of the card.
+    pub fn info(&self) -> CardInfo {
+        self.backend.info()
+    }
+
+    /// What there is to say about what the card has seen so far, in lines for a person, with the way out where there is one.
+    pub fn notes(&self) -> Vec<String> {
+        self.backend.notes()
+    }
+
+    /// What the card was called when it was opened.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sets how many bytes of each packet are stored, from the next packet on. Records are then cut down to a multiple of 8.
+    ///
+    /// # Errors
+    ///
+    /// When the card refuses.
+    pub fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {
+        self.backend.set_snaplen(bytes)
+    }
+
+    /// Refuses a port that the card does not have.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSuchPort`](crate::ErrorKind::NoSuchPort).
+    pub fn check_port(&self, port: u8) -> Result<(), Error> {
+        // At most 8.
+        let ports = self.info().ports.len() as u8;
+        if port < ports { Ok(()) } else { Err(Repr::NoSuchPort { device: self.name.to_string(), port, ports }.into()) }
+    }
+}

@@ -1,0 +1,125 @@
+//! [`Error`]: everything that can go wrong with a card, real or emulated.
+
+use std::io;
+
+/// An error of this crate: what, where, and what to do about it. One line; causes in [`source`](std::error::Error::source).
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Repr>);
+
+/// What kind of trouble an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The device name is none.
+    UnknownDevice,
+    /// The description of an emulated card is not understood, or asks for something that cannot be.
+    Spec,
+    /// There is no such card, or what an emulated card is to be fed from is not there.
+    NotFound,
+    /// There is a card or library, but this build has no driver for it.
+    NoDriver,
+    /// A real card is demanded and there is none.
+    NoCard,
+    /// A privilege is missing.
+    Permission,
+    /// The card has no such stream.
+    NoSuchStream,
+    /// The card has no such port.
+    NoSuchPort,
+    /// The stream has an owner already.
+    Busy,
+    /// No memory for a stream.
+    Memory,
+    /// The source of an emulated card's packets failed.
+    Feed,
+    /// The call does not fit the state of the stream.
+    State,
+    /// The card is gone.
+    Gone,
+    /// What was recorded could not be written.
+    Write,
+    /// What was recorded is read by nobody any more: the pipe is closed.
+    ClosedPipe,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Repr {
+    #[error("{0:?} names no card; write dag0, dag0:2, /dev/dag0, or emu:synthetic, emu:replay=FILE, emu:tap=IFACE")]
+    UnknownDevice(String),
+    #[error("no emulated card named {0:?} is served on this machine; emu:synthetic is one in this process")]
+    NotServed(String),
+    #[error("{device}: no such card: {path} does not exist; emu:synthetic is an emulated one")]
+    NoSuchCard { device: String, path: String },
+    #[error(
+        "{device}: {hint}, but this build has no driver for real cards; \
+         name an emulated card with --device emu:synthetic to work without it"
+    )]
+    NoDriver { device: String, hint: String },
+    #[error("a real card is required and none is here: no libdag, no /dev/dag*, no /sys/class/dag")]
+    NoCard,
+    #[error("a real card is required, and {0} is an emulated one")]
+    EmulatedRefused(String),
+    #[error(transparent)]
+    Emu(#[from] dag_emu::Error),
+    #[error("{what}")]
+    State { what: String },
+    #[error("no thread for the writer: {0}")]
+    Thread(io::Error),
+    #[error("{0}")]
+    Write(erf::Error),
+    #[error("{0}")]
+    ClosedPipe(erf::Error),
+    #[error("{device} has no port {port}; it has ports 0 to {}", .ports.saturating_sub(1))]
+    NoSuchPort { device: String, port: u8, ports: u8 },
+}
+
+impl Error {
+    /// What kind of trouble this is.
+    pub fn kind(&self) -> ErrorKind {
+        use dag_emu::ErrorKind as Emu;
+        match &*self.0 {
+            Repr::UnknownDevice(_) => ErrorKind::UnknownDevice,
+            Repr::NotServed(_) | Repr::NoSuchCard { .. } => ErrorKind::NotFound,
+            Repr::NoDriver { .. } => ErrorKind::NoDriver,
+            Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
+            Repr::State { .. } => ErrorKind::State,
+            Repr::Thread(_) => ErrorKind::Memory,
+            Repr::Write(_) => ErrorKind::Write,
+            Repr::ClosedPipe(_) => ErrorKind::ClosedPipe,
+            Repr::NoSuchPort { .. } => ErrorKind::NoSuchPort,
+            Repr::Emu(error) => match error.kind() {
+                Emu::Spec => ErrorKind::Spec,
+                Emu::NoSuchStream => ErrorKind::NoSuchStream,
+                Emu::Busy => ErrorKind::Busy,
+                Emu::Memory => ErrorKind::Memory,
+                Emu::Permission => ErrorKind::Permission,
+                Emu::NotFound => ErrorKind::NotFound,
+                Emu::State => ErrorKind::State,
+                Emu::Gone => ErrorKind::Gone,
+                _ => ErrorKind::Feed,
+            },
+        }
+    }
+
+    /// The refusal of the emulated card `name` where a real one is required.
+    pub fn emulated_refused(name: &str) -> Self {
+        Repr::EmulatedRefused(name.to_owned()).into()
+    }
+
+    pub(crate) fn state(what: impl Into<String>) -> Self {
+        Repr::State { what: what.into() }.into()
+    }
+}
+
+impl From<Repr> for Error {
+    fn from(repr: Repr) -> Self {
+        Self(Box::new(repr))
+    }
+}
+
+impl From<dag_emu::Error> for Error {
+    fn from(error: dag_emu::Error) -> Self {
+        Repr::Emu(error).into()
+    }
+}

@@ -1,0 +1,496 @@
+//! The capture thread: looks at every record, chooses, and hands over to the writer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dag_emu::ring::PollRules;
+use erf::session::{Account, StoppedBy};
+use erf::{Defect, Record, Records, Timestamp};
+
+use super::chunk::{Bytes, Chunk, Lent};
+use super::limits::Limits;
+use super::loss::{Loss, Told};
+use super::opening::opening;
+use super::progress::Snapshot;
+use super::sink::{Format, Sink};
+use super::tally::Tally;
+use super::writer::{Ended, Sent, Writer};
+use super::{Recorder, Recording, Selection};
+use crate::backend::Memory;
+use crate::error::{Error, Repr};
+use crate::stream::RxStream;
+
+/// Bytes of one chunk, about.
+const CHUNK: usize = 1 << 20;
+
+/// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Records a stream; see [`Recorder::run`].
+pub(super) fn run(recorder: Recorder) -> Recording {
+    let Recorder { mut stream, output, format, limits, selection, application, drain, stop, progress } = recorder;
+    let info = stream.card().info();
+    let (device, number) = (stream.card().name().to_owned(), stream.number());
+    let tick_bits = info.tick.bits();
+    let sink = Sink::new(output, format);
+    let failed = |error| Recording::failed(error, tick_bits);
+    let writer = match Writer::spawn(sink) {
+        Ok(writer) => writer,
+        Err(error) => return failed(error),
+    };
+    if let Err(error) = stream.start() {
+        return failed(error);
+    }
+    let backend = stream.backend();
+    let looked_at = backend.position();
+    let Some(memory) = backend.memory() else { return failed(Error::state("the stream is detached")) };
+    let mut capture = Capture {
+        look: Look {
+            format,
+            limits,
+            selection,
+            tally: Tally::default(),
+            loss: Loss::default(),
+            defects: 0,
+            full: None,
+        },
+        writer,
+        memory,
+        looked_at,
+        opening: selection
+            .meta
+            .then(|| Box::new(move |start| opening(&info, &device, number, &application, &selection, start)) as _),
+        started: None,
+        stream: &mut stream,
+    };
+    let (stopped_by, error) = capture.record(&stop, drain, &progress);
+    let recording = capture.finish(stopped_by, error, tick_bits);
+    if let Err(error) = stream.close() {
+        log::warn!("closing the stream: {error}");
+    }
+    recording
+}
+
+struct Capture<'a> {
+    stream: &'a mut RxStream,
+    writer: Writer,
+    memory: Memory,
+    /// Position up to which records have been looked at.
+    looked_at: u64,
+    look: Look,
+    /// Makes the opening META record, once the first stamp is known.
+    opening: Option<Box<dyn FnOnce(Timestamp) -> Result<Vec<u8>, erf::Error> + 'a>>,
+    /// Stamp of the opening.
+    started: Option<Timestamp>,
+}
+
+/// What is asked of records, and what has been seen.
+struct Look {
+    format: Format,
+    limits: Limits,
+    selection: Selection,
+    tally: Tally,
+    loss: Loss,
+    defects: u64,
+    /// The limit that has been reached.
+    full: Option<StoppedBy>,
+}
+
+/// What to do with a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Packet,
+    /// META or PAD, to be recorded.
+    Other,
+    Leave,
+    /// A limit is reached: this one and all behind it stay.
+    Stop,
+}
+
+impl Look {
+    #[inline]
+    fn at(&mut self, record: &Record<'_>) -> Verdict {
+        if !record.is_packet() {
+            return match self.selection.meta && self.format == Format::Erf {
+                true if self.is_full(record) => Verdict::Stop,
+                true => {
+                    self.tally.bytes += self.format.size_of(record);
+                    Verdict::Other
+                }
+                false => Verdict::Leave,
+            };
+        }
+        if !self.selection.takes(record) {
+            self.loss.told.add(record);
+            self.tally.filtered += 1;
+            return Verdict::Leave;
+        }
+        if self.is_full(record) {
+            return Verdict::Stop;
+        }
+        self.loss.told.add(record);
+        self.tally.choose(record, self.format.size_of(record));
+        Verdict::Packet
+    }
+
+    fn is_full(&mut self, record: &Record<'_>) -> bool {
+        if self.limits.count.is_some_and(|count| self.tally.chosen >= count) {
+            self.full = Some(StoppedBy::Count);
+        } else if let Some(size) = self.limits.size
+            && self.tally.bytes + self.format.size_of(record) > size
+        {
+            self.full = Some(StoppedBy::Size);
+        }
+        self.full.is_some()
+    }
+
+    /// After a record: whether the count is reached, so that nobody waits for one more.
+    fn check_count(&mut self) {
+        if self.limits.count.is_some_and(|count| self.tally.chosen >= count) {
+            self.full = Some(StoppedBy::Count);
+        }
+    }
+}
+
+impl Capture<'_> {
+    /// Records until something ends it.
+    fn record(&mut self, stop: &AtomicBool, drain: bool, progress: &super::Progress) -> (StoppedBy, Option<Error>) {
+        let begun = Instant::now();
+        let mut ended: Option<StoppedBy> = None;
+        self.look.check_count();
+        loop {
+            if ended.is_none() {
+                ended = self.ending(stop, begun);
+                if ended.is_some()
+                    && let Err(error) = self.stream.backend().stop()
+                {
+                    return (StoppedBy::Error, Some(error));
+                }
+            }
+            if let Some(reason) = ended
+                && (!drain || matches!(reason, StoppedBy::Count | StoppedBy::Size))
+            {
+                return (reason, None);
+            }
+            if self.writer.has_failed() {
+                return (StoppedBy::Error, None);
+            }
+            let fresh = match self.advance(ended.is_some(), stop) {
+                Ok(fresh) => fresh,
+                Err(error) => return (StoppedBy::Error, Some(error)),
+            };
+            if !fresh {
+                if let Some(reason) = ended {
+                    return (reason, None);
+                }
+                if self.stream.backend().is_last() {
+                    return (StoppedBy::End, None);
+                }
+            }
+            if let Err(error) = self.take_in() {
+                return (StoppedBy::Error, Some(error));
+            }
+            self.tell(progress);
+        }
+    }
+
+    /// Why the recording is to stop now, if it is.
+    fn ending(&self, stop: &AtomicBool, begun: Instant) -> Option<StoppedBy> {
+        if self.look.full.is_some() {
+            return self.look.full;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Some(StoppedBy::Signal);
+        }
+        self.look.limits.duration.filter(|limit| begun.elapsed() >= *limit).map(|_| StoppedBy::Duration)
+    }
+
+    /// Gives back what is written and waits for more. `false`: nothing new.
+    fn advance(&mut self, at_once: bool, stop: &AtomicBool) -> Result<bool, Error> {
+        // Windows of which nothing was chosen have been released past what the writer did last.
+        let released = self.stream.backend().position();
+        let mut release = self.writer.releasable(self.looked_at).max(released);
+        if self.looked_at - release > self.memory.len() / 2 {
+            // The wait below would not wait: more than half of the memory is full of what the writer has yet to write.
+            self.writer.wait(LOOK);
+            release = self.writer.releasable(self.looked_at).max(released);
+        }
+        let held = self.looked_at - release;
+        let left = self.look.limits.duration.map_or(LOOK, |limit| LOOK.min(limit.max(Duration::from_millis(1))));
+        let rules = if at_once {
+            PollRules::non_blocking()
+        } else {
+            PollRules { mindata: held + 1, maxwait: left, ..PollRules::default() }
+        };
+        let backend = self.stream.backend();
+        backend.set_poll_rules(rules);
+        let window = backend.advance(release, stop)?;
+        self.look.loss.observe(backend.drops());
+        Ok(window.top > self.looked_at)
+    }
+
+    /// Looks at the records that are new, and hands those chosen to the writer, chunk by chunk.
+    fn take_in(&mut self) -> Result<(), Error> {
+        while self.look.full.is_none() {
+            let backend = self.stream.backend();
+            // The window begins at what was released, at or before what has been looked at.
+            let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
+            let bytes = backend.bytes().get(skip..).unwrap_or_default();
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let piece = Piece::choose(bytes, self.looked_at, &mut self.look);
+            let next = self.looked_at + piece.len as u64;
+            let chunk = self.chunk(&piece, next);
+            if let Some(first) = piece.first
+                && !self.open(first)?
+            {
+                return Ok(());
+            }
+            self.looked_at = next;
+            self.look.check_count();
+            if let Some(chunk) = chunk
+                && !self.send(chunk)
+            {
+                return Ok(());
+            }
+            if piece.len == 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The chosen records of a piece on their way: where they lie if they lie together, else copied.
+    fn chunk(&mut self, piece: &Piece, done: u64) -> Option<Chunk> {
+        let (records, packets) = (piece.records, piece.packets);
+        let bytes = match piece.runs.as_slice() {
+            [] => return None,
+            [(start, end)] => {
+                let (start, len) = (self.looked_at + *start as u64, end - start);
+                // SAFETY: the run lies in the window just taken. `Writer::releasable` goes past `done`, which lies behind the
+                // run, only when the writer is done with the chunk; and the writer is joined before the stream is detached.
+                Bytes::Lent(unsafe { Lent::new(self.memory.clone(), start, len) })
+            }
+            runs => {
+                let mut buffer = self.writer.buffer();
+                let backend = self.stream.backend();
+                let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
+                let bytes = backend.bytes().get(skip..).unwrap_or_default();
+                for (start, end) in runs {
+                    buffer.extend_from_slice(bytes.get(*start..*end).unwrap_or_default());
+                }
+                Bytes::Owned(buffer)
+            }
+        };
+        Some(Chunk { bytes, records, packets, done })
+    }
+
+    /// Before the first record: the opening META record. `false`: the writer has failed.
+    fn open(&mut self, first: Timestamp) -> Result<bool, Error> {
+        self.started.get_or_insert(first);
+        let Some(opening) = self.opening.take() else { return Ok(true) };
+        let bytes = opening(first).map_err(Repr::Write)?;
+        if self.look.format == Format::Erf {
+            self.look.tally.bytes += bytes.len() as u64;
+        }
+        let records = Records::new(&bytes).count() as u64;
+        let chunk = Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, done: self.looked_at };
+        Ok(self.send(chunk))
+    }
+
+    /// Hands a chunk over, waiting for room. `false`: the writer has failed.
+    fn send(&mut self, mut chunk: Chunk) -> bool {
+        loop {
+            match self.writer.send(chunk) {
+                Sent::Yes => return true,
+                Sent::Failed => return false,
+                Sent::Full(back) => chunk = back,
+            }
+            self.writer.wait(LOOK);
+            // The card goes on dropping meanwhile, and its counter must not wrap unseen.
+            let drops = self.stream.backend().drops();
+            self.look.loss.observe(drops);
+        }
+    }
+
+    fn tell(&mut self, progress: &super::Progress) {
+        let backend = self.stream.backend();
+        let held = backend.bytes().len() as u64;
+        let Tally { chosen, filtered, bytes, .. } = self.look.tally;
+        progress.set(Snapshot {
+            delivered: chosen,
+            filtered,
+            lost: self.look.loss.so_far(),
+            bytes,
+            fill_percent: held * 100 / self.memory.len().max(1),
+        });
+    }
+
+    /// What lies in stream memory behind the last record looked at: packets, and the losses they tell.
+    fn unread(&mut self) -> Result<(u64, Told), Error> {
+        let backend = self.stream.backend();
+        backend.stop()?;
+        backend.set_poll_rules(PollRules::non_blocking());
+        let release = backend.position();
+        backend.advance(release, &AtomicBool::new(false))?;
+        let drops = backend.drops();
+        let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
+        let mut told = Told::default();
+        let mut packets = 0;
+        for record in Records::new(backend.bytes().get(skip..).unwrap_or_default()).recover(true).flatten() {
+            if record.is_packet() {
+                packets += 1;
+                told.add(&record);
+            }
+        }
+        self.look.loss.observe(drops);
+        Ok((packets, told))
+    }
+
+    fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>, tick_bits: u8) -> Recording {
+        let mut error = error;
+        // A feed that has failed has nothing unread, and says so once more.
+        let (unread, told) = match self.unread() {
+            Ok(unread) => unread,
+            Err(late) => {
+                error.get_or_insert(late);
+                (0, Told::default())
+            }
+        };
+        // A recording without packets begins and ends now, by the host's clock.
+        let first = self.look.tally.first.unwrap_or_else(Timestamp::now);
+        if error.is_none()
+            && !self.writer.has_failed()
+            && let Err(late) = self.open(first)
+        {
+            error = Some(late);
+        }
+        let Self { writer, look, started, .. } = self;
+        let Some(Ended { sink, error: failure }) = writer.join() else {
+            let error = error.unwrap_or_else(|| Error::state("the writer's thread has panicked"));
+            return Recording::failed(error, tick_bits);
+        };
+        let Tally { chosen, filtered, truncated, rx_errors, ds_errors, first, last, .. } = look.tally;
+        let lost = look.loss.up_to_last(told);
+        let delivered = sink.packets().min(chosen);
+        let lost_writer = chosen - delivered;
+        let mut account = Account::default();
+        account.received = delivered + filtered + lost.lost + lost_writer;
+        account.delivered = delivered;
+        account.lost_card = lost.lost;
+        account.lost_writer = lost_writer;
+        account.filtered = filtered;
+        account.loss_exact = lost.exact;
+        account.truncated = truncated;
+        account.rx_errors = rx_errors;
+        account.ds_errors = ds_errors;
+        account.unread = unread;
+        account.bytes_written = sink.bytes();
+        account.first = first;
+        account.last = last;
+        account.tick_bits = tick_bits;
+        account.stopped_by = stopped_by;
+        let error = match failure {
+            // What the writer met comes first: it is why the rest happened.
+            Some(failure) => Some(write_error(failure)),
+            None => error,
+        };
+        if error.is_some() {
+            account.stopped_by = StoppedBy::Error;
+            return Recording { account, defects: look.defects, error };
+        }
+        let started = started.unwrap_or_else(Timestamp::now);
+        let ended = last.unwrap_or(started).max(started);
+        let closing = look.selection.meta.then_some((started, ended, account));
+        let error = match sink.finish(closing) {
+            Ok(bytes) => {
+                account.bytes_written = bytes;
+                None
+            }
+            Err(failure) => {
+                account.stopped_by = StoppedBy::Error;
+                Some(write_error(failure))
+            }
+        };
+        Recording { account, defects: look.defects, error }
+    }
+}
+
+fn write_error(error: erf::Error) -> Error {
+    if error.io_error().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+        Repr::ClosedPipe(error).into()
+    } else {
+        Repr::Write(error).into()
+    }
+}
+
+/// The chosen records of about [`CHUNK`] bytes of stream memory.
+struct Piece {
+    /// Runs of chosen records that lie together, by offset.
+    runs: Vec<(usize, usize)>,
+    records: u64,
+    packets: u64,
+    /// Bytes looked at.
+    len: usize,
+    /// Stamp of the first record chosen.
+    first: Option<Timestamp>,
+}
+
+impl Piece {
+    fn choose(bytes: &[u8], position: u64, look: &mut Look) -> Self {
+        let mut piece = Self { runs: Vec::new(), records: 0, packets: 0, len: 0, first: None };
+        let mut records = Records::new(bytes).at_offset(position);
+        let mut recovering = false;
+        while piece.len < CHUNK {
+            let Some(item) = records.next() else {
+                piece.len = bytes.len();
+                break;
+            };
+            // Offsets count from `position`.
+            let end = (records.offset() - position) as usize;
+            match item {
+                Ok(record) => match look.at(&record) {
+                    Verdict::Stop => break,
+                    Verdict::Leave => piece.len = end,
+                    verdict => piece.take(end - record.bytes().len(), end, &record, verdict),
+                },
+                Err(defect) => {
+                    look.damaged(defect, recovering);
+                    piece.len = end;
+                    if defect.kind.next_record().is_none() && !recovering {
+                        // The length leads nowhere: look for the next record in what is left.
+                        recovering = true;
+                        let at = (defect.offset - position) as usize;
+                        records =
+                            Records::new(bytes.get(at..).unwrap_or_default()).at_offset(defect.offset).recover(true);
+                    }
+                }
+            }
+        }
+        piece
+    }
+
+    #[inline]
+    fn take(&mut self, start: usize, end: usize, record: &Record<'_>, verdict: Verdict) {
+        self.records += 1;
+        self.packets += u64::from(verdict == Verdict::Packet);
+        self.first.get_or_insert(record.timestamp());
+        self.len = end;
+        match self.runs.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => self.runs.push((start, end)),
+        }
+    }
+}
+
+impl Look {
+    /// Bytes in stream memory that are no record: something is lost, and how much is not known.
+    fn damaged(&mut self, defect: Defect, known: bool) {
+        self.loss.damaged = true;
+        if !known {
+            self.defects += 1;
+            log::warn!("in stream memory: {defect}");
+        }
+    }
+}

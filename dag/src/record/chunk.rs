@@ -1,0 +1,57 @@
+//! [`Chunk`]: records on their way to the writer.
+
+use crate::backend::Memory;
+
+/// Whole records on their way to the writer, in order.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Bytes,
+    /// How many records.
+    pub(super) records: u64,
+    /// How many of them are packets.
+    pub(super) packets: u64,
+    /// Position up to which stream memory can be released once this is written.
+    pub(super) done: u64,
+}
+
+/// Where the records of a chunk are.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    /// In stream memory.
+    Lent(Lent),
+    /// In memory of their own.
+    Owned(Vec<u8>),
+}
+
+/// A piece of stream memory that is not released before it is written.
+#[derive(Debug)]
+pub(super) struct Lent {
+    memory: Memory,
+    start: u64,
+    len: usize,
+}
+
+impl Lent {
+    /// The `len` bytes from position `start` on.
+    ///
+    /// # Safety
+    ///
+    /// They must lie in a window of the stream, and must not be released while this lives.
+    pub(super) unsafe fn new(memory: Memory, start: u64, len: usize) -> Self {
+        Self { memory, start, len }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: whoever made this has promised what `slice` asks.
+        unsafe { self.memory.slice(self.start, self.len) }
+    }
+}
+
+impl Chunk {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Lent(lent) => lent.bytes(),
+            Bytes::Owned(bytes) => bytes,
+        }
+    }
+}

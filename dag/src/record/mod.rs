@@ -1,0 +1,150 @@
+//! Recording to disk: [`Recorder`] takes records out of a stream and writes them, on two threads, and keeps an [`Account`] that
+//! adds up.
+//!
+//! ```text
+//! stream memory -> capture thread: look at every record, choose   -> channel -> writer thread: file
+//!       ^                                                                             |
+//!       +---------------------- released as writes complete --------------------------+
+//! ```
+//!
+//! What is recorded whole is written straight from stream memory; only where records are left out in between are the
+//! others copied. When the disk is slower than the wire, stream memory fills, and then the card drops and counts.
+
+mod capture;
+mod chunk;
+mod limits;
+mod loss;
+mod opening;
+mod progress;
+mod sink;
+mod tally;
+mod writer;
+
+pub use limits::{Limits, Selection};
+pub use progress::{Progress, Snapshot};
+pub use sink::Format;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use erf::session::{Account, Application, StoppedBy};
+use erf::writer::Output;
+
+use crate::error::Error;
+use crate::stream::RxStream;
+
+/// Records a stream into a file or pipe.
+///
+/// ```
+/// use dag::file::writer::{Output, OutputOptions};
+/// use dag::record::{Format, Limits, Recorder};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("wire.erf");
+/// let card = dag::Card::open("emu:synthetic,rate=max")?;
+/// let output = Output::create(&path, OutputOptions::new())?;
+/// let recording = Recorder::new(card.attach(0)?, output, Format::Erf)
+///     .limits(Limits { count: Some(1000), ..Limits::default() })
+///     .run();
+/// assert!(recording.error.is_none());
+/// assert_eq!(recording.account.delivered, 1000);
+/// assert!(recording.account.adds_up());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Recorder {
+    stream: RxStream,
+    output: Output,
+    format: Format,
+    limits: Limits,
+    selection: Selection,
+    application: Application,
+    drain: bool,
+    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+}
+
+/// How a recording went.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Recording {
+    /// Where every packet went.
+    pub account: Account,
+    /// Places in stream memory that were no records, skipped over.
+    pub defects: u64,
+    /// What ended it, if it was an error. The file is then valid up to what was written, and has no closing META record.
+    pub error: Option<Error>,
+}
+
+impl Recorder {
+    /// Records everything that `stream` receives until its feed is over.
+    pub fn new(stream: RxStream, output: Output, format: Format) -> Self {
+        Self {
+            stream,
+            output,
+            format,
+            limits: Limits::default(),
+            selection: Selection::default(),
+            application: Application::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
+            drain: true,
+            stop: Arc::default(),
+            progress: Arc::default(),
+        }
+    }
+
+    /// When to stop.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What to record.
+    pub fn selection(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// The program that records, for the opening META record.
+    pub fn application(mut self, application: Application) -> Self {
+        self.application = application;
+        self
+    }
+
+    /// Whether what lies in stream memory when the recording is stopped is still recorded (the default), or left as unread.
+    /// After a count or a size nothing more is recorded either way.
+    pub fn drain(mut self, drain: bool) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// A flag that stops the recording when it becomes true, for a signal handler or another thread.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Stops the recording when `flag` becomes true.
+    pub fn stop_on(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = flag;
+        self
+    }
+
+    /// Numbers to be shown while it runs.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Starts the stream and records until a limit, the stop flag, the end of the feed, or an error.
+    pub fn run(self) -> Recording {
+        capture::run(self)
+    }
+}
+
+impl Recording {
+    /// A recording that failed before it began.
+    fn failed(error: Error, tick_bits: u8) -> Self {
+        let mut account = Account::default();
+        account.stopped_by = StoppedBy::Error;
+        account.tick_bits = tick_bits;
+        Self { account, defects: 0, error: Some(error) }
+    }
+}

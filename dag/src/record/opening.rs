@@ -1,0 +1,62 @@
+//! What a recording says about itself at its start.
+
+use erf::Timestamp;
+use erf::session::{Application, CardInfo, HostInfo, InterfaceInfo, Opening, StreamInfo};
+
+use super::Selection;
+use crate::info;
+
+/// The opening META record of a recording that begins at `start`, on the clock of the packets.
+pub(super) fn opening(
+    card: &info::CardInfo,
+    device: &str,
+    stream: u16,
+    application: &Application,
+    selection: &Selection,
+    start: Timestamp,
+) -> Result<Vec<u8>, erf::Error> {
+    let mut opening = Opening::new(start);
+    let mut host = HostInfo::default();
+    host.name = read("/proc/sys/kernel/hostname").unwrap_or_else(|| "unknown".to_owned());
+    host.os = read("/proc/sys/kernel/osrelease").map(|release| format!("Linux {release}"));
+    opening.host = host;
+
+    let mut module = CardInfo::default();
+    module.device = device.to_owned();
+    module.model = Some(card.model.clone());
+    module.tick = Some(card.tick);
+    module.stamp_source = card.stamp_source.name().parse().ok();
+    module.stamp_error_ns = card.stamp_error_ns;
+    module.emulated = card.emulated;
+    module.memory = Some(card.stream_memory);
+    opening.card = module;
+
+    opening.application = application.clone();
+    opening.snaplen = Some(card.snaplen.into());
+    opening.filter = selection.words();
+    opening.fcs_bits = Some(32);
+    opening.comment = Some(card.description.clone());
+    opening.interfaces = card
+        .ports
+        .iter()
+        .map(|port| {
+            let name = port.name.clone().unwrap_or_else(|| format!("port {}", port.number));
+            let mut interface = InterfaceInfo::new(port.number, name);
+            interface.descr.clone_from(&port.description);
+            interface.mac = port.mac;
+            interface.speed = port.speed;
+            interface.link_up = Some(port.link_up);
+            interface
+        })
+        .collect();
+    let mut receive = StreamInfo::new(stream);
+    receive.memory = Some(card.stream_memory);
+    opening.streams = vec![receive];
+    opening.to_bytes()
+}
+
+/// A line of the kernel's.
+fn read(path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,179 @@
+//! The writer's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+
+use super::chunk::{Bytes, Chunk};
+use super::sink::Sink;
+use crate::error::{Error, Repr};
+
+/// Chunks on their way at most: with chunks of up to 1 MiB more than a disk needs to be kept busy.
+const QUEUE: usize = 16;
+
+/// When nothing comes for so long, what is gathered goes to the file.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// At the latest so long after it came, a record is in the file.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// The thread that writes, seen from the one that captures.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// `None` once the writer is to end.
+    chunks: Option<Sender<Chunk>>,
+    /// Buffers that are free again.
+    buffers: Receiver<Vec<u8>>,
+    done: Arc<Done>,
+    /// A word whenever a chunk is done, unless one is waiting.
+    told: Receiver<()>,
+    sent: u64,
+    thread: Option<JoinHandle<Ended>>,
+}
+
+/// How far the writer is.
+#[derive(Debug, Default)]
+struct Done {
+    /// Position up to which stream memory can be released.
+    position: AtomicU64,
+    chunks: AtomicU64,
+}
+
+/// The file as the writer leaves it: still open, or as an error left it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) sink: Sink,
+    pub(super) error: Option<erf::Error>,
+}
+
+/// What became of a chunk.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// It is on its way.
+    Yes,
+    /// There is no room yet.
+    Full(Chunk),
+    /// The writer has failed.
+    Failed,
+}
+
+impl Writer {
+    pub(super) fn spawn(sink: Sink) -> Result<Self, Error> {
+        let (chunks, queue) = bounded(QUEUE);
+        let (tell, told) = bounded(1);
+        let (spare, buffers) = bounded(QUEUE);
+        let done = Arc::new(Done::default());
+        let back = Back { done: Arc::clone(&done), tell, spare };
+        let thread = std::thread::Builder::new()
+            .name("dag-writer".to_owned())
+            .spawn(move || run(sink, &queue, &back))
+            .map_err(Repr::Thread)?;
+        Ok(Self { chunks: Some(chunks), buffers, done, told, sent: 0, thread: Some(thread) })
+    }
+
+    /// Hands a chunk over without waiting.
+    pub(super) fn send(&mut self, chunk: Chunk) -> Sent {
+        let Some(chunks) = &self.chunks else { return Sent::Failed };
+        match chunks.try_send(chunk) {
+            Ok(()) => {
+                self.sent += 1;
+                Sent::Yes
+            }
+            Err(TrySendError::Full(chunk)) => Sent::Full(chunk),
+            Err(TrySendError::Disconnected(_)) => Sent::Failed,
+        }
+    }
+
+    /// An empty buffer for a chunk.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.buffers.try_recv().unwrap_or_default()
+    }
+
+    /// Waits until a chunk is done or the writer has ended, at most `limit`.
+    pub(super) fn wait(&self, limit: Duration) {
+        // Either way, it is looked at what has become of it.
+        let _ = self.told.recv_timeout(limit);
+    }
+
+    /// Position up to which stream memory can be released, when everything before `looked_at` has been looked at.
+    pub(super) fn releasable(&self, looked_at: u64) -> u64 {
+        // Acquire: the writer's reads of what is released are over.
+        if self.done.chunks.load(Ordering::Acquire) == self.sent {
+            looked_at
+        } else {
+            self.done.position.load(Ordering::Acquire)
+        }
+    }
+
+    /// Whether the writer has given up.
+    pub(super) fn has_failed(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Lets the writer write what is on its way, and takes the file back.
+    pub(super) fn join(mut self) -> Option<Ended> {
+        self.chunks = None;
+        let thread = self.thread.take()?;
+        thread.join().ok()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Stream memory must not go while the writer reads it.
+        self.chunks = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the writer's thread has panicked");
+        }
+    }
+}
+
+/// What goes back from the writer to the capture.
+struct Back {
+    done: Arc<Done>,
+    tell: Sender<()>,
+    spare: Sender<Vec<u8>>,
+}
+
+fn run(mut sink: Sink, queue: &Receiver<Chunk>, back: &Back) -> Ended {
+    let error = write_all(&mut sink, queue, back).err();
+    Ended { sink, error }
+}
+
+fn write_all(sink: &mut Sink, queue: &Receiver<Chunk>, back: &Back) -> Result<(), erf::Error> {
+    let mut flushed = Instant::now();
+    let mut dirty = false;
+    loop {
+        let chunk = match queue.recv_timeout(IDLE) {
+            Ok(chunk) => Some(chunk),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return sink.flush(),
+        };
+        if let Some(chunk) = &chunk {
+            sink.write(chunk.bytes(), chunk.records, chunk.packets)?;
+            dirty = true;
+        }
+        if dirty && (chunk.is_none() || flushed.elapsed() >= FLUSH) {
+            sink.flush()?;
+            dirty = false;
+            flushed = Instant::now();
+        }
+        if let Some(chunk) = chunk {
+            // Release: our reads of stream memory come before what the card writes there.
+            back.done.position.store(chunk.done, Ordering::Release);
+            back.done.chunks.fetch_add(1, Ordering::Release);
+            if let Bytes::Owned(mut buffer) = chunk.bytes {
+                buffer.clear();
+                // One too many is let go.
+                let _ = back.spare.try_send(buffer);
+            }
+            // If a word is waiting already, that one will do.
+            let _ = back.tell.try_send(());
+        }
+    }
+}

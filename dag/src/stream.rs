@@ -1,0 +1,242 @@
+//! [`RxStream`]: a receive stream, from attach to close.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{cell::Cell, marker::PhantomData};
+
+use dag_emu::ring::PollRules;
+use erf::Records;
+
+use crate::backend::{Drops, StreamBackend};
+use crate::batch::Batch;
+use crate::card::Card;
+use crate::error::Error;
+
+/// The most bytes a batch has by default, if a quarter of the stream's memory is not less.
+const MAX_BATCH: u64 = 4 << 20;
+
+/// A receive stream that this program owns.
+///
+/// Attached by [`Card::attach`], then [`start`](Self::start), then [`advance`](Self::advance) again and again. Each call lends a
+/// [`Batch`] of records where the card has put them; the **next** call gives them back to the card. Records cannot be kept past
+/// that: it does not compile. `Send`, so that a stream can move to the thread that reads it, and not `Sync`: a stream has one
+/// reader.
+///
+/// Dropping a stream stops and detaches it; [`close`](Self::close) does the same and says how it went.
+#[derive(Debug)]
+pub struct RxStream {
+    backend: Box<dyn StreamBackend>,
+    /// What the last batch leaves to be released by the next advance. Atomic so that a batch can be shared; only the
+    /// batch writes it, and only while it borrows the stream.
+    release: AtomicU64,
+    max_batch: u64,
+    interrupted: Arc<AtomicBool>,
+    number: u16,
+    started: bool,
+    closed: bool,
+    card: Card,
+    _not_sync: PhantomData<Cell<()>>,
+}
+
+/// Ends a blocking [`RxStream::advance`] from another thread or a signal handler. Clones end the same stream's.
+#[derive(Debug, Clone)]
+pub struct Interrupter(Arc<AtomicBool>);
+
+impl Interrupter {
+    /// Ends the advance that waits now, or the next one that would: it returns what there is, maybe an empty batch.
+    pub fn interrupt(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl RxStream {
+    pub(crate) fn new(backend: Box<dyn StreamBackend>, number: u16, card: Card) -> Self {
+        let memory = card.info().stream_memory;
+        Self {
+            backend,
+            release: AtomicU64::new(0),
+            max_batch: MAX_BATCH.min(memory / 4),
+            interrupted: Arc::default(),
+            number,
+            started: false,
+            closed: false,
+            card,
+            _not_sync: PhantomData,
+        }
+    }
+
+    /// The stream's number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The card it belongs to.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Lets packets in. Before the start nothing is received, and nothing counted as lost.
+    ///
+    /// After a [`stop`](Self::stop) this begins anew: what was not read is given up.
+    ///
+    /// # Errors
+    ///
+    /// When the card does not answer.
+    pub fn start(&mut self) -> Result<(), Error> {
+        if !self.started {
+            self.backend.start()?;
+            self.started = true;
+            *self.release.get_mut() = self.backend.position();
+        }
+        Ok(())
+    }
+
+    /// Lets no more packets in. What lies in stream memory can still be read.
+    ///
+    /// # Errors
+    ///
+    /// When the card does not answer.
+    pub fn stop(&mut self) -> Result<(), Error> {
+        if self.started {
+            self.backend.stop()?;
+            self.started = false;
+        }
+        Ok(())
+    }
+
+    /// The rules by which [`advance`](Self::advance) waits (`libdag-contract.md` section 2.9).
+    pub fn poll_rules(&self) -> PollRules {
+        self.backend.poll_rules()
+    }
+
+    /// Sets the rules by which [`advance`](Self::advance) waits, before or after the start: `mindata` bytes or `maxwait`, whichever
+    /// comes first, looking every `poll`; `mindata` 0 never waits, `maxwait` 0 waits without limit.
+    pub fn set_poll_rules(&mut self, rules: PollRules) {
+        self.backend.set_poll_rules(rules);
+    }
+
+    /// Never wait (`mindata` 0), or wait by the default rules again.
+    pub fn set_nonblocking(&mut self, on: bool) {
+        self.set_poll_rules(if on { PollRules::non_blocking() } else { PollRules::default() });
+    }
+
+    /// Sets the most bytes a batch has: by default a quarter of the stream's memory, 4 MiB at most.
+    ///
+    /// At least one record is always in a batch that is not empty.
+    pub fn set_max_batch(&mut self, bytes: u64) {
+        self.max_batch = bytes.max(1);
+    }
+
+    /// A handle by which another thread ends a wait.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.interrupted))
+    }
+
+    /// Gives the last batch back to the card and lends the next one: whole records, at most
+    /// [`set_max_batch`](Self::set_max_batch) bytes, none when the poll rules say so or an [`Interrupter`] was used.
+    ///
+    /// # Errors
+    ///
+    /// When the stream was never started, the card is gone, or what feeds an emulated card has failed; that only when
+    /// all that came before has been read.
+    pub fn advance(&mut self) -> Result<Batch<'_>, Error> {
+        let release = *self.release.get_mut();
+        let window = self.backend.advance(release, &self.interrupted)?;
+        self.interrupted.store(false, Ordering::Relaxed);
+        let bytes = self.backend.bytes();
+        let len = whole_records(bytes, self.max_batch);
+        let bytes = bytes.get(..len).unwrap_or(bytes);
+        let end = window.bottom + bytes.len() as u64;
+        *self.release.get_mut() = end;
+        let is_end = self.backend.is_last() && bytes.is_empty();
+        Ok(Batch::new(bytes, window.bottom, is_end, &self.release))
+    }
+
+    /// The stream's drop counter since attach; `None` where the card has none.
+    pub fn drops(&self) -> Option<Drops> {
+        self.backend.drops()
+    }
+
+    /// Stops and detaches.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that went wrong; the stream is given up all the same.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        let stopped = self.stop();
+        stopped.and(self.backend.detach())
+    }
+
+    /// The driver below, for those who hold several windows at once.
+    pub(crate) fn backend(&mut self) -> &mut dyn StreamBackend {
+        &mut *self.backend
+    }
+}
+
+impl Drop for RxStream {
+    fn drop(&mut self) {
+        if let Err(error) = self.shut() {
+            log::error!("{} stream {}: {error}", self.card.name(), self.number);
+        }
+    }
+}
+
+/// How many of `bytes` a batch of at most `max` bytes takes: whole records, one at least. Bytes among which the next record
+/// cannot be found are taken all.
+fn whole_records(bytes: &[u8], max: u64) -> usize {
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    if bytes.len() <= max {
+        return bytes.len();
+    }
+    let mut records = Records::new(bytes);
+    let mut end = 0;
+    while let Some(item) = records.next() {
+        // Offsets count from 0 in `bytes`.
+        let next = records.offset() as usize;
+        if item.is_err_and(|defect| defect.kind.next_record().is_none()) {
+            return bytes.len();
+        }
+        if next > max && end > 0 {
+            break;
+        }
+        end = next;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use erf::{RecordBuilder, RecordType};
+
+    fn records(count: usize) -> Vec<u8> {
+        let mut one = [0; 88];
+        RecordBuilder::new(RecordType::ETH).payload(&[7; 60]).append_fcs().write_to(&mut one).unwrap();
+        one.repeat(count)
+    }
+
+    #[test]
+    fn batches_are_cut_between_records() {
+        let bytes = records(10);
+        assert_eq!(whole_records(&bytes, 10_000), 880);
+        assert_eq!(whole_records(&bytes, 880), 880);
+        assert_eq!(whole_records(&bytes, 879), 792);
+        assert_eq!(whole_records(&bytes, 88), 88);
+        assert_eq!(whole_records(&bytes, 1), 88, "one record at least");
+    }
+
+    #[test]
+    fn a_length_that_leads_nowhere_takes_all() {
+        let mut bytes = records(10);
+        bytes[88 + 11] = 3;
+        bytes[88 + 10] = 0;
+        assert_eq!(whole_records(&bytes, 100), 880);
+    }
+}
