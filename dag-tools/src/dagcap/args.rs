@@ -1,0 +1,116 @@
+//! The options of `dagcap`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::values;
+
+/// Captures packets from an Endace DAG card, real or emulated, into a file.
+///
+/// Records are written as the card made them, whole, with the card's timestamps. At the end comes an account of where every
+/// packet went. Ctrl-C, SIGTERM and SIGHUP stop cleanly; a second one stops at once.
+#[derive(Debug, Parser)]
+#[command(name = "dagcap", version, after_help = AFTER_HELP)]
+pub struct Args {
+    /// The card: dag0, dag0:2, /dev/dag0, 0, or emu:... for an emulated one.
+    ///
+    /// Without it: the real card if there is one; if nothing on this machine hints at a card, an emulated one.
+    #[arg(short, long, value_name = "DEVICE")]
+    pub device: Option<String>,
+
+    /// Record packets of these ports (card interfaces 0 to 7) only.
+    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..8))]
+    pub port: Vec<u8>,
+
+    /// Receive stream: 0, 2, 4, ...
+    #[arg(long, value_name = "N")]
+    pub stream: Option<u16>,
+
+    /// Where to write; - is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Stop after so many packets.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// Stop after a time, such as 10s, 250ms or 2h.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub duration: Option<Duration>,
+
+    /// Stop before the packets take more than so many bytes, such as 100MB or 4GiB.
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub size: Option<u64>,
+
+    /// Bytes kept of each packet; records are then cut down to a multiple of 8.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub snaplen: Option<u16>,
+
+    /// Record what lies in stream memory at the stop (the default).
+    #[arg(long, overrides_with = "no_drain")]
+    pub drain: bool,
+
+    /// Leave what lies in stream memory at the stop, and count it as unread.
+    #[arg(long, overrides_with = "drain")]
+    pub no_drain: bool,
+
+    /// Format of the file.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Write neither META nor PAD records, for readers that know neither.
+    #[arg(long)]
+    pub no_meta: bool,
+
+    /// Fail rather than use an emulated card when there is no real one. DAG_REQUIRE_CARD=1 does the same.
+    #[arg(long)]
+    pub require_card: bool,
+
+    /// Overwrite a file that exists.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print the account as JSON: on standard output, or on standard error when packets go there.
+    #[arg(long)]
+    pub json: bool,
+
+    /// No live line and no account.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Format of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// As the card made it.
+    #[default]
+    Erf,
+    /// pcap with nanoseconds, without FCS.
+    Pcap,
+    /// pcapng with nanoseconds, without FCS; drops are kept.
+    Pcapng,
+}
+
+impl From<Format> for dag::record::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Erf => Self::Erf,
+            Format::Pcap => Self::Pcap,
+            Format::Pcapng => Self::PcapNg,
+        }
+    }
+}
+
+const AFTER_HELP: &str = "\
+Emulated cards: emu:[FEED][,KEY=VALUE]...
+  emu:synthetic=imix,rate=2Mpps    invented packets (rate=max|1000pps|10Gbps, size=64|imix|1518|N, count=N)
+  emu:replay=FILE,pace=max         a recording: ERF, pcap or pcapng (pace=recorded|max|xN, loop=N|forever)
+  emu:tap=eth1                     real packets: port 0 what arrives at eth1, port 1 what leaves it
+  emu:tap=NETNS/a+NETNS/b          port 0 what arrives at a, port 1 what arrives at b
+  all feeds: seed= ports= streams= memory= snaplen= varlen= tick= drift= offset= faults=
+
+Exit status: 0 done; 1 packets were lost or damaged; 2 it could not run or not to its end.
+
+Example: dagcap --port 0 --out wire.erf --duration 10s";

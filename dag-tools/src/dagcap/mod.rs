@@ -1,0 +1,7 @@
+//! `dagcap`: captures packets from a DAG card into a file.
+
+mod args;
+mod run;
+
+pub use args::Args;
+pub use run::run;

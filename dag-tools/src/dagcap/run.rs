@@ -1,0 +1,199 @@
+//! A capture from its options to its exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use dag::file::session::Application;
+use dag::file::writer::{Output, OutputOptions};
+use dag::record::{Limits, Recorder, Recording, Selection};
+use dag::{Card, CardInfo, Device, ErrorKind, StampSource};
+
+use super::Args;
+use crate::account::{AccountJson, lines};
+use crate::exit::Exit;
+use crate::live::Live;
+use crate::messages::say;
+use crate::{shell, signals};
+
+const PROGRAM: &str = "dagcap";
+
+/// Why there is nothing to record.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Card(#[from] dag::Error),
+    #[error(transparent)]
+    Output(dag::file::Error),
+    #[error("{path} exists already and was not touched; to overwrite it:\n  {line}")]
+    Exists { path: String, line: String },
+    #[error("{0} names a stream, and so does --stream {1}; give one of them")]
+    TwoStreams(String, u16),
+    #[error("no handler for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Captures as `args` say.
+pub fn run(args: &Args) -> Exit {
+    match capture(args) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            say(PROGRAM, failure);
+            Exit::Failed
+        }
+    }
+}
+
+/// What is recorded from where.
+struct Source {
+    card: Card,
+    info: CardInfo,
+    stream: u16,
+}
+
+impl Source {
+    fn open(args: &Args) -> Result<Self, Failure> {
+        let required = args.require_card || std::env::var_os("DAG_REQUIRE_CARD").is_some_and(|value| value == "1");
+        let (card, named) = match &args.device {
+            None => (Card::open_default(required)?, None),
+            Some(name) => {
+                let device: Device = name.parse()?;
+                let stream = if let Device::Real { stream, .. } = device { stream } else { None };
+                if required && !matches!(device, Device::Real { .. }) {
+                    return Err(dag::Error::emulated_refused(name).into());
+                }
+                (Card::open_device(&device, name)?, stream)
+            }
+        };
+        let stream = match (named, args.stream) {
+            (Some(named), Some(given)) if named != given => {
+                return Err(Failure::TwoStreams(args.device.clone().unwrap_or_default(), given));
+            }
+            (named, given) => given.or(named).unwrap_or(0),
+        };
+        for &port in &args.port {
+            card.check_port(port)?;
+        }
+        if let Some(snaplen) = args.snaplen {
+            card.set_snaplen(snaplen)?;
+        }
+        let info = card.info();
+        Ok(Self { card, info, stream })
+    }
+
+    /// One line that says what this is, so that emulated data cannot pass for a measurement.
+    fn announce(&self) {
+        if !self.info.emulated {
+            return;
+        }
+        let what = match self.info.stamp_source {
+            StampSource::Kernel => "real packets with the kernel's stamps, microseconds off the wire",
+            StampSource::Replay => "a recording played again, not a measurement",
+            _ => "invented packets, not a measurement",
+        };
+        say(PROGRAM, format_args!("emulated card, {}: {what}", self.info.description));
+    }
+}
+
+fn capture(args: &Args) -> Result<Exit, Failure> {
+    // Before anything that takes time: a signal must not cost what has been captured.
+    let stop = Arc::new(AtomicBool::new(false));
+    signals::stop_on_signals(&stop).map_err(Failure::Signals)?;
+    let source = Source::open(args)?;
+    let output = open_output(args)?;
+    let stream = source.card.attach(source.stream)?;
+    if !args.quiet || args.device.is_none() {
+        source.announce();
+    }
+    let recorder = Recorder::new(stream, output, args.format.into())
+        .limits(Limits { count: args.count, duration: args.duration, size: args.size })
+        .selection(Selection::of_ports(&args.port).with_meta(!args.no_meta))
+        .application(Application::new(PROGRAM, env!("CARGO_PKG_VERSION")))
+        .drain(!args.no_drain)
+        .stop_on(stop);
+    let live = (!args.quiet).then(|| Live::show(recorder.progress()));
+    let recording = recorder.run();
+    drop(live);
+    report(args, &source, &recording);
+    Ok(exit_of(&recording))
+}
+
+fn open_output(args: &Args) -> Result<Output, Failure> {
+    Output::create(&args.out, OutputOptions::new().force(args.force)).map_err(|error| {
+        if error.is_already_exists() {
+            let args_given: Vec<OsString> = std::env::args_os().collect();
+            let line = shell::line(args_given, ["--force"]);
+            Failure::Exists { path: args.out.display().to_string(), line }
+        } else {
+            Failure::Output(error)
+        }
+    })
+}
+
+fn exit_of(recording: &Recording) -> Exit {
+    let account = &recording.account;
+    match &recording.error {
+        // Whoever read the pipe has had enough.
+        Some(error) if error.kind() == ErrorKind::ClosedPipe => Exit::Done,
+        Some(_) => Exit::Failed,
+        None if account.lost() > 0 || !account.loss_exact || recording.defects > 0 => Exit::No,
+        None => Exit::Done,
+    }
+}
+
+fn report(args: &Args, source: &Source, recording: &Recording) {
+    let account = &recording.account;
+    if let Some(error) = &recording.error
+        && error.kind() != ErrorKind::ClosedPipe
+    {
+        say(PROGRAM, error);
+    }
+    for note in source.card.notes() {
+        say(PROGRAM, note);
+    }
+    if !args.quiet {
+        let out = args.out.display();
+        let reason = account.stopped_by;
+        say(PROGRAM, format_args!("{out}: {} bytes, stopped by {reason}", account.bytes_written));
+        for line in lines(account) {
+            say(PROGRAM, line);
+        }
+    }
+    if args.json {
+        let json = AccountJson {
+            schema: 1,
+            device: source.card.name(),
+            emulated: source.info.emulated,
+            stamp_source: source.info.stamp_source.name(),
+            stream: source.stream,
+            received: account.received,
+            delivered: account.delivered,
+            lost_card: account.lost_card,
+            lost_writer: account.lost_writer,
+            filtered: account.filtered,
+            loss_exact: account.loss_exact,
+            truncated: account.truncated,
+            rx_errors: account.rx_errors,
+            ds_errors: account.ds_errors,
+            unread: account.unread,
+            defects: recording.defects,
+            bytes_written: account.bytes_written,
+            files: vec![args.out.display().to_string()],
+            first: account.first.map(Into::into),
+            last: account.last.map(Into::into),
+            tick_bits: account.tick_bits,
+            stopped_by: account.stopped_by.as_str(),
+            error: recording.error.as_ref().map(ToString::to_string),
+        };
+        print_json(&json, args.out == Path::new("-"));
+    }
+}
+
+/// One line on standard output, or on standard error when packets go there.
+fn print_json(json: &AccountJson<'_>, on_stderr: bool) {
+    // Plain data: it always becomes JSON. A reader that has gone wants none.
+    let Ok(text) = serde_json::to_string(json) else { return };
+    let _ = if on_stderr { writeln!(std::io::stderr(), "{text}") } else { writeln!(std::io::stdout(), "{text}") };
+}

@@ -1,0 +1,12 @@
+//! What the programs share: options, messages, signals, exit codes. No unsafe, no format knowledge, no arithmetic on packets.
+
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod dagcap;
+pub mod exit;
+pub mod live;
+pub mod messages;
+pub mod shell;
+pub mod signals;
+pub mod values;

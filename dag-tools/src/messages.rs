@@ -1,0 +1,39 @@
+//! Talk goes to standard error, one line at a time, with the program's name in front.
+
+use std::io::{self, Write};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+/// What libraries log, as lines of ours.
+struct Lines;
+
+static LINES: Lines = Lines;
+
+/// Shows warnings and errors that libraries log.
+pub fn show_warnings() {
+    // It fails only when somebody has set a logger before us, which will do as well.
+    if log::set_logger(&LINES).is_ok() {
+        log::set_max_level(LevelFilter::Warn);
+    }
+}
+
+/// Says a line on standard error.
+pub fn say(program: &str, line: impl std::fmt::Display) {
+    // Nobody listens: there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{program}: {line}");
+}
+
+impl Log for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= Level::Warn
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let level = if record.level() == Level::Error { "error" } else { "warning" };
+            let _ = writeln!(io::stderr(), "{level}: {}", record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}

@@ -1,0 +1,22 @@
+//! Ctrl-C and its kin: the first one asks for a stop, the second one stops at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Raises `stop` at the first SIGINT, SIGTERM or SIGHUP; the second one does what it does by default, which is the end.
+///
+/// # Errors
+///
+/// When the system refuses a handler.
+pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> io::Result<()> {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the first signal finds the flag down.
+        flag::register_conditional_default(signal, Arc::clone(stop))?;
+        flag::register(signal, Arc::clone(stop))?;
+    }
+    Ok(())
+}
