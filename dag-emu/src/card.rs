@@ -112,8 +112,11 @@ impl Card {
                     engine.service();
                     Turn::Ran
                 }
-                Need::Data if engine.turn() == Next::Turn => Turn::Ran,
-                Need::Data => Turn::Idle,
+                Need::Data => {
+                    // All that is due now, or that there is room for.
+                    while engine.turn() == Next::Turn {}
+                    Turn::Idle
+                }
             }
         });
         Ok(parts.card(driver, None, None))

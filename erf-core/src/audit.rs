@@ -5,7 +5,7 @@ use crate::record::Record;
 use crate::record_type::RecordType;
 use crate::timestamp::Timestamp;
 
-const YEAR: i64 = 365 * 86_400 << 32;
+const YEAR: i64 = (365 * 86_400) << 32;
 
 /// Remarks about readable records, for a check of a file: give it every record in order.
 ///

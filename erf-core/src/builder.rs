@@ -251,6 +251,18 @@ impl<'a> RecordBuilder<'a> {
         Ok(Plan { rlen, wire_len, payload, fcs })
     }
 
+    /// The record in memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write_to`](Self::write_to), the buffer aside.
+    #[cfg(feature = "std")]
+    pub fn to_vec(&self) -> Result<std::vec::Vec<u8>, BuildError> {
+        let mut bytes = std::vec![0; self.encoded_len()?];
+        self.write_to(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Writes the record to the start of `buf` and returns its length.
     ///
     /// # Errors

@@ -127,12 +127,12 @@ fn by_magic(head: &[u8]) -> Option<Format> {
 
 fn weigh(head: &[u8], complete: bool, now: Option<Timestamp>) -> Result<(), NotErf> {
     let mut at = 0usize;
-    let mut good = 0;
     let mut last: Option<Timestamp> = None;
     let refuse = |at: usize, reason| Err(NotErf { offset: at as u64, reason });
-    for seen in 0..WINDOW {
+    // Whatever is not good is refused at once, so all seen so far are.
+    for good in 0..WINDOW {
         let rest = head.get(at..).unwrap_or_default();
-        if rest.is_empty() && (seen > 0 || complete) {
+        if rest.is_empty() && (good > 0 || complete) {
             break;
         }
         let record = match Record::parse(rest) {
@@ -149,7 +149,6 @@ fn weigh(head: &[u8], complete: bool, now: Option<Timestamp>) -> Result<(), NotE
         if !record.is_pad() {
             last = Some(record.timestamp());
         }
-        good += 1;
         at += record.bytes().len();
     }
     Ok(())

@@ -203,16 +203,14 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(data in proptest::collection::vec(any::<u8>(), 0..2000), recover: bool) {
         let mut last = 0;
-        for item in Records::new(&data).recover(recover) {
-            if let Ok(record) = item {
-                let at = record.bytes().as_ptr() as usize - data.as_ptr() as usize;
-                prop_assert!(at >= last);
-                last = at + record.bytes().len();
-                prop_assert!(last <= data.len());
-                prop_assert_eq!(record.header_len() + record.payload().len() + record.padding().len(), record.bytes().len());
-                let _ = (record.sub_header(), record.fcs(), record.verify_fcs());
-                for ext in record.ext_headers() { let _ = ext.view(); }
-            }
+        for record in Records::new(&data).recover(recover).flatten() {
+            let at = record.bytes().as_ptr() as usize - data.as_ptr() as usize;
+            prop_assert!(at >= last);
+            last = at + record.bytes().len();
+            prop_assert!(last <= data.len());
+            prop_assert_eq!(record.header_len() + record.payload().len() + record.padding().len(), record.bytes().len());
+            let _ = (record.sub_header(), record.fcs(), record.verify_fcs());
+            for ext in record.ext_headers() { let _ = ext.view(); }
         }
     }
 

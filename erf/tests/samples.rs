@@ -1,27 +1,12 @@
 //! The sample files, read to the ground truth of their MANIFEST.
 //!
-//! They lie in `../../shared/samples`, or where `DAG_SAMPLES` says. Without them these tests are skipped
-//! with a word on standard error; in CI they are required.
-
-use std::path::PathBuf;
+//! They lie in `../shared/samples` beside the project, or where `DAG_SAMPLES` says. Without them these tests are skipped
+//! aloud; in CI they are required.
 
 use erf::convert::{Encapsulation, PacketOptions};
 use erf::input::Compression;
 use erf::{ErrorKind, FileFormat, Reader, RecordType, pcap};
-
-fn sample(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("DAG_SAMPLES")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/samples"), PathBuf::from);
-    let path = folder.join(name);
-    if path.is_file() {
-        return Some(path);
-    }
-    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
-        panic!("sample {} is required in CI", path.display());
-    }
-    eprintln!("skipped: sample {} is not there (set DAG_SAMPLES)", path.display());
-    None
-}
+use house_skip::sample;
 
 #[derive(Debug, Default, PartialEq)]
 struct Truth {

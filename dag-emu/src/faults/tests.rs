@@ -167,8 +167,7 @@ fn a_bad_length_is_a_defect_of_its_kind() {
     }
     let mut kinds: Vec<_> = kinds.into_keys().collect();
     kinds.sort_unstable();
-    let expected =
-        [("headers", 17), ("length", 0), ("length", 8), ("length", 15), ("longer", 112), ("torn", u16::MAX)];
+    let expected = [("headers", 17), ("length", 0), ("length", 8), ("length", 15), ("longer", 112), ("torn", u16::MAX)];
     assert_eq!(kinds, expected);
 }
 

@@ -81,6 +81,8 @@ pub struct FeedInfo {
     pub stamp_error_ns: Option<u64>,
     /// What is behind each port that has something behind it.
     pub interfaces: Vec<FeedInterface>,
+    /// How long packets that have arrived may take to reach the card; a stop waits for them.
+    pub(crate) settle: Duration,
     counts: Arc<Mutex<FeedCounts>>,
 }
 
@@ -126,7 +128,14 @@ pub struct FeedCounts {
 
 impl FeedInfo {
     pub(crate) fn new(description: String, stamp_source: StampSource) -> Self {
-        Self { description, stamp_source, stamp_error_ns: None, interfaces: Vec::new(), counts: Arc::default() }
+        Self {
+            description,
+            stamp_source,
+            stamp_error_ns: None,
+            interfaces: Vec::new(),
+            settle: Duration::ZERO,
+            counts: Arc::default(),
+        }
     }
 
     /// What the feed has counted beside packets, as of its last turn.

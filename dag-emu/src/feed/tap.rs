@@ -32,6 +32,8 @@ pub(crate) fn open(spec: &TapSpec) -> Result<Opened, Error> {
     let names: Vec<String> = spec.ifaces.iter().map(ToString::to_string).collect();
     let mut info = FeedInfo::new(format!("tap on {}", names.join(" and ")), StampSource::Kernel);
     info.stamp_error_ns = Some(STAMP_ERROR_NS);
+    // The kernel hands a block over at its timeout, give or take a tick of 10 ms; then a frame may wait for the other interface.
+    info.settle = spec.ring.block_timeout * 2 + Duration::from_millis(20) + spec.hold;
     for port in 0..2 {
         if let Some(seen) = tap.opened_on(port) {
             info.interfaces.push(FeedInterface {
@@ -126,7 +128,8 @@ fn arrive(frame: &Frame<'_>, intake: &mut dyn Intake) {
         // A kernel clock past 2106 has no ERF stamp; the last one says so.
         time: Timestamp::from_nanos(frame.kernel_ns, Fraction::Ceil).unwrap_or(Timestamp::MAX),
         record_type: RecordType::ETH,
-        flags: Flags::default(),
+        // Longer than a record can be: whoever reads it must know.
+        flags: Flags::default().with_truncated(frame.over_limit),
         color: 0,
         wire_len: u16::try_from(wire_len).unwrap_or(u16::MAX),
         ext: &[],

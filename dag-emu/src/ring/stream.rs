@@ -255,7 +255,7 @@ impl Share {
     /// Length of the ring in bytes.
     #[must_use]
     pub fn ring_len(&self) -> u64 {
-        self.memory.len()
+        self.memory.ring_len()
     }
 
     /// Becomes the owner of the stream. Everything starts at zero: positions, counters, flags.
@@ -263,7 +263,7 @@ impl Share {
     /// # Errors
     /// [`RequestError::Busy`] if there is an owner, else as [`RequestError`] says.
     pub fn attach(&self) -> Result<Consumer, RequestError> {
-        let half = ConsumerHalf::attach(self.registers.clone(), self.memory.len(), self.driver.clone())?;
+        let half = ConsumerHalf::attach(self.registers.clone(), self.memory.ring_len(), self.driver.clone())?;
         Ok(Consumer { half, mapping: Arc::clone(&self.reader) })
     }
 }

@@ -142,10 +142,10 @@ mod system {
 
     pub(super) fn wait(word: &AtomicU32, seen: u32, timeout: Duration) -> Woken {
         let timeout = timeout.min(LONGEST);
+        // At most a day and below 10^9: both fit the narrowest of the kernel's types.
         let spec = libc::timespec {
-            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-            // Always below 10^9, which every `c_long` holds.
-            tv_nsec: libc::c_long::try_from(timeout.subsec_nanos()).unwrap_or(0),
+            tv_sec: timeout.as_secs() as libc::time_t,
+            tv_nsec: timeout.subsec_nanos() as libc::c_long,
         };
         // SAFETY: `word` is a live, aligned 32-bit word for the whole call, FUTEX_WAIT only reads it, and `spec` is an
         // initialised timespec that outlives the call.

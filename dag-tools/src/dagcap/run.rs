@@ -145,9 +145,9 @@ fn exit_of(recording: &Recording) -> Exit {
 
 fn report(args: &Args, source: &Source, recording: &Recording) {
     let account = &recording.account;
-    if let Some(error) = &recording.error
-        && error.kind() != ErrorKind::ClosedPipe
-    {
+    // Whoever read the pipe has had enough: that is no error.
+    let error = recording.error.as_ref().filter(|error| error.kind() != ErrorKind::ClosedPipe);
+    if let Some(error) = error {
         say(PROGRAM, error);
     }
     for note in source.card.notes() {
@@ -185,7 +185,7 @@ fn report(args: &Args, source: &Source, recording: &Recording) {
             last: account.last.map(Into::into),
             tick_bits: account.tick_bits,
             stopped_by: account.stopped_by.as_str(),
-            error: recording.error.as_ref().map(ToString::to_string),
+            error: error.map(ToString::to_string),
         };
         print_json(&json, args.out == Path::new("-"));
     }

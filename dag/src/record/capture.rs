@@ -17,7 +17,7 @@ use super::tally::Tally;
 use super::writer::{Ended, Sent, Writer};
 use super::{Recorder, Recording, Selection};
 use crate::backend::Memory;
-use crate::error::{Error, Repr};
+use crate::error::{Error, ErrorKind, Repr};
 use crate::stream::RxStream;
 
 /// Bytes of one chunk, about.
@@ -71,6 +71,9 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     recording
 }
 
+/// Makes the opening META record from its stamp.
+type MakeOpening = Box<dyn FnOnce(Timestamp) -> Result<Vec<u8>, erf::Error>>;
+
 struct Capture<'a> {
     stream: &'a mut RxStream,
     writer: Writer,
@@ -79,7 +82,7 @@ struct Capture<'a> {
     looked_at: u64,
     look: Look,
     /// Makes the opening META record, once the first stamp is known.
-    opening: Option<Box<dyn FnOnce(Timestamp) -> Result<Vec<u8>, erf::Error> + 'a>>,
+    opening: Option<MakeOpening>,
     /// Stamp of the opening.
     started: Option<Timestamp>,
 }
@@ -350,14 +353,8 @@ impl Capture<'_> {
 
     fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>, tick_bits: u8) -> Recording {
         let mut error = error;
-        // A feed that has failed has nothing unread, and says so once more.
-        let (unread, told) = match self.unread() {
-            Ok(unread) => unread,
-            Err(late) => {
-                error.get_or_insert(late);
-                (0, Told::default())
-            }
-        };
+        // A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
+        let (unread, told) = self.unread().unwrap_or_default();
         // A recording without packets begins and ends now, by the host's clock.
         let first = self.look.tally.first.unwrap_or_else(Timestamp::now);
         if error.is_none()
@@ -396,8 +393,12 @@ impl Capture<'_> {
             Some(failure) => Some(write_error(failure)),
             None => error,
         };
+        if let Some(error) = &error {
+            // Whoever read the pipe has had enough: that is an end, not an error.
+            let had_enough = error.kind() == ErrorKind::ClosedPipe;
+            account.stopped_by = if had_enough { StoppedBy::End } else { StoppedBy::Error };
+        }
         if error.is_some() {
-            account.stopped_by = StoppedBy::Error;
             return Recording { account, defects: look.defects, error };
         }
         let started = started.unwrap_or_else(Timestamp::now);

@@ -99,8 +99,7 @@ mod tests {
 
     #[test]
     fn the_counter_knows_what_a_stuck_lctr_does_not() {
-        let mut loss = Loss::default();
-        loss.told = Told { sum: 65_535, incomplete: true };
+        let mut loss = Loss { told: Told { sum: 65_535, incomplete: true }, ..Loss::default() };
         loss.observe(drops(100_000, 7));
         assert_eq!(loss.up_to_last(Told::default()), Count { lost: 99_993, exact: true });
         let unread = Told { sum: 10_000, incomplete: false };
@@ -111,9 +110,8 @@ mod tests {
 
     #[test]
     fn without_a_counter_the_records_tell() {
-        let mut loss = Loss::default();
+        let mut loss = Loss { told: Told { sum: 5, incomplete: false }, ..Loss::default() };
         loss.observe(None);
-        loss.told = Told { sum: 5, incomplete: false };
         assert_eq!(loss.up_to_last(Told::default()), Count { lost: 5, exact: true });
         loss.damaged = true;
         assert!(!loss.up_to_last(Told::default()).exact);

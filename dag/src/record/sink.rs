@@ -39,7 +39,7 @@ impl Format {
 #[derive(Debug)]
 pub(super) enum Sink {
     Erf { writer: ErfWriter<Output>, packets: u64 },
-    Pcap(Staged<pcap::Writer<Stage>>),
+    Pcap(Box<Staged<pcap::Writer<Stage>>>),
     PcapNg(Box<Staged<pcapng::Writer<Stage>>>),
 }
 
@@ -50,7 +50,7 @@ impl Sink {
             Format::Erf => Self::Erf { writer: ErfWriter::for_output(output), packets: 0 },
             Format::Pcap => {
                 let writer = pcap::Writer::new(stage.clone(), pcap::WriterOptions::default()).named(output.name());
-                Self::Pcap(Staged::new(writer, stage, output))
+                Self::Pcap(Box::new(Staged::new(writer, stage, output)))
             }
             Format::PcapNg => {
                 let writer = pcapng::Writer::new(stage.clone(), pcapng::WriterOptions::default()).named(output.name());

@@ -440,6 +440,7 @@ mod tests {
         ExtHeader::from_bytes(raw.to_be_bytes()).view()
     }
 
+    #[expect(clippy::unusual_byte_groupings, reason = "digits stand in groups as the fields of the format do")]
     #[test]
     fn fields_lie_where_section_5_puts_them() {
         assert_eq!(
@@ -499,7 +500,7 @@ mod tests {
     fn every_value_of_the_channelised_bytes_is_survived() {
         // CVE-2012-4294 and CVE-2012-4295: an out-of-range rate indexed a table.
         for value in 0..=255u64 {
-            let Ext::Channelised(c) = view(0x0C00_0000_0000_0000 | value << 16 | value << 8 | value) else {
+            let Ext::Channelised(c) = view(0x0C00_0000_0000_0000 | (value << 16) | (value << 8) | value) else {
                 panic!("type 12 is channelised");
             };
             assert_eq!(u64::from(c.container_size.to_u8()), value);

@@ -310,7 +310,8 @@ proptest! {
             let parsed = Record::parse(&bytes).unwrap();
             prop_assert_eq!(parsed.bytes().len(), bytes.len());
             if link != 197 {
-                prop_assert_eq!(bytes.len() % usize::from(alignment), 0);
+                // Headers are never cut.
+                prop_assert!(bytes.len() % usize::from(alignment) == 0 || parsed.payload().is_empty());
                 prop_assert!(data.starts_with(&parsed.payload()[..parsed.payload().len().min(data.len())]));
             }
         }

@@ -11,6 +11,9 @@
 //! | zstd | frames, skippable frames | window of 100 MiB, no dictionaries |
 //! | lz4 | frames, skippable frames | no dictionaries, no legacy frames |
 //!
+//! Decoders work block by block: a block that is not whole gives nothing. Blocks have up to 900 kB in bzip2,
+//! 2 MiB in xz, 128 KiB in zstd, and 64 KiB to 4 MiB in lz4; gzip has none.
+//!
 //! A stream that is corrupt or cut short is an [`Error`] of kind
 //! [`Decompress`](ErrorKind::Decompress) with the offset in the stored bytes, and it comes *after*
 //! everything that could be decoded. Compression inside compression is not undone.

@@ -95,7 +95,7 @@ impl Read for Drip {
 
 #[test]
 fn every_compression_is_decoded_whatever_the_read_size() {
-    let data = sample(300_000);
+    let data = sample(120_000);
     for (compression, encode) in ALL {
         let stored = encode(&data);
         for piece in [1, 1000, 70_000, 1 << 20] {
@@ -176,7 +176,7 @@ fn skippable_frames_and_padding_are_passed_over() {
 
 #[test]
 fn a_stream_cut_short_gives_its_data_and_then_the_error() {
-    let data = sample(200_000);
+    let data = sample(400_000);
     for (compression, encode) in ALL {
         let stored = encode(&data);
         let mut most = 0;
@@ -190,6 +190,9 @@ fn a_stream_cut_short_gives_its_data_and_then_the_error() {
             assert!(data.starts_with(&out), "{compression}");
             most = most.max(out.len());
         }
+        // Half the stored bytes hold half the data; decoders work in blocks of up to 128 KiB.
+        let half = drain(&mut open(stored[..stored.len() / 2].to_vec()), 1 << 18).0.len();
+        assert!(half > data.len() / 4, "{compression}: only {half} from half the file");
         // What the last cut takes is a check sum or an end mark, no data: all of it must be there,
         // but for the bytes that bzip2 and the xz range coder hold back until their block is whole.
         let allowed = match compression {
@@ -216,6 +219,66 @@ fn damage_is_told_with_offset_and_after_the_data_before_it() {
         // damaged one is there.
         let needed = if compression == Compression::Bzip2 { 90_000 } else { 300_000 };
         assert!(same > needed, "{compression} kept only {same}");
+    }
+}
+
+#[test]
+fn what_lies_before_a_tear_inside_a_piece_is_kept() {
+    let data = sample(600_000);
+    let stored = xz(&data);
+    // Chunks of LZMA2 end anywhere, pieces at multiples of 4096.
+    let (out, error) = drain(&mut open(stored[..stored.len() / 2].to_vec()), 1 << 18);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Decompress);
+    assert!(out.len() % 4096 != 0 && data.starts_with(&out), "{} bytes", out.len());
+}
+
+/// What a program makes of `data`, or `None` with a word on standard error where it is not installed.
+fn by_program(program: &str, args: &[&str], data: &[u8]) -> Option<Vec<u8>> {
+    use std::process::{Command, Stdio};
+    let mut command = Command::new(program);
+    let spawned = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
+            panic!("{program} is required in CI: {error}")
+        }
+        Err(error) => {
+            eprintln!("skipped: {program} cannot be run ({error})");
+            return None;
+        }
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    let out = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(data));
+        child.wait_with_output().unwrap()
+    });
+    assert!(out.status.success());
+    Some(out.stdout)
+}
+
+#[test]
+fn files_of_the_usual_programs_are_decoded_whole_and_cut() {
+    let data = sample(400_000);
+    for (program, args) in [
+        ("gzip", &["-9"][..]),
+        ("bzip2", &["-9"]),
+        ("xz", &["-6"]),
+        ("xz", &["-T2", "--block-size=60000", "--check=sha256", "--delta", "--lzma2"]),
+        ("zstd", &["-3"]),
+        ("zstd", &["--ultra", "-20", "--no-check"]),
+        ("lz4", &["-1", "-B4"]),
+        ("lz4", &["-9", "-BD", "-B4"]),
+    ] {
+        let Some(stored) = by_program(program, args, &data) else { continue };
+        let (out, error) = drain(&mut open(stored.clone()), 1 << 18);
+        assert!(error.is_none(), "{program} {args:?}: {error:?}");
+        assert!(out == data, "{program} {args:?}");
+        let (out, error) = drain(&mut open(stored[..stored.len() / 2].to_vec()), 1 << 18);
+        assert_eq!(error.unwrap().kind(), ErrorKind::Decompress, "{program} {args:?}");
+        assert!(data.starts_with(&out), "{program} {args:?}");
+        // What a decoder has not seen the end of is lost: one block. With `bzip2 -9` that is 900 kB.
+        let block = if program == "bzip2" { 900_000 } else { 140_000 };
+        assert!(out.len() + block > data.len() / 2, "{program} {args:?}: {} bytes", out.len());
     }
 }
 

@@ -130,20 +130,6 @@ impl Window {
             }
         }
     }
-
-    /// Whether the whole rest of the input is zero bytes; passes over as many as there are.
-    pub(crate) fn skip_zeros(&mut self) -> bool {
-        loop {
-            let zeros = self.bytes().iter().position(|&byte| byte != 0).unwrap_or(self.bytes().len());
-            self.consume(zeros);
-            if !self.bytes().is_empty() {
-                return false;
-            }
-            if !self.refill(false) {
-                return self.error.is_none();
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -184,11 +170,6 @@ mod tests {
         assert_eq!(long.offset(), 99);
         assert!(!long.skip(2));
         assert_eq!(long.buffer.len(), 8);
-        let mut zeros = window(b"\0\0\0\0\0\0\0\0\0\0\0x", 4);
-        assert!(!zeros.skip_zeros());
-        assert_eq!(zeros.offset(), 11);
-        zeros.consume(1);
-        assert!(zeros.skip_zeros());
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub(super) struct Xz {
 enum State {
     /// At the start of a stream, or of the padding before it, or at the end of everything.
     Between(RawBytes),
-    Inside(Box<XzReader<RawBytes>>),
+    Inside {
+        stream: Box<XzReader<RawBytes>>,
+        /// No filter works on what LZMA2 has decoded, so that what is in a piece at an error is data.
+        unfiltered: bool,
+    },
     Finished,
 }
 
@@ -44,22 +48,24 @@ impl Decode for Xz {
             match std::mem::replace(&mut self.state, State::Finished) {
                 State::Finished => return Decoded::END,
                 State::Between(mut raw) => match next_stream(&mut raw) {
-                    Ok(true) => {
-                        self.state = State::Inside(Box::new(XzReader::new(raw, false)));
+                    Ok(Some(unfiltered)) => {
+                        let stream = Box::new(XzReader::new(raw, false));
+                        self.state = State::Inside { stream, unfiltered };
                     }
-                    Ok(false) => return Decoded::END,
+                    Ok(None) => return Decoded::END,
                     Err(fault) => return Decoded::fault(fault),
                 },
-                State::Inside(mut stream) => {
+                State::Inside { mut stream, unfiltered } => {
                     out.fill(FILLER);
                     match stream.read(out) {
                         Ok(0) => self.state = State::Between(stream.into_inner()),
                         Ok(bytes) => {
-                            self.state = State::Inside(stream);
+                            self.state = State::Inside { stream, unfiltered };
                             return Decoded::bytes(bytes);
                         }
                         Err(error) => {
-                            return Decoded { bytes: decoded_before_error(out), fault: Some(fault_of(error)) };
+                            let bytes = if unfiltered { decoded_before_error(out) } else { 0 };
+                            return Decoded { bytes, fault: Some(fault_of(error)) };
                         }
                     }
                 }
@@ -79,8 +85,9 @@ fn fault_of(error: io::Error) -> Fault {
     if error.kind() == io::ErrorKind::UnexpectedEof { Fault::Truncated } else { Fault::Io(error) }
 }
 
-/// Passes stream padding and checks what the next stream asks for. `false`: no further stream.
-fn next_stream(raw: &mut RawBytes) -> Result<bool, Fault> {
+/// Passes stream padding and checks what the next stream asks for: whether LZMA2 is its only filter. `None`: no
+/// further stream.
+fn next_stream(raw: &mut RawBytes) -> Result<Option<bool>, Fault> {
     let mut padding = 0u64;
     while raw.peek(1)? == [0] {
         raw.consume(1);
@@ -88,7 +95,7 @@ fn next_stream(raw: &mut RawBytes) -> Result<bool, Fault> {
     }
     let first = raw.peek(MAGIC.len() + 6 + MAX_BLOCK_HEADER)?;
     if first.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     if !padding.is_multiple_of(4) {
         return Err(Fault::Corrupt("padding between xz streams is no multiple of 4 bytes".to_owned()));
@@ -97,12 +104,14 @@ fn next_stream(raw: &mut RawBytes) -> Result<bool, Fault> {
     if first[..magic] != MAGIC[..magic] {
         return Err(Fault::Corrupt("bytes after the last xz stream are not xz".to_owned()));
     }
-    match first.get(12..).and_then(dictionary_size) {
+    let block = first.get(12..).unwrap_or_default();
+    match dictionary_size(block) {
         Some(size) if size > MAX_DICTIONARY => Err(Fault::Corrupt(format!(
             "the xz stream wants a dictionary of {size} bytes, more than the {MAX_DICTIONARY} accepted; \
              recompress it with a smaller one"
         ))),
-        _ => Ok(true),
+        // The number of filters less one is in the low bits of the block flags.
+        _ => Ok(Some(block.get(1).is_some_and(|flags| flags & 3 == 0))),
     }
 }
 

@@ -97,6 +97,9 @@ mod tests {
             let timestamp = resolution.to_timestamp(units, 0).unwrap();
             proptest::prop_assert_eq!(u64::from(timestamp.secs()), secs);
             proptest::prop_assert_eq!(resolution.from_timestamp(timestamp), units);
+            // The other public rule, truncation, gives the same.
+            let truncated = (u128::from(timestamp.raw()) * u128::from(per_second)) >> 32;
+            proptest::prop_assert_eq!(truncated, u128::from(units));
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{Defect, DefectKind, Record, Records, Walk, WalkState};
+use crate::{Defect, Record, Records, Walk, WalkState};
 
 /// How far a walk through the window has come.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +11,6 @@ pub(super) struct Tail {
     pub(super) walked: usize,
     /// What to go on with behind them.
     pub(super) state: WalkState,
-    /// Where zero bytes begin that reach to the end of the window and may be all that is left.
-    pub(super) zeros_from: Option<u64>,
 }
 
 /// Whole records lent by a [`Reader`](super::Reader), valid until its next call.
@@ -24,18 +22,11 @@ pub struct Batch<'a> {
     state: WalkState,
     last: bool,
     tail: &'a OnceLock<Tail>,
-    lead: Option<Defect>,
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        window: &'a [u8],
-        state: WalkState,
-        last: bool,
-        tail: &'a OnceLock<Tail>,
-        lead: Option<Defect>,
-    ) -> Batch<'a> {
-        Batch { window, state, last, tail, lead }
+    pub(super) fn new(window: &'a [u8], state: WalkState, last: bool, tail: &'a OnceLock<Tail>) -> Batch<'a> {
+        Batch { window, state, last, tail }
     }
 
     /// The records and defects, in order. Offsets of defects count from the start of the decompressed
@@ -43,11 +34,8 @@ impl<'a> Batch<'a> {
     pub fn iter(&self) -> BatchIter<'a> {
         BatchIter {
             walk: Records::resume(self.window, self.state, self.last),
-            window: self.window,
-            last: self.last,
+            window_len: self.window.len(),
             tail: self.tail,
-            special: self.lead.is_some(),
-            lead: self.lead,
         }
     }
 
@@ -99,12 +87,8 @@ impl<'a> IntoIterator for &Batch<'a> {
 #[derive(Clone, Debug)]
 pub struct BatchIter<'a> {
     walk: Walk<'a>,
-    window: &'a [u8],
-    last: bool,
+    window_len: usize,
     tail: &'a OnceLock<Tail>,
-    /// There is a `lead`, or nothing more to come: one question per record instead of two.
-    special: bool,
-    lead: Option<Defect>,
 }
 
 impl<'a> BatchIter<'a> {
@@ -114,48 +98,10 @@ impl<'a> BatchIter<'a> {
         self.walk.offset()
     }
 
-    /// Everything but a plain record.
-    #[cold]
-    fn rare(&mut self, item: Option<Defect>) -> Option<Result<Record<'a>, Defect>> {
-        match item {
-            Some(defect) if self.begins_zero_run(defect) => {
-                self.special = true;
-                let before = usize::try_from(defect.offset - self.first_offset()).unwrap_or(0);
-                let _ = self.tail.set(Tail {
-                    walked: before,
-                    state: self.walk.clone().into_state(),
-                    zeros_from: Some(defect.offset),
-                });
-                None
-            }
-            Some(defect) => Some(Err(defect)),
-            None => {
-                self.special = true;
-                self.stop_here();
-                None
-            }
-        }
-    }
-
-    /// A window that is not the last may end in the first part of a zero tail; only what follows can tell.
-    fn begins_zero_run(&self, defect: Defect) -> bool {
-        if self.last || defect.kind != (DefectKind::RecordLength { rlen: 0 }) {
-            return false;
-        }
-        // With recovery a search has begun, which goes through zeros as through any damage.
-        let state = self.walk.clone().into_state();
-        state.is_ended() && self.walk.rest().iter().all(|&byte| byte == 0)
-    }
-
-    fn first_offset(&self) -> u64 {
-        self.walk.offset() - (self.window.len() - self.walk.rest().len()) as u64
-    }
-
     fn tail_here(&self) -> Tail {
         *self.tail.get_or_init(|| Tail {
-            walked: self.window.len() - self.walk.rest().len(),
+            walked: self.window_len - self.walk.rest().len(),
             state: self.walk.clone().into_state(),
-            zeros_from: None,
         })
     }
 
@@ -170,18 +116,12 @@ impl<'a> Iterator for BatchIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.special {
-            if let Some(lead) = self.lead.take() {
-                self.special = false;
-                return Some(Err(lead));
-            }
-            return None;
+        let item = self.walk.next();
+        if item.is_none() {
+            // The reader need not walk here again to find where the batch ends.
+            self.stop_here();
         }
-        match self.walk.next() {
-            Some(Ok(record)) => Some(Ok(record)),
-            Some(Err(defect)) => self.rare(Some(defect)),
-            None => self.rare(None),
-        }
+        item
     }
 }
 

@@ -38,14 +38,6 @@ impl Body {
         }
     }
 
-    pub(super) fn offset(&self) -> u64 {
-        match self {
-            Body::Blocks { window, .. } => window.offset(),
-            Body::Map(map) => map.offset(),
-            Body::Packets(packets) => packets.offset(),
-        }
-    }
-
     pub(super) fn consume(&mut self, n: usize) {
         match self {
             Body::Blocks { window, .. } => window.consume(n),
@@ -68,16 +60,6 @@ impl Body {
             Body::Blocks { window, .. } => window.take_error(),
             Body::Map(_) => None,
             Body::Packets(packets) => packets.take_error(),
-        }
-    }
-
-    /// Whether all that is left is zero bytes; passes over as many as there are.
-    pub(super) fn skip_zeros(&mut self) -> bool {
-        match self {
-            Body::Blocks { window, .. } => window.skip_zeros(),
-            Body::Map(map) => map.skip_zeros(),
-            // Records made here are never all zero.
-            Body::Packets(_) => false,
         }
     }
 }

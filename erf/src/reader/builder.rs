@@ -14,6 +14,12 @@ use crate::input::{Compression, Input, Source, Window, open_file};
 use crate::pcap::Packets;
 use crate::{Format, RESUME_MIN};
 
+/// Bytes read at a time unless chosen.
+const DEFAULT_BLOCK: usize = 256 * 1024;
+
+/// The longest record and a bit of the next one.
+const MIN_BLOCK: usize = 128 * 1024;
+
 /// How a reader reaches the bytes of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -60,7 +66,7 @@ impl Default for ReaderBuilder {
             access: Access::Auto,
             recover: false,
             format: None,
-            block: RESUME_MIN,
+            block: DEFAULT_BLOCK,
             records: RecordOptions::default(),
         }
     }
@@ -86,11 +92,17 @@ impl ReaderBuilder {
         self
     }
 
-    /// Bytes read at a time; default and minimum 256 KiB, which holds four of the longest records and fits
-    /// the second-level cache of current processors.
+    /// Bytes read at a time; default 256 KiB, which fits the second-level cache of current processors.
+    ///
+    /// At least 128 KiB are taken, so that any record fits, and with [`recover`](ReaderBuilder::recover) as much as
+    /// a search may need, [`RESUME_MIN`].
     pub fn block_size(mut self, bytes: usize) -> ReaderBuilder {
-        self.block = bytes.max(RESUME_MIN);
+        self.block = bytes.max(MIN_BLOCK);
         self
+    }
+
+    fn block(&self) -> usize {
+        if self.recover { self.block.max(RESUME_MIN) } else { self.block }
     }
 
     /// How pcap packets become records; no matter for ERF.
@@ -142,8 +154,8 @@ impl ReaderBuilder {
         };
         let mapped = match (obstacle, self.access) {
             (Some(obstacle), Access::Map) => return Err(not_mappable(name, obstacle)),
-            (None, Access::Map) => Some(Mapped::new(file, name, self.block)?),
-            (None, _) => Mapped::if_it_pays(file, name, self.block),
+            (None, Access::Map) => Some(Mapped::new(file, name, self.block())?),
+            (None, _) => Mapped::if_it_pays(file, name, self.block()),
             (Some(_), _) => None,
         };
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
@@ -153,7 +165,7 @@ impl ReaderBuilder {
         if self.format.is_none() {
             // The same first block, judged by the same rules.
             let file = file.try_clone().map_err(failed)?;
-            let mut window = Window::new(Input::from_file(name.to_owned(), file)?, self.block);
+            let mut window = Window::new(Input::from_file(name.to_owned(), file)?, self.block());
             format::detect(&mut window, true)?;
         }
         mapped.refill();
@@ -165,7 +177,8 @@ impl ReaderBuilder {
         let compression = input.compression();
         // Decoders deliver in pieces of their own liking; only a plain pipe is given on as it comes.
         let eager = regular || compression.is_compressed();
-        let mut window = Window::new(input, self.block);
+        let block = self.block();
+        let mut window = Window::new(input, block);
         window.refill(eager);
         let format = match self.format {
             Some(format) => format,
@@ -175,7 +188,7 @@ impl ReaderBuilder {
             FileFormat::Erf => Body::Blocks { window, eager },
             FileFormat::Pcap | FileFormat::PcapNg => {
                 let packets = Packets::from_window(window)?;
-                Body::Packets(Box::new(PacketFeed::new(packets, self.records, self.block)))
+                Body::Packets(Box::new(PacketFeed::new(packets, self.records, block)))
             }
         };
         Ok(Reader::new(name, format, compression, body, self.recover))

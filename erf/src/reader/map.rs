@@ -116,10 +116,6 @@ impl Mapped {
         self.end == self.map.len()
     }
 
-    pub(super) fn offset(&self) -> u64 {
-        self.start as u64
-    }
-
     pub(super) fn consume(&mut self, n: usize) {
         self.start += n.min(self.end - self.start);
     }
@@ -128,14 +124,6 @@ impl Mapped {
         let before = self.end;
         self.end = self.start.saturating_add(self.block).min(self.map.len());
         self.end > before
-    }
-
-    pub(super) fn skip_zeros(&mut self) -> bool {
-        let rest = &self.map[self.start..];
-        let zeros = rest.iter().position(|&byte| byte != 0);
-        self.start += zeros.unwrap_or(rest.len());
-        self.end = self.end.max(self.start);
-        zeros.is_none()
     }
 }
 

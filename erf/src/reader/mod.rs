@@ -21,7 +21,7 @@ pub use format::FileFormat;
 use crate::convert::Refusal;
 use crate::error::{Error, ErrorKind};
 use crate::input::{Compression, Source};
-use crate::{Defect, DefectKind, HEADER_LEN, Record, WalkState};
+use crate::{Defect, HEADER_LEN, Record, WalkState};
 use batch::Tail;
 use body::Body;
 
@@ -78,9 +78,8 @@ pub struct Reader {
     lent: bool,
     /// Bytes of the record that is lent out by itself; 0 is none.
     taken: usize,
-    recover: bool,
-    /// A defect found outside the walk, to be lent next.
-    lead: Option<Defect>,
+    /// The walk is doing nothing but walk: its offset is all there is to its state.
+    plain: bool,
 }
 
 impl Reader {
@@ -146,8 +145,7 @@ impl Reader {
             tail: OnceLock::new(),
             lent: false,
             taken: 0,
-            recover,
-            lead: None,
+            plain: !recover,
         }
     }
 
@@ -204,7 +202,7 @@ impl Reader {
             return Ok(None);
         }
         self.lent = true;
-        Ok(Some(Batch::new(self.body.bytes(), self.state, self.body.is_last(), &self.tail, self.lead.take())))
+        Ok(Some(Batch::new(self.body.bytes(), self.state, self.body.is_last(), &self.tail)))
     }
 
     /// The next record or defect, valid until the next call. `None`: the file is over.
@@ -228,11 +226,8 @@ impl Reader {
         if !self.advance()? {
             return Ok(None);
         }
-        if let Some(lead) = self.lead.take() {
-            return Ok(Some(Err(lead)));
-        }
         self.lent = true;
-        let mut one = Batch::new(self.body.bytes(), self.state, self.body.is_last(), &self.tail, None).iter();
+        let mut one = Batch::new(self.body.bytes(), self.state, self.body.is_last(), &self.tail).iter();
         let item = one.next();
         one.stop_here();
         Ok(item)
@@ -255,7 +250,7 @@ impl Reader {
     /// The length of the record in front, if all of it is there and nothing but walking is to be done.
     #[inline]
     fn plain_record_ahead(&self) -> Option<usize> {
-        if self.recover || self.lead.is_some() || self.state.is_ended() {
+        if !self.plain {
             return None;
         }
         let window = self.body.bytes();
@@ -270,7 +265,7 @@ impl Reader {
         if self.taken > 0 {
             let taken = std::mem::take(&mut self.taken);
             self.body.consume(taken);
-            // Without recovery the offset is all there is to the state of a walk.
+            // Only a plain walk lends single records.
             self.state = WalkState::new(self.state.offset() + taken as u64);
         }
     }
@@ -279,14 +274,11 @@ impl Reader {
     fn advance(&mut self) -> Result<bool, Error> {
         loop {
             self.take_back();
-            if self.lead.is_some() {
-                return Ok(true);
-            }
             if self.state.is_ended() {
                 return self.body.take_error().map_or(Ok(false), Err);
             }
             let last = self.body.is_last();
-            let batch = Batch::new(self.body.bytes(), self.state, last, &self.tail, None);
+            let batch = Batch::new(self.body.bytes(), self.state, last, &self.tail);
             if batch.starts_with_item() {
                 return Ok(true);
             }
@@ -294,9 +286,6 @@ impl Reader {
             batch.walk_to_end();
             self.lent = true;
             self.take_back();
-            if self.lead.is_some() {
-                return Ok(true);
-            }
             if last {
                 return self.body.take_error().map_or(Ok(false), Err);
             }
@@ -318,25 +307,12 @@ impl Reader {
         }
         if self.tail.get().is_none() {
             let last = self.body.is_last();
-            Batch::new(self.body.bytes(), self.state, last, &self.tail, None).walk_to_end();
+            Batch::new(self.body.bytes(), self.state, last, &self.tail).walk_to_end();
         }
         let Some(tail) = self.tail.take() else { return };
         self.body.consume(tail.walked);
         self.state = tail.state;
-        if let Some(from) = tail.zeros_from {
-            self.settle_zeros(from);
-        }
-    }
-
-    /// The window ends in zero bytes where a record should be: a preallocated file, if nothing else
-    /// follows, and damage if something does.
-    fn settle_zeros(&mut self, from: u64) {
-        let kind = if self.body.skip_zeros() {
-            DefectKind::ZeroTail { len: self.body.offset().saturating_sub(from) }
-        } else {
-            DefectKind::RecordLength { rlen: 0 }
-        };
-        self.lead = Some(Defect::new(from, kind));
+        self.plain = self.state == WalkState::new(self.state.offset());
     }
 }
 

@@ -12,7 +12,6 @@ pub(super) struct PacketFeed {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    offset: u64,
     over: bool,
     error: Option<Error>,
     refused: Option<(u64, Refusal)>,
@@ -26,7 +25,6 @@ impl PacketFeed {
             buffer: vec![0; block.max(MAX_RECORD_LEN)],
             start: 0,
             end: 0,
-            offset: 0,
             over: false,
             error: None,
             refused: None,
@@ -41,14 +39,8 @@ impl PacketFeed {
         self.over
     }
 
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
-    }
-
     pub(super) fn consume(&mut self, n: usize) {
-        let n = n.min(self.end - self.start);
-        self.start += n;
-        self.offset += n as u64;
+        self.start += n.min(self.end - self.start);
     }
 
     pub(super) fn take_error(&mut self) -> Option<Error> {

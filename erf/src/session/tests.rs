@@ -1,11 +1,11 @@
 //! Opening, closing and account as others see them: round trips, damage, and Wireshark as the judge.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use erf_core::meta::{Meta, SectionType, TagType};
 use erf_core::{MAX_RECORD_LEN, Record, RecordBuilder, RecordType, Records, Tick, Timestamp};
+use house_skip::skip;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -15,12 +15,6 @@ use super::*;
 use crate::writer::ErfWriter;
 
 const START: Timestamp = Timestamp::from_parts(1_700_000_000, 0x8000_0000);
-
-/// A test that cannot run here says so; in CI it fails.
-fn skip(reason: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "skipped: {reason}");
-    eprintln!("skipped: {reason}");
-}
 
 fn full_opening() -> Opening {
     Opening {
@@ -271,11 +265,8 @@ fn only_a_file_that_ends_with_its_closing_record_ended_cleanly() {
 
 #[test]
 fn meta_records_of_others_say_nothing_about_the_end() {
-    let dir =
-        std::env::var("DAG_SAMPLES").unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/samples").into());
-    let Ok(file) = fs::read(Path::new(&dir).join("libtrace-provenance.erf")) else {
-        return skip("no samples; name their directory in DAG_SAMPLES");
-    };
+    let Some(path) = house_skip::sample("libtrace-provenance.erf") else { return };
+    let file = fs::read(path).unwrap();
     let mut watch = EndWatch::new();
     for record in Records::new(&file) {
         watch.observe(&record.unwrap());

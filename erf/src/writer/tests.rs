@@ -7,17 +7,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use erf_core::{DefectKind, Record, RecordBuilder, RecordType, Records};
+use house_skip::skip;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{ErfWriter, Output, OutputOptions, Unwritten};
 use crate::{Error, ErrorKind};
-
-/// A test that cannot run here says so; in CI it fails.
-fn skip(reason: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "skipped: {reason}");
-    eprintln!("skipped: {reason}");
-}
 
 fn record(record_type: RecordType, fill: u8, payload: usize) -> Vec<u8> {
     let mut buf = vec![0; payload + 64];

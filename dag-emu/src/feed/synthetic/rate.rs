@@ -261,7 +261,7 @@ mod tests {
             ("2Gpps", "at most 1000000000 pps"),
             ("1001Gbps", "at most 1000000000000 bps"),
             ("999999999999999999Gbps", "at most 1000000000000 bps"),
-            ("99999999999999999999bps", "at most 18 digits"),
+            ("99999999999999999999bps", "at most 19 digits"),
         ] {
             let error = text.parse::<Rate>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

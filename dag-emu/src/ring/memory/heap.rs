@@ -51,7 +51,7 @@ impl StreamMemory {
 
     /// Length of the ring, in bytes.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn ring_len(&self) -> u64 {
         self.0.len as u64
     }
 }

@@ -33,7 +33,7 @@ impl StreamMemory {
 
     /// Length of the ring, in bytes.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn ring_len(&self) -> u64 {
         self.len as u64
     }
 }

@@ -50,7 +50,7 @@ pub enum Access {
 
 /// `len` as a size in this address space, if twice that much fits into it.
 fn checked_len(len: u64, unit: u64) -> Result<usize, MemoryError> {
-    if len == 0 || len % unit != 0 {
+    if len == 0 || !len.is_multiple_of(unit) {
         let lower = len - len % unit;
         return Err(MemoryError::BadLength { len, unit, nearest: lower.max(unit) });
     }

@@ -187,7 +187,7 @@ fn segmentation_offload_is_noticed_and_its_checksums_completed() {
     let advice = offload_advice(&lab.va());
     let mut words = advice.split(' ');
     if std::process::Command::new("ethtool").arg("--version").output().is_err() {
-        return super::lab::skip("needs the program `ethtool` to follow the advice");
+        return house_skip::skip("needs the program `ethtool` to follow the advice");
     }
     let status = std::process::Command::new(words.next().unwrap()).args(words).status().unwrap();
     assert!(status.success(), "{advice}");

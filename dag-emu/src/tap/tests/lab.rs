@@ -9,12 +9,6 @@ use std::time::{Duration, Instant};
 use crate::tap::netns::{self, Iface};
 use crate::tap::{ChecksumState, Frame, Tap, TapSpec};
 
-/// Says why a test does not run; where it must, that is a failure.
-pub(super) fn skip(reason: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "must not be skipped: {reason}");
-    eprintln!("skipped: {reason}");
-}
-
 /// Two namespaces joined by a veth pair, `va` (10.77.0.1, fd77::1) and `vb` (10.77.0.2, fd77::2),
 /// removed on drop.
 pub(super) struct Lab {
@@ -26,13 +20,7 @@ impl Lab {
     /// `None`, aloud, where the test cannot run.
     pub(super) fn new() -> Option<Lab> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        // SAFETY: geteuid has no arguments and cannot fail.
-        if unsafe { libc::geteuid() } != 0 {
-            skip("needs root, to make network namespaces");
-            return None;
-        }
-        if Command::new("ip").arg("-V").output().is_err() {
-            skip("needs the program `ip` (iproute2)");
+        if !house_skip::need_root() || !house_skip::need_program("ip") {
             return None;
         }
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -40,7 +28,7 @@ impl Lab {
         let lab = Lab { a: name("a"), b: name("b") };
         for ns in [&lab.a, &lab.b] {
             if let Err(reason) = ip(&format!("netns add {ns}")) {
-                skip(&format!("cannot make a network namespace: {reason}"));
+                house_skip::skip(format_args!("cannot make a network namespace: {reason}"));
                 return None;
             }
             // No neighbour discovery of the kernel's own in the traffic of the tests.

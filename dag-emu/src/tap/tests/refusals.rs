@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::lab::{Lab, open, skip, until};
+use super::lab::{Lab, open, until};
 use crate::tap::{Iface, RingSpec, Tap, TapError, TapSpec};
+use house_skip::skip;
 
 fn refusal(spec: &TapSpec) -> TapError {
     match Tap::open(spec) {

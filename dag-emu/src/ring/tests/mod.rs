@@ -1,16 +1,18 @@
-//! The ring as its users see it, and the protocol against disturbed registers.
+//! The ring as its users see it.
 
-use super::protocol::{ConsumerHalf, ProducerHalf};
-use super::registers::{self, BAD_BOTTOM, Registers};
-use super::sync::Native;
+mod disturbed;
+mod poll;
+#[cfg(all(not(miri), target_os = "linux"))]
+mod system;
+
 use super::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 /// A page, and enough for small tests.
 const LEN: u64 = 4096;
+/// No limit, and no look in between.
 const FOREVER: PollRules = PollRules { mindata: 16, maxwait: Duration::ZERO, poll: Duration::from_secs(u64::MAX) };
 
 type Card = Arc<Mutex<Producer>>;
@@ -280,96 +282,6 @@ fn a_slot_keeps_its_bounds() {
     assert!(producer.commit(8).is_err(), "one commit for one reservation");
 }
 
-type Page = Arc<Registers<Native>>;
-
-/// Both halves on bare registers, which the test can disturb.
-fn halves(len: u64) -> (Page, Arc<Mutex<ProducerHalf<Native, Page>>>, ConsumerHalf<Native, Page>) {
-    let page = Page::default();
-    let producer = Arc::new(Mutex::new(ProducerHalf::new(Arc::clone(&page), len)));
-    let other = Arc::clone(&producer);
-    let driver = Driver::new(move |_| {
-        other.lock().unwrap().service();
-        Turn::Idle
-    });
-    let mut consumer = ConsumerHalf::attach(Arc::clone(&page), len, Some(driver)).unwrap();
-    consumer.start().unwrap();
-    (page, producer, consumer)
-}
-
-#[test]
-fn a_release_that_can_not_be_is_ignored_and_flagged() {
-    let (page, producer, mut consumer) = halves(128);
-    let mut producer = producer.lock().unwrap();
-    let fill = |producer: &mut ProducerHalf<Native, Page>| {
-        assert!(producer.reserve(64).is_some());
-        producer.commit(64).unwrap();
-    };
-    fill(&mut producer);
-    fill(&mut producer);
-    assert_eq!(producer.reserve(8), None);
-    assert_eq!(producer.bad_bottoms(), 0);
-    // Ahead of `top`, and far ahead.
-    for (bad, count) in [(129, 1), (u64::MAX, 2)] {
-        page.bottom.0.store(bad, Ordering::Release);
-        assert_eq!(producer.reserve(8), None);
-        assert_eq!(producer.bad_bottoms(), count);
-        assert_eq!(page.told.0.flags.load(Ordering::Acquire), BAD_BOTTOM);
-    }
-    // A good one counts again; then backwards.
-    page.bottom.0.store(0, Ordering::Release);
-    consumer.advance(0).unwrap();
-    consumer.advance(64).unwrap();
-    assert_eq!(producer.reserve(64), Some(0));
-    producer.commit(64).unwrap();
-    page.bottom.0.store(63, Ordering::Release);
-    assert_eq!(producer.reserve(8), None);
-    assert_eq!(producer.bad_bottoms(), 3);
-    assert_eq!(producer.free(), 0);
-}
-
-#[test]
-fn a_top_that_can_not_be_is_an_error() {
-    let (page, producer, mut consumer) = halves(128);
-    producer.lock().unwrap().reserve(64).unwrap();
-    producer.lock().unwrap().commit(64).unwrap();
-    producer.lock().unwrap().publish();
-    consumer.advance(0).unwrap();
-    for bad in [63, 129 + 32, u64::MAX] {
-        page.top.0.store(bad, Ordering::Release);
-        assert_eq!(consumer.advance(32), Err(AdvanceError::BadTop { top: bad, least: 64, most: 160 }));
-        assert_eq!(page.bottom.0.load(Ordering::Acquire), 0, "nothing was released");
-    }
-    page.top.0.store(64, Ordering::Release);
-    assert_eq!(consumer.advance(32).unwrap(), Window { bottom: 32, top: 64 });
-    // A start computes the next lap from `top`, which must not overflow.
-    consumer.stop().unwrap();
-    page.top.0.store(u64::MAX, Ordering::Release);
-    assert!(matches!(consumer.start(), Err(RequestError::Refused { .. })));
-}
-
-#[test]
-fn an_unknown_request_changes_nothing() {
-    let (page, producer, mut consumer) = halves(128);
-    page.asked.0.request.store(registers::word(77, 200), Ordering::Release);
-    assert_eq!(producer.lock().unwrap().service(), None);
-    assert_eq!(page.told.0.answer.load(Ordering::Acquire), registers::word(77, State::Started as u8));
-    consumer.stop().unwrap();
-    // A start of a stream that nobody has attached.
-    page.asked.0.request.store(registers::word(90, Command::Detach as u8), Ordering::Release);
-    assert_eq!(producer.lock().unwrap().service(), Some(Event::Detached));
-    let refused = RequestError::Refused { command: Command::Start, state: Some(State::Idle) };
-    assert_eq!(consumer.start(), Err(refused));
-    assert_eq!(consumer.advance(0), Err(AdvanceError::NotStarted));
-}
-
-#[test]
-fn epochs_wrap_at_56_bits() {
-    let last = (1 << 56) - 1;
-    assert_eq!(registers::next_epoch(last), 0);
-    assert_eq!(registers::epoch(registers::word(last, 2)), last);
-    assert_eq!(registers::next_epoch(6), 7);
-}
-
 #[test]
 fn a_producer_that_is_gone_or_silent_is_an_error() {
     let (producer, share) = create(LEN, Allocation::OnDemand).unwrap();
@@ -377,180 +289,6 @@ fn a_producer_that_is_gone_or_silent_is_an_error() {
     assert!(matches!(error, RequestError::NoAnswer { command: Command::Attach, .. }), "{error}");
     drop(producer);
     assert_eq!(share.attach().unwrap_err(), RequestError::ProducerGone, "and it is free again");
-}
-
-#[test]
-fn poll_mindata_zero_never_waits() {
-    let (card, mut consumer) = started(LEN);
-    let rules = PollRules { mindata: 0, maxwait: Duration::MAX, poll: Duration::MAX };
-    assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 0);
-    assert!(put(&mut card.lock().unwrap(), 8, 1));
-    card.lock().unwrap().publish();
-    assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 8);
-    assert_eq!(PollRules::non_blocking().mindata, 0);
-}
-
-#[test]
-fn poll_returns_what_there_is_when_the_time_is_over() {
-    // No driver that knows better: here it is the clock that ends the wait.
-    let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
-    let done = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&done);
-    let card = thread::spawn(move || {
-        while !seen.load(Ordering::Relaxed) {
-            if producer.service() == Some(Event::Started) {
-                put(&mut producer, 8, 1);
-                producer.publish();
-            }
-            producer.park(Duration::from_millis(1));
-        }
-    });
-    let mut consumer = share.attach().unwrap();
-    consumer.start().unwrap();
-    let enough = PollRules { mindata: 8, ..FOREVER };
-    assert_eq!(consumer.wait(0, &enough, None).unwrap().len(), 8);
-    for poll in [Duration::ZERO, Duration::from_micros(100), Duration::MAX] {
-        let rules = PollRules { mindata: 9, maxwait: Duration::from_millis(3), poll };
-        assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 8, "less than mindata");
-        assert_eq!(consumer.wait(8, &rules, None).unwrap().len(), 0, "nothing at all");
-        // Leave the eight bytes out of account in the next round.
-        consumer.stop().unwrap();
-        consumer.start().unwrap();
-        let window = consumer.window();
-        assert_eq!(consumer.wait(window.bottom, &enough, None).unwrap().len(), 8);
-        consumer.stop().unwrap();
-        consumer.detach().unwrap();
-        consumer = share.attach().unwrap();
-        consumer.start().unwrap();
-        assert_eq!(consumer.wait(0, &enough, None).unwrap().len(), 8);
-    }
-    done.store(true, Ordering::Relaxed);
-    card.join().unwrap();
-}
-
-#[test]
-fn poll_without_limit_waits_for_mindata_and_no_longer() {
-    let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
-    let rounds = if cfg!(miri) { 3 } else { 300 };
-    let card = thread::spawn(move || {
-        let mut left = rounds;
-        while left > 0 {
-            match producer.service() {
-                // One at a time, so that the consumer has the chance to fall asleep on less than it wants.
-                Some(Event::Started) => {
-                    for fill in 0..8 {
-                        assert!(put(&mut producer, 16, fill));
-                        producer.publish();
-                        thread::yield_now();
-                    }
-                }
-                Some(Event::Detached) => left -= 1,
-                _ => producer.park(Duration::MAX),
-            }
-        }
-    });
-    for round in 0..rounds {
-        let mut consumer = share.attach().unwrap();
-        consumer.start().unwrap();
-        let poll = if round % 3 == 0 { Duration::ZERO } else { FOREVER.poll };
-        let rules = PollRules { mindata: 128, poll, ..FOREVER };
-        assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), 128);
-        assert_eq!(consumer.bytes()[112..], [7; 16]);
-        consumer.detach().unwrap();
-    }
-    card.join().unwrap();
-}
-
-#[test]
-fn poll_wants_no_more_than_half_of_the_ring() {
-    let (card, mut consumer) = started(LEN);
-    let mut producer = card.lock().unwrap();
-    // Full for the next record, though a quarter is empty.
-    assert!(put(&mut producer, LEN as usize / 4 * 3, 1));
-    assert!(producer.reserve(LEN as usize / 2).is_none());
-    drop(producer);
-    let rules = PollRules { mindata: u64::MAX, ..FOREVER };
-    assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), LEN / 4 * 3);
-}
-
-#[test]
-fn poll_ends_with_the_feed_the_producer_or_the_interrupt() {
-    // Each ends a wait that has no other end; a thread does it, maybe before the wait begins.
-    let cases: [(&str, fn(Producer, &AtomicBool)); 3] = [
-        ("end of feed", |mut producer, _| {
-            producer.end_of_feed();
-            while producer.service() != Some(Event::Detached) {
-                producer.park(Duration::MAX);
-            }
-        }),
-        ("producer gone", |producer, _| drop(producer)),
-        ("interrupt", |mut producer, interrupt| {
-            interrupt.store(true, Ordering::Relaxed);
-            while producer.service() != Some(Event::Detached) {
-                producer.park(Duration::MAX);
-            }
-        }),
-    ];
-    for (what, end) in cases {
-        let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
-        let interrupt = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&interrupt);
-        let card = thread::spawn(move || {
-            while producer.service() != Some(Event::Started) {
-                producer.park(Duration::MAX);
-            }
-            assert!(put(&mut producer, 8, 1));
-            producer.publish();
-            end(producer, &seen);
-        });
-        let mut consumer = share.attach().unwrap();
-        consumer.start().unwrap();
-        let window = consumer.wait(0, &FOREVER, Some(&interrupt)).unwrap();
-        // What was there is delivered first; the interrupt may have come before it.
-        let window = if window.is_empty() {
-            consumer.wait(0, &PollRules { mindata: 8, ..FOREVER }, None).unwrap()
-        } else {
-            window
-        };
-        assert_eq!(window.len(), 8, "{what}");
-        let drained = consumer.wait(8, &FOREVER, Some(&interrupt));
-        match what {
-            "producer gone" => assert_eq!(drained, Err(AdvanceError::ProducerGone)),
-            _ => assert!(drained.unwrap().is_empty()),
-        }
-        assert_eq!(consumer.is_last(), what == "end of feed");
-        drop(consumer);
-        card.join().unwrap();
-    }
-}
-
-#[test]
-fn a_driver_that_has_no_more_ends_the_wait() {
-    let (producer, share) = create(LEN, Allocation::OnDemand).unwrap();
-    let card = Arc::new(Mutex::new((producer, 3)));
-    let other = Arc::clone(&card);
-    let share = share.with_driver(Driver::new(move |need| {
-        let (producer, left) = &mut *other.lock().unwrap();
-        producer.service();
-        if need == Need::Data {
-            if *left == 0 {
-                return Turn::Idle;
-            }
-            *left -= 1;
-            assert!(put(producer, LEN as usize, *left), "what the call releases is free for the turn it brings");
-            producer.publish();
-        }
-        Turn::Ran
-    }));
-    let mut consumer = share.attach().unwrap();
-    consumer.start().unwrap();
-    let mut window = consumer.window();
-    for left in [2, 1, 0] {
-        let rules = if left == 1 { PollRules::non_blocking() } else { FOREVER };
-        window = consumer.wait(window.top, &rules, None).unwrap();
-        assert_eq!(consumer.bytes(), vec![left; LEN as usize]);
-    }
-    assert!(consumer.wait(window.top, &FOREVER, None).unwrap().is_empty());
 }
 
 #[test]
