@@ -100,6 +100,9 @@ impl Engine {
 
     /// One turn: requests answered, the packets that are due taken in and exposed.
     pub(crate) fn turn(&mut self) -> Next {
+        if self.begun && !self.ended && self.receiver.is_ending() {
+            self.settle();
+        }
         self.service();
         if self.ended {
             return Next::Request;
@@ -137,6 +140,16 @@ impl Engine {
                 self.fail(error);
                 Next::Request
             }
+        }
+    }
+
+    /// Before a stream is stopped: what had arrived by then belongs to it.
+    fn settle(&mut self) {
+        self.receiver.begin_turn();
+        let settled = self.feed.settle(self.clock.true_time(), &mut self.receiver);
+        self.receiver.end_turn();
+        if let Err(error) = settled {
+            self.fail(error);
         }
     }
 

@@ -77,7 +77,8 @@ impl Ports {
         self.get(port).is_some_and(|p| !p.link_down.load(Ordering::Acquire) && !p.link_fault.load(Ordering::Acquire))
     }
 
-    /// Sets how many bytes of each packet are stored, from the next packet on.
+    /// Sets how many bytes of each packet are stored, from the next packet on. Records are cut down to a multiple of 8, but never
+    /// below the word in which their headers end: the first 6 bytes of an Ethernet frame are always there.
     pub fn set_snaplen(&self, bytes: u16) {
         self.0.snaplen.store(bytes.into(), Ordering::Release);
     }

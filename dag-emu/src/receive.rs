@@ -63,6 +63,11 @@ impl Receiver {
         self.overrun
     }
 
+    /// Whether a stream that receives is asked for something, which can only be to stop.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.streams.iter().any(|stream| stream.is_started() && stream.is_asked())
+    }
+
     /// Whether every started stream has room for a record of any length.
     pub(crate) fn has_room(&mut self) -> bool {
         self.streams.iter_mut().all(|stream| !stream.is_started() || stream.free() > MAX_RECORD_LEN as u64)
@@ -86,16 +91,17 @@ impl Receiver {
         }
     }
 
-    /// Puts a record of the card's own making into the stream of `arrival`; where there is no room it is left out, for it
-    /// is no packet that could be lost.
-    fn insert(&mut self, arrival: &Arrival<'_>, record: &[u8]) {
+    /// Puts a record of the card's own making into the stream of `arrival`; `false` where there is no room. A record that is no
+    /// packet is left out then, for it is nothing that could be lost.
+    fn insert(&mut self, arrival: &Arrival<'_>, record: &[u8]) -> bool {
         let index = self.stream_of(arrival);
-        let Some(stream) = self.streams.get_mut(index) else { return };
-        let Some(mut slot) = stream.reserve(record.len()) else { return };
+        let Some(stream) = self.streams.get_mut(index) else { return false };
+        let Some(mut slot) = stream.reserve(record.len()) else { return false };
         let written = slot.copy_from(record);
         if let Err(overrun) = written.and_then(|()| stream.commit(record.len())) {
             self.overrun = Some(overrun);
         }
+        true
     }
 
     fn strike(&mut self, strike: Strike, arrival: &Arrival<'_>) {
@@ -126,7 +132,11 @@ impl Receiver {
             Strike::Disorder(back) => self.store(arrival, now + TimeDelta::from_raw(-back.raw())),
             Strike::Burst(count) => {
                 let mut time = now;
-                for _ in 0..count {
+                for n in 0..count {
+                    // The first has been counted as it came.
+                    if n > 0 {
+                        self.count(arrival);
+                    }
                     self.store(arrival, time);
                     time = time + BURST_GAP;
                 }
@@ -159,9 +169,15 @@ impl Receiver {
             wire_len: arrival.wire_len,
         };
         let mut record = header.to_bytes().to_vec();
+        record.extend(arrival.ext);
+        record.extend(arrival.sub_header);
         record.extend(arrival.packet.concat());
         record.resize(record.len().next_multiple_of(ALIGN), 0);
-        self.insert(arrival, &record);
+        if !self.insert(arrival, &record) {
+            // It was a packet all the same.
+            let index = self.stream_of(arrival);
+            self.streams.iter_mut().skip(index).take(1).for_each(Producer::drop_one);
+        }
     }
 }
 
@@ -222,7 +238,11 @@ fn store(
     // The longest packet that a record of whole words has room for.
     let room = (MAX_RECORD_LEN & !(ALIGN - 1)) - headers;
     let fit = if varlen {
-        Fit::aligned(arrival.record_type, headers, there.min(snaplen).min(room), arrival.wire_len, ALIGN)
+        let fit = Fit::aligned(arrival.record_type, headers, there.min(snaplen).min(room), arrival.wire_len, ALIGN);
+        // There are no fewer bytes to a record than whole words: a snap length that does not even fill the one in which
+        // the headers end keeps what fills it.
+        let rlen = fit.rlen.next_multiple_of(ALIGN);
+        Fit { rlen, stored: if rlen == fit.rlen { fit.stored } else { there.min(rlen - headers) } }
     } else {
         // A slot as long as the snap length makes it, filled with as much of the packet as it holds.
         let rlen = (headers + snaplen.min(room)).next_multiple_of(ALIGN);

@@ -16,14 +16,13 @@ pub struct Stream {
     consumer: Consumer,
     number: u16,
     rules: PollRules,
-    started: bool,
     /// Kept last: the card must not be closed while the stream lives.
     card: Card,
 }
 
 impl Stream {
     pub(crate) fn new(consumer: Consumer, number: u16, card: Card) -> Self {
-        Self { consumer, number, rules: PollRules::default(), started: false, card }
+        Self { consumer, number, rules: PollRules::default(), card }
     }
 
     /// The stream's number: even, for streams that receive.
@@ -48,22 +47,17 @@ impl Stream {
     /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) when the card does not answer.
     pub fn start(&mut self) -> Result<(), Error> {
         let result = self.consumer.start();
-        self.started = true;
         self.request(result)
     }
 
     /// Ends receiving; the loss account is final then. What is in the stream can still be read.
     ///
-    /// A tap gets some tens of milliseconds before, so that what the kernel has and has not handed over yet is received.
+    /// A tap takes some tens of milliseconds for it, so that what the kernel has and has not handed over yet is received.
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start).
     pub fn stop(&mut self) -> Result<(), Error> {
-        if self.started {
-            std::thread::sleep(self.card.feed().settle);
-            self.started = false;
-        }
         let result = self.consumer.stop();
         self.request(result)
     }

@@ -137,7 +137,7 @@
 //! | [`RxStream`], [`Batch`] | receiving; [`PollRules`] say how long an advance waits |
 //! | [`Channel`] | owned packets by crossbeam channel |
 //! | [`record`] | recording to disk |
-//! | [`file`] | files: the crate [`erf`] |
+//! | [`file`](mod@file) | files: the crate [`erf`] |
 //! | [`emu`] | the emulated card: the crate [`dag_emu`] |
 //!
 //! # What holds

@@ -95,14 +95,13 @@ pub(crate) fn chain(data: &[u8], near: Option<Timestamp>, complete: bool) -> Cha
 
 /// Whether what follows a record looks like a record, or like an end: nothing, zeros, or a torn header.
 pub(crate) fn follows(data: &[u8], complete: bool) -> Chain {
-    let head = data.get(..HEADER_LEN + 8 * MAX_EXT_HEADERS).unwrap_or(data);
-    if head.iter().all(|&byte| byte == 0) || header(head, None).is_some() {
-        return Chain::Yes;
-    }
+    const LOOK: usize = HEADER_LEN + 8 * MAX_EXT_HEADERS;
+    let head = data.get(..LOOK).unwrap_or(data);
     match head.len() {
-        len if len >= HEADER_LEN + 8 * MAX_EXT_HEADERS => Chain::No,
-        _ if !complete => Chain::NeedMore,
-        len if len < HEADER_LEN => Chain::Yes,
+        _ if header(head, None).is_some() => Chain::Yes,
+        // Also a few zeros: the next bytes decide whether they are an end.
+        len if len < LOOK && !complete => Chain::NeedMore,
+        len if len < HEADER_LEN || head.iter().all(|&byte| byte == 0) => Chain::Yes,
         _ => Chain::No,
     }
 }

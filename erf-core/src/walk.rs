@@ -34,8 +34,8 @@ pub struct Records<'a> {
 
 /// Where a walk stands, so that it can go on in the next block of the same data.
 ///
-/// A block reader gives each block with [`Records::resume`], carries [`Records::rest`] to the front of the next block,
-/// and takes the state along with [`Records::into_state`].
+/// A block reader gives each block with [`Records::resume`], carries [`Walk::rest`] to the front of the next block,
+/// and takes the state along with [`Walk::into_state`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalkState {
     offset: u64,
@@ -219,8 +219,18 @@ impl<'a> Records<'a> {
             return None;
         }
         if let Some(rlen) = kind.next_record() {
+            let behind = rest.get(usize::from(rlen)..).unwrap_or_default();
+            // When recovering, a length is believed only if it leads to something that looks right.
+            let leads = match end {
+                _ if !self.state.recover || (behind.is_empty() && end == End::Complete) => Chain::Yes,
+                _ => plausible::follows(behind, end == End::Complete),
+            };
             let defect = self.defect(kind);
-            self.pos += usize::from(rlen);
+            match leads {
+                Chain::NeedMore => return None,
+                Chain::No => self.give_up_or_search(self.offset(), false),
+                Chain::Yes => self.pos += usize::from(rlen),
+            }
             return Some(Err(defect));
         }
         if rest.iter().take(HEADER_LEN).all(|&byte| byte == 0) {

@@ -81,6 +81,19 @@ fn headers_that_do_not_fit_cost_one_record_only() {
 }
 
 #[test]
+fn headers_that_do_not_fit_and_a_length_that_leads_nowhere() {
+    let mut data = file(3);
+    let mut bad = frame(3, 60);
+    bad[10..12].copy_from_slice(&[0, 17]);
+    data.extend(&bad);
+    data.extend(file(5));
+    let (records, defects) = good(&data, true);
+    assert_eq!(records, 8);
+    let first = Defect::new(264, DefectKind::HeadersTooLong { rlen: 17, needed: 18 });
+    assert_eq!(defects, [first, Defect::new(264, DefectKind::Skipped { bytes: 88 })]);
+}
+
+#[test]
 fn a_torn_tail_keeps_everything_before_it() {
     let data = file(4);
     for cut in 1..88 {
@@ -194,6 +207,18 @@ fn walk_in_pieces(data: &[u8], piece: usize, recover: bool) -> Vec<Result<Vec<u8
         if complete {
             return out;
         }
+    }
+}
+
+#[test]
+fn zeros_at_the_end_of_a_piece_are_no_end_yet() {
+    // A length that swallows three more records and ends in the padding of the last.
+    let mut data = file(8);
+    data[10..12].copy_from_slice(&(4 * 88 - 6_u16).to_be_bytes());
+    assert_eq!(data[4 * 88 - 6..4 * 88], [0; 6]);
+    let whole: Vec<_> = Records::new(&data).recover(true).map(|i| i.map(|r| r.bytes().to_vec())).collect();
+    for piece in 1..data.len() {
+        assert_eq!(walk_in_pieces(&data, piece, true), whole, "pieces of {piece}");
     }
 }
 

@@ -48,6 +48,12 @@ pub(crate) trait Feed: Send + std::fmt::Debug {
     /// Gives `intake` the packets due by `now`, some tens or hundreds at most, so that requests to the card are answered between turns.
     fn turn(&mut self, now: Timestamp, intake: &mut dyn Intake) -> Result<Turn, Error>;
 
+    /// A stream is to be stopped, as of `now`: gives `intake` what arrived before and has not been handed over yet, and the losses that
+    /// no packet has told. For feeds that hear of packets later than they arrive.
+    fn settle(&mut self, _now: Timestamp, _intake: &mut dyn Intake) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Waits for the outside, at most `limit`; ended early by the feed's own waker. Only after [`Turn::Outside`].
     fn wait(&mut self, limit: Duration) -> Result<(), Error> {
         std::thread::sleep(limit.min(Duration::from_millis(1)));
@@ -81,8 +87,6 @@ pub struct FeedInfo {
     pub stamp_error_ns: Option<u64>,
     /// What is behind each port that has something behind it.
     pub interfaces: Vec<FeedInterface>,
-    /// How long packets that have arrived may take to reach the card; a stop waits for them.
-    pub(crate) settle: Duration,
     counts: Arc<Mutex<FeedCounts>>,
 }
 
@@ -128,14 +132,7 @@ pub struct FeedCounts {
 
 impl FeedInfo {
     pub(crate) fn new(description: String, stamp_source: StampSource) -> Self {
-        Self {
-            description,
-            stamp_source,
-            stamp_error_ns: None,
-            interfaces: Vec::new(),
-            settle: Duration::ZERO,
-            counts: Arc::default(),
-        }
+        Self { description, stamp_source, stamp_error_ns: None, interfaces: Vec::new(), counts: Arc::default() }
     }
 
     /// What the feed has counted beside packets, as of its last turn.

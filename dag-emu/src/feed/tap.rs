@@ -1,7 +1,7 @@
 //! The tap as a feed: real frames get an FCS and arrive at the card's ports.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use erf_core::{Flags, Fraction, RecordType, Timestamp};
 
@@ -32,8 +32,6 @@ pub(crate) fn open(spec: &TapSpec) -> Result<Opened, Error> {
     let names: Vec<String> = spec.ifaces.iter().map(ToString::to_string).collect();
     let mut info = FeedInfo::new(format!("tap on {}", names.join(" and ")), StampSource::Kernel);
     info.stamp_error_ns = Some(STAMP_ERROR_NS);
-    // The kernel hands a block over at its timeout, give or take a tick of 10 ms; then a frame may wait for the other interface.
-    info.settle = spec.ring.block_timeout * 2 + Duration::from_millis(20) + spec.hold;
     for port in 0..2 {
         if let Some(seen) = tap.opened_on(port) {
             info.interfaces.push(FeedInterface {
@@ -79,6 +77,33 @@ impl Feed for TapFeed {
             }
         }
         Ok(Turn::More)
+    }
+
+    fn settle(&mut self, now: Timestamp, intake: &mut dyn Intake) -> Result<(), Error> {
+        let now = now.nanos();
+        let deadline = Instant::now() + self.tap.latency();
+        loop {
+            let mut beyond = false;
+            while !(beyond && Instant::now() >= deadline) {
+                let Some(frame) = self.tap.next_frame() else { break };
+                beyond = frame.kernel_ns > now;
+                if frame.kernel_ns >= self.since {
+                    arrive(&frame, intake);
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.tap.poll(Some(left))?;
+        }
+        for (port, lost) in (0..).zip(self.tap.take_lost()?) {
+            if lost > 0 {
+                intake.lost(port, lost);
+            }
+        }
+        self.tell();
+        Ok(())
     }
 
     fn wait(&mut self, limit: Duration) -> Result<(), Error> {

@@ -80,6 +80,12 @@ impl Producer {
         self.half.service()
     }
 
+    /// Whether a request waits for [`service`](Self::service).
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.half.is_asked()
+    }
+
     /// Sleeps until a request arrives, at most `timeout`; it may return earlier for no reason.
     pub fn park(&self, timeout: Duration) {
         self.half.park(timeout);

@@ -75,6 +75,11 @@ impl Source {
         Some(block)
     }
 
+    /// How long its frames wait for those of the other source.
+    pub(super) fn hold(&self) -> Duration {
+        self.hold.unwrap_or_default()
+    }
+
     pub(super) fn hold_is_over(&mut self) -> bool {
         if self.hold_until.is_some_and(|until| Instant::now() >= until) {
             self.hold_until = None;

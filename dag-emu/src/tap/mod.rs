@@ -220,6 +220,13 @@ impl Tap {
         Ok(ready)
     }
 
+    /// So long after a frame was stamped, at the latest, it is to be had from [`next_frame`](Tap::next_frame), if those before it
+    /// have been taken.
+    #[must_use]
+    pub fn latency(&self) -> Duration {
+        self.settle + self.sources.iter().map(Source::hold).max().unwrap_or_default()
+    }
+
     /// A handle by which another thread ends a wait of this tap.
     #[must_use]
     pub fn waker(&self) -> Waker {

@@ -23,6 +23,9 @@ use crate::stream::RxStream;
 /// Bytes of one chunk, about.
 const CHUNK: usize = 1 << 20;
 
+/// Places in stream memory that were no records: as many are logged one by one.
+const DEFECTS_SHOWN: u64 = 5;
+
 /// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -459,8 +462,8 @@ impl Piece {
                 Err(defect) => {
                     look.damaged(defect, recovering);
                     piece.len = end;
-                    if defect.kind.next_record().is_none() && !recovering {
-                        // The length leads nowhere: look for the next record in what is left.
+                    if !recovering {
+                        // No length can be trusted here: look for the next record in what is left.
                         recovering = true;
                         let at = (defect.offset - position) as usize;
                         records =
@@ -489,9 +492,14 @@ impl Look {
     /// Bytes in stream memory that are no record: something is lost, and how much is not known.
     fn damaged(&mut self, defect: Defect, known: bool) {
         self.loss.damaged = true;
-        if !known {
-            self.defects += 1;
-            log::warn!("in stream memory: {defect}");
+        if known {
+            return;
+        }
+        self.defects += 1;
+        match self.defects {
+            1..=DEFECTS_SHOWN => log::warn!("in stream memory: {defect}"),
+            n if n == DEFECTS_SHOWN + 1 => log::warn!("in stream memory: more such places, from here on only counted"),
+            _ => {}
         }
     }
 }

@@ -81,7 +81,7 @@ impl Loss {
         let count = match self.counter {
             Some(counter) if !unread.incomplete => {
                 let lost = counter.total.saturating_sub(counter.pending).saturating_sub(unread.sum);
-                Count { lost: lost.max(self.told.sum), exact: true }
+                Count { lost, exact: true }
             }
             _ => Count { lost: self.told.sum, exact: !self.told.incomplete },
         };

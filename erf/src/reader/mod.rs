@@ -87,8 +87,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Open`](crate::ErrorKind::Open) and [`ErrorKind::Read`](crate::ErrorKind::Read) from
-    /// the system, [`ErrorKind::UnknownFormat`](crate::ErrorKind::UnknownFormat) with a word on what the
+    /// [`ErrorKind::Open`] and [`ErrorKind::Read`] from
+    /// the system, [`ErrorKind::UnknownFormat`] with a word on what the
     /// file looks like.
     pub fn open(source: impl Into<Source>) -> Result<Reader, Error> {
         Reader::builder().open(source)

@@ -122,11 +122,12 @@ fn every_way_of_reading_gives_the_same_records() {
     let mut reader = Reader::open(pieces(short, &[1])).unwrap();
     assert!(by_batches(&mut reader).0 == by_slice(short, false), "byte by byte");
     let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    compressed.write_all(&bytes).unwrap();
+    let part = &bytes[..600_000];
+    compressed.write_all(part).unwrap();
     let file = on_disk(&compressed.finish().unwrap());
     let mut reader = Reader::open(file.path()).unwrap();
     assert_eq!(reader.compression(), Compression::Gzip);
-    assert!(by_batches(&mut reader).0 == expected);
+    assert!(by_batches(&mut reader).0 == by_slice(part, false));
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn damage_in_the_middle_ends_the_reading_or_is_recovered_from() {
 
 #[test]
 fn a_broken_compression_gives_its_records_and_then_the_error() {
-    let bytes = file_of(300);
+    let bytes = file_of(100);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&bytes).unwrap();
     let mut stored = gzip.finish().unwrap();

@@ -266,6 +266,13 @@ fn there_are_256_conversations_of_four_kinds_whose_tcp_bytes_follow_each_other()
         *flows.entry((kind, addresses, ports)).or_insert(0u32) += 1;
     }
     assert_eq!(flows.len(), 512, "both directions of each");
+    for (kind, (source, destination), (from, to)) in flows.keys() {
+        let back = (*kind, (destination.clone(), source.clone()), (*to, *from));
+        assert!(flows.contains_key(&back), "{back:?} has no packet");
+    }
+    // Each client has a port of its own, whatever addresses are drawn.
+    let clients: HashSet<u16> = flows.keys().map(|(.., (from, to))| *from.min(to)).collect();
+    assert_eq!(clients.len(), 256);
     let kinds = |kind: &str, len: usize| flows.keys().filter(|key| key.0 == kind && key.1.0.len() == len).count();
     assert_eq!([kinds("udp", 4), kinds("tcp", 4), kinds("udp", 16), kinds("tcp", 16)], [256, 128, 64, 64]);
 }

@@ -222,6 +222,13 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ProducerHalf<A, R> {
         self.registers.top.0.store(position, Ordering::Relaxed);
     }
 
+    /// Whether a request waits for [`service`](Self::service). It costs one load.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        // Relaxed: nothing is read on the strength of it; `service` looks again.
+        self.registers.asked.0.request.load(Ordering::Relaxed) != self.last_request
+    }
+
     /// Sleeps until a request arrives, at most `timeout`; shorter if it likes.
     pub(crate) fn park(&self, timeout: Duration) {
         self.registers

@@ -8,9 +8,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 type Page = Arc<Registers<Native>>;
+type Card = ProducerHalf<Native, Page>;
+type Owner = ConsumerHalf<Native, Page>;
 
 /// Both halves on bare registers, which the test can disturb.
-fn halves(len: u64) -> (Page, Arc<Mutex<ProducerHalf<Native, Page>>>, ConsumerHalf<Native, Page>) {
+fn halves(len: u64) -> (Page, Arc<Mutex<Card>>, Owner) {
     let page = Page::default();
     let producer = Arc::new(Mutex::new(ProducerHalf::new(Arc::clone(&page), len)));
     let other = Arc::clone(&producer);
@@ -27,7 +29,7 @@ fn halves(len: u64) -> (Page, Arc<Mutex<ProducerHalf<Native, Page>>>, ConsumerHa
 fn a_release_that_can_not_be_is_ignored_and_flagged() {
     let (page, producer, mut consumer) = halves(128);
     let mut producer = producer.lock().unwrap();
-    let fill = |producer: &mut ProducerHalf<Native, Page>| {
+    let fill = |producer: &mut Card| {
         assert!(producer.reserve(64).is_some());
         producer.commit(64).unwrap();
     };

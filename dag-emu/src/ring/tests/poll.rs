@@ -87,20 +87,33 @@ fn poll_without_limit_waits_for_mindata_and_no_longer() {
 
 #[test]
 fn poll_wants_no_more_than_half_of_the_ring() {
-    let (card, mut consumer) = started(LEN);
-    let mut producer = card.lock().unwrap();
-    // Full for the next record, though a quarter is empty.
-    assert!(put(&mut producer, LEN as usize / 4 * 3, 1));
-    assert!(producer.reserve(LEN as usize / 2).is_none());
-    drop(producer);
+    let (mut producer, share) = create(LEN, Allocation::OnDemand).unwrap();
+    let card = thread::spawn(move || {
+        loop {
+            match producer.service() {
+                Some(Event::Started) => {
+                    // Full for the next record, though a quarter is empty.
+                    assert!(put(&mut producer, LEN as usize / 4 * 3, 1));
+                    assert!(producer.reserve(LEN as usize / 2).is_none());
+                }
+                Some(Event::Detached) => break,
+                _ => producer.park(Duration::MAX),
+            }
+        }
+    });
+    let mut consumer = share.attach().unwrap();
+    consumer.start().unwrap();
     let rules = PollRules { mindata: u64::MAX, ..FOREVER };
     assert_eq!(consumer.wait(0, &rules, None).unwrap().len(), LEN / 4 * 3);
+    consumer.detach().unwrap();
+    card.join().unwrap();
 }
 
 #[test]
 fn poll_ends_with_the_feed_the_producer_or_the_interrupt() {
-    // Each ends a wait that has no other end; a thread does it, maybe before the wait begins.
-    let cases: [(&str, fn(Producer, &AtomicBool)); 3] = [
+    /// Ends a wait that has no other end, on the producer's thread, maybe before the wait begins.
+    type End = fn(Producer, &AtomicBool);
+    let cases: [(&str, End); 3] = [
         ("end of feed", |mut producer, _| {
             producer.end_of_feed();
             while producer.service() != Some(Event::Detached) {

@@ -58,7 +58,7 @@ fn two_descriptors_are_all_another_process_needs() {
             producer.park(Duration::MAX);
         }
         assert!(put(&mut producer, 4088, 1));
-        assert!(!put(&mut producer, 64, 2));
+        // Looking for room publishes what fills the ring.
         while !put(&mut producer, 64, 2) {
             thread::yield_now();
         }
