@@ -66,8 +66,8 @@ impl<'s> Batch<'s> {
     ///
     /// When `record` is not of this batch.
     pub fn keep_from(&self, record: &Record<'_>) -> Result<(), Error> {
-        let start = self.bytes.as_ptr() as usize;
-        let at = record.bytes().as_ptr() as usize;
+        let start = self.bytes.as_ptr().addr();
+        let at = record.bytes().as_ptr().addr();
         match at.checked_sub(start) {
             Some(offset) if offset < self.bytes.len() => {
                 self.release.fetch_min(self.position + offset as u64, Ordering::Relaxed);

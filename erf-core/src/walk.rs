@@ -170,11 +170,20 @@ impl<'a> Records<'a> {
                 }
             }
         }
-        if !record.is_pad() && plausible::record(&record, None) {
+        if self.borne_out(&record) {
             self.state.last = Some(record.timestamp());
         }
         self.pos += record.bytes().len();
         Some(Ok(record))
+    }
+
+    /// Whether the stamp of `record` agrees with that of a neighbour. A single wrong one must not become what all others are
+    /// measured by.
+    fn borne_out(&self, record: &Record<'a>) -> bool {
+        let behind = self.data.get(self.pos + record.bytes().len()..).unwrap_or_default();
+        let next = || plausible::header(behind, Some(record.timestamp())).is_some_and(|next| next.timestamp.is_some());
+        let before = self.state.last.is_some() && plausible::record(record, self.state.last);
+        !record.is_pad() && (before || (plausible::record(record, None) && next()))
     }
 
     /// Whether to take `record` for one when recovering: bytes that parse may still be garbage, or a good record with a

@@ -211,6 +211,18 @@ fn walk_in_pieces(data: &[u8], piece: usize, recover: bool) -> Vec<Result<Vec<u8
 }
 
 #[test]
+fn one_wrong_stamp_is_not_what_all_others_are_measured_by() {
+    for damaged in 2..8 {
+        let mut data = file(20);
+        // 2061: plausible, but no neighbour says so.
+        data[7] = 0xAB;
+        data[damaged * 88..][..40].fill(0xEE);
+        let (records, defects) = good(&data, true);
+        assert_eq!(records, 19, "record {damaged} damaged: {defects:?}");
+    }
+}
+
+#[test]
 fn zeros_at_the_end_of_a_piece_are_no_end_yet() {
     // A length that swallows three more records and ends in the padding of the last.
     let mut data = file(8);

@@ -61,18 +61,19 @@ impl Source {
             Some(name) => {
                 let device: Device = name.parse()?;
                 let stream = if let Device::Real { stream, .. } = device { stream } else { None };
+                match (stream, args.stream) {
+                    (Some(named), Some(given)) if named != given => {
+                        return Err(Failure::TwoStreams(name.clone(), given));
+                    }
+                    _ => {}
+                }
                 if required && !matches!(device, Device::Real { .. }) {
                     return Err(dag::Error::emulated_refused(name).into());
                 }
                 (Card::open_device(&device, name)?, stream)
             }
         };
-        let stream = match (named, args.stream) {
-            (Some(named), Some(given)) if named != given => {
-                return Err(Failure::TwoStreams(args.device.clone().unwrap_or_default(), given));
-            }
-            (named, given) => given.or(named).unwrap_or(0),
-        };
+        let stream = args.stream.or(named).unwrap_or(0);
         for &port in &args.port {
             card.check_port(port)?;
         }

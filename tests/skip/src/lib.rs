@@ -45,7 +45,7 @@ pub fn skip(reason: impl Display) {
     }
 }
 
-/// Whether `program` can be run; if not, the test is [skipped](skip).
+/// Whether `program` is in `PATH`; if not, the test is [skipped](skip).
 #[must_use = "a test that cannot run is to return"]
 pub fn need_program(program: &str) -> bool {
     let there = find_program(program).is_some();
@@ -89,11 +89,10 @@ pub fn sample(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Where `program` is: in `PATH`, or where administrators keep theirs.
+/// Where `program` is in `PATH`.
 pub fn find_program(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    env::split_paths(&path).chain(system).map(|dir| dir.join(program)).find(|file| is_executable(file))
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| is_executable(file))
 }
 
 /// Whether the effective user is root. `false` where that cannot be told.

@@ -54,6 +54,13 @@ fn a_release_that_can_not_be_is_ignored_and_flagged() {
     assert_eq!(producer.reserve(8), None);
     assert_eq!(producer.bad_bottoms(), 3);
     assert_eq!(producer.free(), 0);
+    // The next owner is not told of the sins of the last.
+    drop(consumer);
+    assert_eq!(producer.service(), Some(Event::Detached));
+    let epoch = registers::epoch(page.asked.0.request.load(Ordering::Acquire));
+    page.asked.0.request.store(registers::word(epoch + 1, Command::Attach as u8), Ordering::Release);
+    assert_eq!(producer.service(), Some(Event::Attached));
+    assert_eq!(page.told.0.flags.load(Ordering::Acquire), 0);
 }
 
 #[test]

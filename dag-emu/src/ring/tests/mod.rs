@@ -1,4 +1,5 @@
-//! The ring as its users see it.
+//! The ring as its users see it. Under Miri (without the part that rests on the system): `cargo +nightly miri test -p dag-emu
+//! --lib ring::`.
 
 mod disturbed;
 mod poll;

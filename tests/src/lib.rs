@@ -1,0 +1,15 @@
+//! What the tests that cross crates share; the tests themselves are in `tests/`.
+//!
+//! * [`run`]: our programs as a user meets them, started, stopped and judged by exit code and messages.
+//! * [`seen`]: what is in a file, read by our own reader.
+//! * [`judge`]: what Wireshark's programs say about the same file.
+//! * [`lab`]: network namespaces with real packets between them.
+//!
+//! Nothing here waits for a time that a slow machine could miss; where a test would otherwise hang, [`run::PATIENCE`] ends it.
+
+#![forbid(unsafe_code)]
+
+pub mod judge;
+pub mod lab;
+pub mod run;
+pub mod seen;

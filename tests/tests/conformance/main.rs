@@ -1,0 +1,73 @@
+//! What every card does, whatever driver it is reached by: attach, start, advance, stop, and what is in the records. Here on
+//! the emulated card in this process.
+//!
+//! The rules are those of `libdag-contract.md` section 2. Nothing depends on how fast the machine is.
+
+mod clock;
+mod lending;
+mod loss;
+mod ownership;
+mod polling;
+mod ports;
+mod records;
+mod replay;
+mod script;
+mod steering;
+
+use dag::{Card, RxStream};
+use house_tests::seen::Seen;
+
+/// An emulated card with direct access to its works.
+fn card(spec: &str) -> (dag::emu::Card, Card) {
+    let emulated = dag::emu::Card::open(&spec.parse().unwrap()).unwrap_or_else(|error| panic!("{spec}: {error}"));
+    (emulated.clone(), Card::emulated(emulated, "emu"))
+}
+
+/// Stream 0 of a card, started.
+fn stream(spec: &str) -> RxStream {
+    started(&Card::open(&format!("emu:{spec}")).unwrap_or_else(|error| panic!("{spec}: {error}")), 0)
+}
+
+fn started(card: &Card, number: u16) -> RxStream {
+    let mut stream = card.attach(number).unwrap();
+    stream.start().unwrap();
+    stream
+}
+
+/// Everything up to the end of the feed.
+fn read_all(stream: &mut RxStream) -> Seen {
+    let mut bytes = Vec::new();
+    loop {
+        let batch = stream.advance().unwrap();
+        bytes.extend_from_slice(batch.bytes());
+        if batch.is_end() {
+            return Seen::in_bytes(&bytes);
+        }
+    }
+}
+
+/// At least so many packets.
+fn read_some(stream: &mut RxStream, packets: usize) -> Seen {
+    let mut bytes = Vec::new();
+    let mut count = 0;
+    while count < packets {
+        let batch = stream.advance().unwrap();
+        assert!(!batch.is_end(), "the feed is over after {count} packets");
+        count += batch.iter().flatten().filter(|record| record.is_packet()).count();
+        bytes.extend_from_slice(batch.bytes());
+    }
+    Seen::in_bytes(&bytes)
+}
+
+/// What lies in stream memory, without waiting for more.
+fn read_rest(stream: &mut RxStream) -> Seen {
+    stream.set_nonblocking(true);
+    let mut bytes = Vec::new();
+    loop {
+        let batch = stream.advance().unwrap();
+        if batch.is_empty() {
+            return Seen::in_bytes(&bytes);
+        }
+        bytes.extend_from_slice(batch.bytes());
+    }
+}

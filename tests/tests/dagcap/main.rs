@@ -1,0 +1,9 @@
+//! `dagcap` as a user meets it: exit codes, messages, the account, and what is in the file.
+
+mod account;
+mod faults;
+mod formats;
+mod limits;
+mod output;
+mod refusals;
+mod stop;

@@ -1,0 +1,74 @@
+//! Stopping: the first signal is a clean end, the second one ends it at once.
+
+use std::io::Read;
+
+use house_tests::run::{dagcap, number, start};
+use house_tests::seen::Seen;
+use nix::sys::signal::Signal;
+
+#[test]
+fn ctrl_c_and_its_kin_are_a_normal_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let out = dir.path().join(signal.as_str());
+        let mut running = start(dagcap().args(["--device", "emu:synthetic,rate=20kpps", "--json", "--out"]).arg(&out));
+        running.until_written(&out, 0);
+        running.signal(signal);
+        let json = running.wait().exits(0).json();
+        assert_eq!(json["stopped_by"], "signal");
+        let seen = Seen::in_file(&out);
+        assert!(seen.defects.is_empty());
+        assert_eq!(seen.account().delivered, seen.packets.len() as u64, "closed, with its account");
+        assert_eq!(number(&json, "received"), seen.numbers().last().unwrap() + 1);
+        assert_eq!(number(&json, "unread"), 0);
+        seen.check_sequence();
+    }
+}
+
+#[test]
+fn a_stop_before_the_first_packet_is_one_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("wire.erf");
+    // The link goes down with the first packet and comes up after a thousand seconds.
+    let device = "emu:synthetic,rate=1pps,ports=1,faults=link-down:1";
+    let mut running = start(dagcap().args(["--device", device, "--json", "--out"]).arg(&out));
+    running.until("there is a file", || out.exists());
+    running.signal(Signal::SIGINT);
+    let json = running.wait().exits(0).json();
+    assert_eq!((number(&json, "received"), json["stopped_by"].as_str()), (0, Some("signal")));
+    let seen = Seen::in_file(&out);
+    assert_eq!((seen.packets.len(), seen.meta), (0, 2));
+    assert_eq!(seen.account().received, 0);
+}
+
+#[test]
+fn the_second_signal_stops_at_once() {
+    for (first, second) in [(Signal::SIGINT, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGINT)] {
+        // Nobody reads the pipe, so that a clean stop would wait for ever.
+        let args = ["--device", "emu:synthetic,rate=max,memory=1MiB", "--out", "-"];
+        let mut running = start(dagcap().args(args));
+        let mut pipe = running.take_stdout();
+        let mut piece = [0; 1024];
+        pipe.read_exact(&mut piece).unwrap();
+        running.signal(first);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!running.has_ended(), "it waits for its reader, to lose nothing");
+        running.signal(second);
+        running.wait().dies_of(second);
+    }
+}
+
+#[test]
+fn a_stop_with_a_reader_that_goes_on_reading_loses_nothing() {
+    let mut running = start(dagcap().args(["--device", "emu:synthetic,rate=50kpps", "--out", "-", "--json"]));
+    let mut pipe = running.take_stdout();
+    let mut file = vec![0; 100_000];
+    pipe.read_exact(&mut file).unwrap();
+    running.signal(Signal::SIGINT);
+    pipe.read_to_end(&mut file).unwrap();
+    let json = running.wait().exits(0).json_on_stderr();
+    let seen = Seen::in_bytes(&file);
+    assert!(seen.defects.is_empty());
+    assert_eq!(number(&json, "delivered"), seen.packets.len() as u64);
+    assert_eq!(seen.numbers(), (0..seen.packets.len() as u64).collect::<Vec<_>>());
+}

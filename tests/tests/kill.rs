@@ -1,0 +1,117 @@
+//! A recording that is killed: everything up to the last write is there, and what is not whole is at the very end and said so.
+//!
+//! A dozen kills; as many as `DAG_KILLS` says for the long form.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
+use std::time::Duration;
+
+use erf::session::Ending;
+use house_tests::run::{dagcap, start};
+use house_tests::seen::Seen;
+use nix::sys::signal::Signal;
+
+/// Some time up to `most`, another one each time.
+fn any_time(most: Duration) -> Duration {
+    let nanos = most.as_nanos() as u64;
+    Duration::from_nanos(RandomState::new().build_hasher().finish() % nanos)
+}
+
+fn kills() -> u32 {
+    let kills = std::env::var("DAG_KILLS").ok();
+    kills.map_or(12, |kills| kills.parse().expect("DAG_KILLS is a number"))
+}
+
+/// Starts a capture and kills it so long after its first write, or, with nothing written, after its start.
+fn kill(device: &str, out: &Path, after: Duration, first_write: bool) {
+    let mut running = start(dagcap().args(["--device", device, "--force", "--out"]).arg(out));
+    if first_write {
+        running.until_written(out, 0);
+    }
+    std::thread::sleep(after);
+    running.signal(Signal::SIGKILL);
+    running.wait().dies_of(Signal::SIGKILL);
+}
+
+/// What holds for every file that is left. Gives how many packets it has, and whether its last record is torn.
+fn check(out: &Path) -> (usize, bool) {
+    let len = out.metadata().map_or(0, |data| data.len());
+    if len == 0 {
+        return (0, false);
+    }
+    let seen = Seen::in_file(out);
+    let torn = match seen.defects.as_slice() {
+        [] => false,
+        [defect] => {
+            assert!(defect.kind.is_torn(), "{defect}");
+            assert_eq!(defect.offset, seen.whole, "right behind the last whole record");
+            true
+        }
+        many => panic!("{} defects: {many:?}", many.len()),
+    };
+    assert_eq!(seen.whole == len, !torn, "{} of {len} bytes are whole records", seen.whole);
+    assert!(len - seen.whole < 65_536, "at most one record is torn");
+    seen.check_sequence();
+    let (opened, closed) = (seen.meta > 0, matches!(seen.ending, Ending::Closed(_)));
+    assert!(!closed, "killed, and says that it ended by itself");
+    if opened {
+        assert_eq!(seen.ending, Ending::Open);
+    } else {
+        assert_eq!(seen.packets.len(), 0, "the opening record comes first");
+    }
+    (seen.packets.len(), torn)
+}
+
+fn kill_often(device: &str, most: Duration) {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("wire.erf");
+    let (mut with_packets, mut torn) = (0, 0);
+    for n in 0..kills() {
+        let after = any_time(most);
+        let (packets, is_torn) = {
+            kill(device, &out, after, n % 4 != 0);
+            check(&out)
+        };
+        eprintln!("kill {n} after {after:?}: {packets} packets, torn: {is_torn}");
+        with_packets += u32::from(packets > 0);
+        torn += u32::from(is_torn);
+        // Each begins without the file of the one before.
+        let _ = std::fs::remove_file(&out);
+    }
+    eprintln!("{} kills, {with_packets} files with packets, {torn} with a torn record at the end", kills());
+    assert!(with_packets >= kills() / 2, "only {with_packets} of {} files have packets", kills());
+}
+
+#[test]
+fn killed_flat_out() {
+    kill_often("emu:synthetic=imix,rate=max", Duration::from_millis(300));
+}
+
+#[test]
+fn killed_while_slow() {
+    kill_often("emu:synthetic,rate=2000pps", Duration::from_millis(1500));
+}
+
+/// The reader says where the whole records end, wherever a file is cut.
+#[test]
+fn a_cut_anywhere_is_found_at_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("wire.erf");
+    house_tests::run::dagcap_with(&format!("--device emu:synthetic,count=20,rate=max --out {}", out.display()))
+        .exits(0);
+    let file = std::fs::read(&out).unwrap();
+    let mut boundaries = vec![0];
+    for item in erf::Records::new(&file) {
+        boundaries.push(boundaries[boundaries.len() - 1] + item.unwrap().bytes().len());
+    }
+    let cut = dir.path().join("cut.erf");
+    for len in 0..file.len() {
+        std::fs::write(&cut, &file[..len]).unwrap();
+        let seen = Seen::in_file(&cut);
+        let whole = *boundaries.iter().rfind(|boundary| **boundary <= len).unwrap();
+        assert_eq!(seen.whole, whole as u64);
+        let offsets: Vec<u64> = seen.defects.iter().map(|defect| defect.offset).collect();
+        assert_eq!(offsets, if whole == len { vec![] } else { vec![whole as u64] }, "cut at {len}");
+        assert!(!matches!(seen.ending, Ending::Closed(_)), "cut at {len}");
+    }
+}

@@ -1,0 +1,82 @@
+//! The chores of the project, run as `cargo xtask CHORE`: the tests, what CI runs, and the long forms.
+//!
+//! Plain `cargo xtask test` needs a Rust toolchain and a C linker. What a step of CI needs beyond them stands at its module.
+
+#![forbid(unsafe_code)]
+
+mod bare;
+mod check;
+mod ci;
+mod fuzz;
+mod house;
+mod long;
+mod loom;
+mod miri;
+mod shell;
+mod testing;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The chores of the project")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run the tests, doctests included, and list at the end what was skipped
+    Test {
+        /// Arguments for `cargo test`, such as `-p erf` or a part of a test's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Run what CI runs, or single steps of it
+    Ci {
+        /// Only this step; may be given several times
+        #[arg(long = "step", value_name = "STEP")]
+        steps: Vec<ci::Step>,
+    },
+    /// Fuzz all targets or some
+    Fuzz {
+        /// Targets; all where none is named
+        targets: Vec<String>,
+        /// How long each target runs
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u64,
+        /// Run the target once on this file, for instance on one that made it fail
+        #[arg(long, value_name = "FILE", conflicts_with = "seconds")]
+        replay: Option<std::path::PathBuf>,
+        /// Write the seeds anew
+        #[arg(long, exclusive = true)]
+        seeds: bool,
+    },
+    /// Run the long forms: ten minutes of fuzzing for each target, hundreds of kills, a soak
+    Long {
+        /// Only this part; may be given several times
+        #[arg(long = "part", value_name = "PART")]
+        parts: Vec<long::Part>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().chore {
+        Chore::Test { arguments } => testing::chore(&arguments),
+        Chore::Ci { steps } => ci::chore(&steps),
+        Chore::Fuzz { seeds: true, .. } => fuzz::write_seeds(),
+        Chore::Fuzz { targets, replay: Some(file), .. } => fuzz::replay(&targets, &file),
+        Chore::Fuzz { targets, seconds, .. } => fuzz::chore(&targets, Duration::from_secs(seconds)),
+        Chore::Long { parts } => long::chore(&parts),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
