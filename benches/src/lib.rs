@@ -2,6 +2,8 @@
 //!
 //! Compare only within one run: on a shared machine the same code differs by a factor of two from hour to hour.
 
+#![forbid(unsafe_code)]
+
 use std::time::{Duration, Instant};
 
 /// A contestant: a name, and what it does; it returns how many packets it has handled.
