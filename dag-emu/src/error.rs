@@ -46,14 +46,20 @@ pub(crate) enum Repr {
     Memory { stream: u16, source: MemoryError },
     #[error(transparent)]
     Tap(#[from] TapError),
-    #[error("replay {path}: {source}")]
-    Replay { path: String, source: erf::Error },
+    #[error("replay: {source}{}", way_out(*.forced, source))]
+    Replay { forced: bool, source: erf::Error },
     #[error("replay {path}: {what}")]
     ReplayContent { path: String, what: String },
     #[error("no thread for the emulated card: {0}")]
     Thread(std::io::Error),
     #[error("{0}")]
     Failed(std::sync::Arc<Error>),
+}
+
+/// For a file that is not taken for ERF.
+fn way_out(forced: bool, error: &erf::Error) -> &'static str {
+    let unknown = error.kind() == erf::ErrorKind::UnknownFormat;
+    if unknown && !forced { " (for a replay that is the option format=erf)" } else { "" }
 }
 
 fn list_streams(streams: u16) -> String {

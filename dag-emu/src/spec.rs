@@ -38,6 +38,7 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// | `count=N\|forever` | synthetic | `forever` | packets until the feed is over |
 /// | `pace=recorded\|max\|xN` | replay | `recorded` | the recorded gaps, none, or N times faster |
 /// | `loop=N\|forever` | replay | `1` | times the file is played |
+/// | `format=auto\|erf` | replay | `auto` | decided by content, or ERF whatever it looks like |
 /// | `seed=N` | all | `1` | of invented packets and of faults |
 /// | `ports=N` | all | `2`, replay `8` | 1 to 8; a tap has 2; what a replayed file has at other interfaces is left out |
 /// | `streams=N` | all | `1` | receive streams 0, 2, 4 ..., over which flows are spread; up to 32 |
@@ -176,6 +177,7 @@ const KEYS: &[(&str, Option<&str>)] = &[
     ("count", Some("synthetic")),
     ("pace", Some("replay")),
     ("loop", Some("replay")),
+    ("format", Some("replay")),
     ("seed", None),
     ("ports", None),
     ("streams", None),
@@ -259,6 +261,13 @@ impl CardSpec {
             ("count", FeedSpec::Synthetic(spec)) => spec.count = times(key, value)?,
             ("pace", FeedSpec::Replay(spec)) => spec.pace = value.parse::<Pace>().map_err(|e| bad(&e))?,
             ("loop", FeedSpec::Replay(spec)) => spec.times = times(key, value)?,
+            ("format", FeedSpec::Replay(spec)) => {
+                spec.forced = match value {
+                    "auto" => false,
+                    "erf" => true,
+                    _ => return Err(bad(&"auto or erf")),
+                }
+            }
             ("seed", _) => self.seed = number(key, value)?,
             ("ports", _) => self.ports = number(key, value)?,
             ("streams", _) => self.streams = number(key, value)?,
@@ -298,7 +307,7 @@ fn unknown(key: &str) -> Error {
 }
 
 fn number<T: FromStr<Err: std::fmt::Display>>(key: &str, value: &str) -> Result<T, Error> {
-    value.parse().map_err(|e: T::Err| Error::spec(format!("{key}={value}: {e}")))
+    value.parse().map_err(|e: T::Err| Error::spec(format!("{key}={value}: not a number that it can be ({e})")))
 }
 
 /// `N`, at least 1, or `forever`.
@@ -350,7 +359,7 @@ mod tests {
     fn every_listed_key_is_understood() {
         for (key, owner) in KEYS {
             let feed = owner.map_or("synthetic", |o| if o == "replay" { "replay=x" } else { o });
-            let values = ["1", "64", "max", "26", "on", "pad", "recorded", "1MiB", "0", "1000pps"];
+            let values = ["1", "64", "max", "26", "on", "pad", "recorded", "1MiB", "0", "1000pps", "erf"];
             let understood = values.iter().any(|v| format!("{feed},{key}={v}").parse::<CardSpec>().is_ok());
             assert!(understood, "{key}");
         }

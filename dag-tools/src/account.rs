@@ -1,7 +1,7 @@
 //! The account of a recording, for a person and as JSON.
 
 use dag::file::Timestamp;
-use dag::file::session::Account;
+use dag::record::Recording;
 use serde::Serialize;
 
 /// What `--json` prints: one object.
@@ -37,7 +37,9 @@ pub struct AccountJson<'a> {
     pub ds_errors: u64,
     /// Packets left in stream memory, outside the sum.
     pub unread: u64,
-    /// Places in stream memory that were no records.
+    /// Packets lost behind the last one recorded, outside the sum.
+    pub lost_after_last: u64,
+    /// Places in stream memory, or in the recording that an emulated card replays, that were no records.
     pub defects: u64,
     /// Bytes of the output.
     pub bytes_written: u64,
@@ -71,7 +73,8 @@ impl From<Timestamp> for StampJson {
 }
 
 /// The account in lines for a person.
-pub fn lines(account: &Account) -> Vec<String> {
+pub fn lines(recording: &Recording) -> Vec<String> {
+    let account = &recording.account;
     let mut lines = vec![format!(
         "received {} = delivered {} + filtered {} + lost by card {}{} + lost by writer {}",
         account.received,
@@ -82,11 +85,13 @@ pub fn lines(account: &Account) -> Vec<String> {
         account.lost_writer,
     )];
     let extras = [
+        (recording.lost_after, "lost behind the last one recorded"),
+        (recording.unfit, "that this format has no place for (counted as lost by writer)"),
         (account.unread, "left unread in stream memory"),
         (account.truncated, "cut by the card or too long for a record"),
         (account.rx_errors, "with RX errors"),
         (account.ds_errors, "with DS errors"),
     ];
-    lines.extend(extras.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} packets {what}")));
+    lines.extend(extras.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} packet{} {what}", if *n == 1 { "" } else { "s" })));
     lines
 }

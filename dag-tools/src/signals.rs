@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// Raises `stop` at the first SIGINT, SIGTERM or SIGHUP; the second one does what it does by default, which is the end.
@@ -18,5 +18,7 @@ pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> io::Result<()> {
         flag::register_conditional_default(signal, Arc::clone(stop))?;
         flag::register(signal, Arc::clone(stop))?;
     }
+    // A file at its size limit is to fail with an error, like a full disk, and not to end the program.
+    flag::register(SIGXFSZ, Arc::default())?;
     Ok(())
 }

@@ -92,6 +92,11 @@ impl Card {
         self.backend.info()
     }
 
+    /// Defects in the recording that an emulated card replays: places that were no records.
+    pub fn source_defects(&self) -> u64 {
+        self.backend.source_defects()
+    }
+
     /// What there is to say about what the card has seen so far, in lines for a person, with the way out where there is one.
     pub fn notes(&self) -> Vec<String> {
         self.backend.notes()

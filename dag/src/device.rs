@@ -1,6 +1,7 @@
 //! [`Device`]: the names by which cards are called.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use dag_emu::CardSpec;
@@ -46,6 +47,19 @@ impl PartialEq for Device {
             (Self::Real { card: a, stream: b }, Self::Real { card: c, stream: d }) => (a, b) == (c, d),
             (Self::Served(a), Self::Served(b)) => a == b,
             _ => false,
+        }
+    }
+}
+
+impl Device {
+    /// The file that an emulated card replays.
+    pub fn replays(&self) -> Option<&Path> {
+        match self {
+            Self::Emulated(spec) => match &spec.feed {
+                dag_emu::FeedSpec::Replay(replay) => Some(&replay.path),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }

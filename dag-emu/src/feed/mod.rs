@@ -124,6 +124,8 @@ pub struct FeedCounts {
     pub vlan_restored: u64,
     /// Records of a replayed file that were no packets (META, PAD), or none that a card could receive: left out.
     pub skipped: u64,
+    /// Packets of a replayed pcap or pcapng file that have no place in ERF: left out.
+    pub refused: u64,
     /// Defects in a replayed file.
     pub defects: u64,
     /// The command that ends segmentation offload, once there is reason for it.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use erf::Reader;
-use erf_core::{Fcs, Record, TimeDelta, Timestamp};
+use erf::input::Source;
+use erf::{FileFormat, Reader};
+use erf_core::{Defect, DefectKind, Fcs, Record, TimeDelta, Timestamp};
 
 use super::script::arrival;
 use super::{Feed, FeedCounts, FeedInfo, Intake, Opened, StampSource, Turn};
@@ -25,6 +26,8 @@ pub struct ReplaySpec {
     pub pace: Pace,
     /// How many times; `None` for ever.
     pub times: Option<u64>,
+    /// It is ERF, whatever it looks like: no other format is thought of, and no stamp is too odd.
+    pub forced: bool,
 }
 
 /// How fast a recording is played.
@@ -42,7 +45,7 @@ pub enum Pace {
 impl ReplaySpec {
     /// The file once, with its recorded gaps.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), pace: Pace::Recorded, times: Some(1) }
+        Self { path: path.into(), pace: Pace::Recorded, times: Some(1), forced: false }
     }
 }
 
@@ -78,6 +81,7 @@ struct Replay {
     path: PathBuf,
     pace: Pace,
     laps_left: Option<u64>,
+    forced: bool,
     ports: u8,
     reader: Reader,
     /// A record that has been read, and the true time at which it is due.
@@ -105,13 +109,14 @@ pub(crate) fn open(spec: &ReplaySpec, ports: u8) -> Result<Opened, Error> {
     if stdin && spec.times != Some(1) {
         return Err(Error::spec("standard input can be played only once: leave out loop="));
     }
-    let reader = open_reader(&spec.path)?;
+    let reader = open_reader(&spec.path, spec.forced)?;
     let description = format!("replay of {}, {}", spec.path.display(), spec.pace);
     let info = FeedInfo::new(description, StampSource::Replay);
     let feed = Replay {
         path: spec.path.clone(),
         pace: spec.pace,
         laps_left: spec.times,
+        forced: spec.forced,
         ports,
         reader,
         next: None,
@@ -122,9 +127,24 @@ pub(crate) fn open(spec: &ReplaySpec, ports: u8) -> Result<Opened, Error> {
     Ok((Box::new(feed), info, None))
 }
 
-fn open_reader(path: &Path) -> Result<Reader, Error> {
-    let named = |source| Repr::Replay { path: path.display().to_string(), source };
-    Reader::open_arg(path).map_err(|e| named(e).into())
+/// Damage does not end a replay: the reader looks for the next record, unless it is to take everything for one.
+fn open_reader(path: &Path, forced: bool) -> Result<Reader, Error> {
+    let mut builder = Reader::builder().recover(!forced);
+    if forced {
+        builder = builder.force_format(FileFormat::Erf);
+    }
+    builder.open(Source::from_arg(path)).map_err(|source| Repr::Replay { forced, source }.into())
+}
+
+/// Defects that are told one by one.
+const SHOWN: u64 = 5;
+
+fn warn(number: u64, path: &Path, defect: &Defect) {
+    match number {
+        1..=SHOWN => log::warn!("replay {}: {defect}", path.display()),
+        n if n == SHOWN + 1 => log::warn!("replay {}: more defects, from here on only counted", path.display()),
+        _ => {}
+    }
 }
 
 impl Schedule {
@@ -188,15 +208,17 @@ impl Replay {
                 Ok(Some(item)) => item,
                 Ok(None) => return self.next_lap(),
                 Err(source) => {
-                    return Err(Repr::Replay { path: self.path.display().to_string(), source }.into());
+                    return Err(Repr::Replay { forced: self.forced, source }.into());
                 }
             };
             let record = match item {
                 Ok(record) => record,
                 Err(defect) => {
-                    self.seen.defects += 1;
-                    let path = self.path.display();
-                    log::warn!("replay {path}: {defect}");
+                    // What was skipped to get on is part of the defect before it.
+                    if !matches!(defect.kind, DefectKind::Skipped { .. }) {
+                        self.seen.defects += 1;
+                        warn(self.seen.defects, &self.path, &defect);
+                    }
                     continue;
                 }
             };
@@ -215,6 +237,12 @@ impl Replay {
     }
 
     fn next_lap(&mut self) -> Result<Turn, Error> {
+        if let Some((count, why)) = self.reader.refused() {
+            if self.seen.refused == 0 {
+                log::warn!("replay {}: {count} packets left out; the first: {why}", self.path.display());
+            }
+            self.seen.refused += count;
+        }
         if let Some(laps) = &mut self.laps_left {
             *laps -= 1;
             if *laps == 0 {
@@ -226,7 +254,7 @@ impl Replay {
             let what = "it has no packet that the card could receive: nothing to loop over".to_owned();
             return Err(Repr::ReplayContent { path, what }.into());
         }
-        self.reader = open_reader(&self.path)?;
+        self.reader = open_reader(&self.path, self.forced)?;
         let start = self.schedule.next_lap();
         self.schedule.begin(start);
         Ok(Turn::More)

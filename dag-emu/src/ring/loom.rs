@@ -154,6 +154,34 @@ fn data_and_drops_add_up() {
     });
 }
 
+/// Once the end of the feed shows, the window goes up to it.
+#[test]
+fn the_end_comes_last() {
+    check(2, || {
+        let ring = Ring::new();
+        let card = ring.clone();
+        let mut producer = ring.producer();
+        let thread = thread::spawn(move || {
+            serve(&mut producer, 1, |producer, event| {
+                if event == Some(Event::Started) {
+                    assert!(card.put(producer, 1));
+                    producer.end_of_feed();
+                }
+            });
+        });
+        let mut consumer = ring.attach().unwrap();
+        consumer.start().unwrap();
+        for _ in 0..2 {
+            let window = consumer.advance(0).unwrap();
+            if consumer.is_last() {
+                assert_eq!(ring.read(window), [1]);
+            }
+        }
+        drop(consumer);
+        thread.join().unwrap();
+    });
+}
+
 /// The first owner leaves without a word while the producer writes; the second sees nothing of that time.
 #[test]
 fn a_new_owner_sees_nothing_of_the_last() {
@@ -169,6 +197,8 @@ fn a_new_owner_sees_nothing_of_the_last() {
                 match event {
                     Some(Event::Attached) => owner += 1,
                     Some(Event::Started) => {
+                        // Looks at `bottom`, which is to be the new owner's.
+                        assert_eq!(producer.free(), CELLS);
                         assert!(card.put(&mut producer, owner * 10 + 1));
                         producer.publish();
                         let reserved = producer.reserve(1);

@@ -31,6 +31,10 @@ enum Failure {
     Exists { path: String, line: String },
     #[error("{0} names a stream, and so does --stream {1}; give one of them")]
     TwoStreams(String, u16),
+    #[error("{0} is what is to be replayed, too; write somewhere else")]
+    OwnInput(String),
+    #[error("the recording is done, but its account could not be printed: {0}")]
+    Json(std::io::Error),
     #[error("no handler for signals: {0}")]
     Signals(std::io::Error),
 }
@@ -61,6 +65,11 @@ impl Source {
             Some(name) => {
                 let device: Device = name.parse()?;
                 let stream = if let Device::Real { stream, .. } = device { stream } else { None };
+                if let Some(input) = device.replays()
+                    && same_file(input, &args.out)
+                {
+                    return Err(Failure::OwnInput(args.out.display().to_string()));
+                }
                 match (stream, args.stream) {
                     (Some(named), Some(given)) if named != given => {
                         return Err(Failure::TwoStreams(name.clone(), given));
@@ -99,11 +108,11 @@ impl Source {
 }
 
 fn capture(args: &Args) -> Result<Exit, Failure> {
-    // Before anything that takes time: a signal must not cost what has been captured.
-    let stop = Arc::new(AtomicBool::new(false));
-    signals::stop_on_signals(&stop).map_err(Failure::Signals)?;
+    // Until the output is there a signal ends the program at once: opening a pipe may take for ever, and nothing is lost yet.
     let source = Source::open(args)?;
     let output = open_output(args)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    signals::stop_on_signals(&stop).map_err(Failure::Signals)?;
     let stream = source.card.attach(source.stream)?;
     if !args.quiet || args.device.is_none() {
         source.announce();
@@ -117,8 +126,8 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     let live = (!args.quiet).then(|| Live::show(recorder.progress()));
     let recording = recorder.run();
     drop(live);
-    report(args, &source, &recording);
-    Ok(exit_of(&recording))
+    report(args, &source, &recording)?;
+    Ok(exit_of(&source, &recording))
 }
 
 fn open_output(args: &Args) -> Result<Output, Failure> {
@@ -133,18 +142,19 @@ fn open_output(args: &Args) -> Result<Output, Failure> {
     })
 }
 
-fn exit_of(recording: &Recording) -> Exit {
+fn exit_of(source: &Source, recording: &Recording) -> Exit {
     let account = &recording.account;
+    let defects = recording.defects + source.card.source_defects();
     match &recording.error {
         // Whoever read the pipe has had enough.
         Some(error) if error.kind() == ErrorKind::ClosedPipe => Exit::Done,
         Some(_) => Exit::Failed,
-        None if account.lost() > 0 || !account.loss_exact || recording.defects > 0 => Exit::No,
+        None if account.lost() + recording.lost_after + defects > 0 || !account.loss_exact => Exit::No,
         None => Exit::Done,
     }
 }
 
-fn report(args: &Args, source: &Source, recording: &Recording) {
+fn report(args: &Args, source: &Source, recording: &Recording) -> Result<(), Failure> {
     let account = &recording.account;
     // Whoever read the pipe has had enough: that is no error.
     let error = recording.error.as_ref().filter(|error| error.kind() != ErrorKind::ClosedPipe);
@@ -158,7 +168,7 @@ fn report(args: &Args, source: &Source, recording: &Recording) {
         let out = args.out.display();
         let reason = account.stopped_by;
         say(PROGRAM, format_args!("{out}: {} bytes, stopped by {reason}", account.bytes_written));
-        for line in lines(account) {
+        for line in lines(recording) {
             say(PROGRAM, line);
         }
     }
@@ -179,7 +189,8 @@ fn report(args: &Args, source: &Source, recording: &Recording) {
             rx_errors: account.rx_errors,
             ds_errors: account.ds_errors,
             unread: account.unread,
-            defects: recording.defects,
+            lost_after_last: recording.lost_after,
+            defects: recording.defects + source.card.source_defects(),
             bytes_written: account.bytes_written,
             files: vec![args.out.display().to_string()],
             first: account.first.map(Into::into),
@@ -188,13 +199,28 @@ fn report(args: &Args, source: &Source, recording: &Recording) {
             stopped_by: account.stopped_by.as_str(),
             error: error.map(ToString::to_string),
         };
-        print_json(&json, args.out == Path::new("-"));
+        let packets_there = args.out == Path::new("-") || same_file(&args.out, Path::new("/dev/stdout"));
+        print_json(&json, packets_there)?;
     }
+    Ok(())
+}
+
+/// Whether two paths lead to the same file.
+fn same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path| std::fs::metadata(path).map(|m: std::fs::Metadata| (m.dev(), m.ino())).ok();
+    identity(a).is_some_and(|a| identity(b) == Some(a))
 }
 
 /// One line on standard output, or on standard error when packets go there.
-fn print_json(json: &AccountJson<'_>, on_stderr: bool) {
-    // Plain data: it always becomes JSON. A reader that has gone wants none.
-    let Ok(text) = serde_json::to_string(json) else { return };
-    let _ = if on_stderr { writeln!(std::io::stderr(), "{text}") } else { writeln!(std::io::stdout(), "{text}") };
+fn print_json(json: &AccountJson<'_>, on_stderr: bool) -> Result<(), Failure> {
+    let print = || -> std::io::Result<()> {
+        let text = serde_json::to_string(json)?;
+        if on_stderr { writeln!(std::io::stderr(), "{text}") } else { writeln!(std::io::stdout(), "{text}") }
+    };
+    match print() {
+        // A reader that has gone wants none.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(Failure::Json),
+    }
 }

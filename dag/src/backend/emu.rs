@@ -50,6 +50,10 @@ impl CardBackend for EmuCard {
         Ok(Box::new(EmuStream { stream: Some(self.0.attach(number)?) }))
     }
 
+    fn source_defects(&self) -> u64 {
+        self.0.feed().counts().defects
+    }
+
     fn notes(&self) -> Vec<String> {
         let counts = self.0.feed().counts();
         let advice = counts.advice.join("`, `");
@@ -69,8 +73,9 @@ impl CardBackend for EmuCard {
             (counts.checksums_completed, "checksums that the host leaves to its hardware were completed"),
             (counts.checksums_partial, "checksums that the host leaves to its hardware could not be completed"),
             (counts.vlan_restored, "VLAN tags that the kernel had taken off were put back"),
-            (counts.skipped, "records of the replayed file are no packets, or of ports that the card lacks: left out"),
-            (counts.defects, "defects in the replayed file"),
+            (counts.skipped, "records of the replayed file left out: no packets, or of ports that the card lacks"),
+            (counts.refused, "packets of the replayed file left out: they have no place in ERF"),
+            (counts.defects, "places in the replayed file that are no records"),
         ];
         notes.extend(others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
         notes
@@ -130,6 +135,10 @@ impl StreamBackend for EmuStream {
 
     fn bytes(&self) -> &[u8] {
         self.stream.as_ref().map(dag_emu::Stream::bytes).unwrap_or_default()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.stream.as_ref()?.card().failure().map(Error::from)
     }
 
     fn is_last(&self) -> bool {

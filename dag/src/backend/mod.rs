@@ -21,6 +21,9 @@ pub(crate) trait CardBackend: fmt::Debug + Send + Sync {
     /// Becomes the owner of receive stream `number`.
     fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error>;
 
+    /// Defects in what the card is fed from.
+    fn source_defects(&self) -> u64;
+
     /// What there is to say about what the card has seen so far.
     fn notes(&self) -> Vec<String>;
 
@@ -49,6 +52,9 @@ pub(crate) trait StreamBackend: fmt::Debug + Send {
 
     /// The bytes of the window that [`advance`](Self::advance) gave last.
     fn bytes(&self) -> &[u8];
+
+    /// What ended the feed of an emulated card, if it was an error; to be asked when [`is_last`](Self::is_last) is true.
+    fn failure(&self) -> Option<Error>;
 
     /// Nothing will follow the window that [`advance`](Self::advance) gave last.
     fn is_last(&self) -> bool;

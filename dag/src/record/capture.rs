@@ -186,10 +186,17 @@ impl Capture<'_> {
                 Err(error) => return (StoppedBy::Error, Some(error)),
             };
             if !fresh {
+                let backend = self.stream.backend();
+                // A feed that broke is over, too: what it had given by then is recorded, and its end is an error.
+                if backend.is_last()
+                    && let Some(failure) = backend.failure()
+                {
+                    return (StoppedBy::Error, Some(failure));
+                }
                 if let Some(reason) = ended {
                     return (reason, None);
                 }
-                if self.stream.backend().is_last() {
+                if backend.is_last() {
                     return (StoppedBy::End, None);
                 }
             }
@@ -358,6 +365,8 @@ impl Capture<'_> {
         let mut error = error;
         // A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
         let (unread, told) = self.unread().unwrap_or_default();
+        let limited = matches!(stopped_by, StoppedBy::Count | StoppedBy::Size);
+        let lost_after = if limited || unread > 0 { 0 } else { self.look.loss.pending() };
         // A recording without packets begins and ends now, by the host's clock.
         let first = self.look.tally.first.unwrap_or_else(Timestamp::now);
         if error.is_none()
@@ -375,6 +384,7 @@ impl Capture<'_> {
         let lost = look.loss.up_to_last(told);
         let delivered = sink.packets().min(chosen);
         let lost_writer = chosen - delivered;
+        let unfit = sink.unfit();
         let mut account = Account::default();
         account.received = delivered + filtered + lost.lost + lost_writer;
         account.delivered = delivered;
@@ -387,8 +397,9 @@ impl Capture<'_> {
         account.ds_errors = ds_errors;
         account.unread = unread;
         account.bytes_written = sink.bytes();
-        account.first = first;
-        account.last = last;
+        // What a failed write took with it is not known packet by packet.
+        account.first = first.filter(|_| delivered > 0);
+        account.last = last.filter(|_| delivered > 0 && failure.is_none());
         account.tick_bits = tick_bits;
         account.stopped_by = stopped_by;
         let error = match failure {
@@ -402,7 +413,7 @@ impl Capture<'_> {
             account.stopped_by = if had_enough { StoppedBy::End } else { StoppedBy::Error };
         }
         if error.is_some() {
-            return Recording { account, defects: look.defects, error };
+            return Recording { account, defects: look.defects, lost_after, unfit, error };
         }
         let started = started.unwrap_or_else(Timestamp::now);
         let ended = last.unwrap_or(started).max(started);
@@ -417,7 +428,7 @@ impl Capture<'_> {
                 Some(write_error(failure))
             }
         };
-        Recording { account, defects: look.defects, error }
+        Recording { account, defects: look.defects, lost_after, unfit, error }
     }
 }
 

@@ -67,6 +67,11 @@ impl Loss {
         counter.pending = drops.pending.unwrap_or(0);
     }
 
+    /// Drops behind the last record in stream memory, once the stream is stopped and the counter observed.
+    pub(super) fn pending(&self) -> u64 {
+        self.counter.map_or(0, |counter| counter.pending)
+    }
+
     /// The loss so far, as near as can be told while packets come in.
     pub(super) fn so_far(&self) -> u64 {
         self.counter.map_or(self.told.sum, |counter| counter.total)

@@ -72,6 +72,11 @@ pub struct Recording {
     pub account: Account,
     /// Places in stream memory that were no records, skipped over.
     pub defects: u64,
+    /// Packets lost behind the last one in the file: the card had no room for them, and no packet followed that could tell. They
+    /// are outside of the account, which ends with the last packet. Not counted after a count or size limit.
+    pub lost_after: u64,
+    /// Packets of the account's `lost_writer` that the format has no place for.
+    pub unfit: u64,
     /// What ended it, if it was an error. The file is then valid up to what was written, and has no closing META record.
     pub error: Option<Error>,
 }
@@ -145,6 +150,6 @@ impl Recording {
         let mut account = Account::default();
         account.stopped_by = StoppedBy::Error;
         account.tick_bits = tick_bits;
-        Self { account, defects: 0, error: Some(error) }
+        Self { account, defects: 0, lost_after: 0, unfit: 0, error: Some(error) }
     }
 }

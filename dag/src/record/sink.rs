@@ -89,6 +89,15 @@ impl Sink {
         }
     }
 
+    /// Packets that the format has no place for.
+    pub(super) fn unfit(&self) -> u64 {
+        match self {
+            Self::Erf { .. } => 0,
+            Self::Pcap(staged) => staged.unfit,
+            Self::PcapNg(staged) => staged.unfit,
+        }
+    }
+
     /// Bytes in the file.
     pub(super) fn bytes(&self) -> u64 {
         match self {
@@ -182,6 +191,7 @@ pub(super) struct Staged<P> {
     stage: Stage,
     output: Output,
     packets: u64,
+    unfit: u64,
     bytes: u64,
 }
 
@@ -190,7 +200,7 @@ const STAGED: usize = 256;
 
 impl<P: PacketWriter> Staged<P> {
     fn new(writer: P, stage: Stage, output: Output) -> Self {
-        Self { writer, stage, output, packets: 0, bytes: 0 }
+        Self { writer, stage, output, packets: 0, unfit: 0, bytes: 0 }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), erf::Error> {
@@ -199,6 +209,8 @@ impl<P: PacketWriter> Staged<P> {
             if self.writer.put(&record)? {
                 self.writer.flush()?;
                 ends.push(self.stage.len());
+            } else if record.is_packet() {
+                self.unfit += 1;
             }
             if ends.len() == STAGED {
                 self.send(&ends)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
-use crate::input::Window;
+use crate::input::{Compression, Window};
 use crate::pcap;
 use crate::{Format, Reason, Timestamp};
 
@@ -69,6 +69,11 @@ pub(super) fn detect(window: &mut Window, eager: bool) -> Result<FileFormat, Err
 fn refusal(found: Format, window: &Window) -> Error {
     let unknown = |what: String| Error::new(ErrorKind::UnknownFormat, what);
     match found {
+        Format::Gzip | Format::Bzip2 | Format::Xz | Format::Zstd | Format::Lz4
+            if window.input().compression() == Compression::None =>
+        {
+            unknown(format!("looks like {found}, but its header is damaged"))
+        }
         Format::Gzip | Format::Bzip2 | Format::Xz | Format::Zstd | Format::Lz4 => unknown(format!(
             "{found} data inside {} data; decompress it once before reading",
             window.input().compression()

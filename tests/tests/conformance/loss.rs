@@ -1,6 +1,6 @@
 //! The producer never waits: what has no room is dropped, counted, and told.
 
-use super::{read_rest, stream};
+use super::{read_rest, stream, until};
 
 #[test]
 fn a_reader_that_is_too_slow_is_told_exactly_what_it_has_lost() {
@@ -8,9 +8,7 @@ fn a_reader_that_is_too_slow_is_told_exactly_what_it_has_lost() {
     let mut all = Vec::new();
     for _ in 0..8 {
         // Until the memory is full and the card drops.
-        while stream.drops().unwrap().pending == Some(0) {
-            std::thread::yield_now();
-        }
+        until("the card drops", || stream.drops().unwrap().pending != Some(0));
         let batch = stream.advance().unwrap();
         all.extend_from_slice(batch.bytes());
     }
@@ -40,9 +38,7 @@ fn a_reader_that_is_too_slow_is_told_exactly_what_it_has_lost() {
 #[test]
 fn the_loss_counter_sticks_and_the_drop_counter_goes_on() {
     let mut stream = stream("synthetic,rate=max,memory=1MiB");
-    while stream.drops().unwrap().pending.unwrap() < 70_000 {
-        std::thread::yield_now();
-    }
+    until("70 000 are dropped", || stream.drops().unwrap().pending.unwrap() >= 70_000);
     // Room again: the next record tells 65 535, which says "at least".
     let mut looked_at = 0;
     loop {

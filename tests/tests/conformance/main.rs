@@ -14,7 +14,10 @@ mod replay;
 mod script;
 mod steering;
 
+use std::time::Instant;
+
 use dag::{Card, RxStream};
+use house_tests::run::PATIENCE;
 use house_tests::seen::Seen;
 
 /// An emulated card with direct access to its works.
@@ -34,10 +37,22 @@ fn started(card: &Card, number: u16) -> RxStream {
     stream
 }
 
+/// Waits until `holds`, or gives up the test.
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// Everything up to the end of the feed.
 fn read_all(stream: &mut RxStream) -> Seen {
     let mut bytes = Vec::new();
+    let begun = Instant::now();
     loop {
+        assert!(begun.elapsed() < PATIENCE, "the feed never ends");
         let batch = stream.advance().unwrap();
         bytes.extend_from_slice(batch.bytes());
         if batch.is_end() {
@@ -50,7 +65,9 @@ fn read_all(stream: &mut RxStream) -> Seen {
 fn read_some(stream: &mut RxStream, packets: usize) -> Seen {
     let mut bytes = Vec::new();
     let mut count = 0;
+    let begun = Instant::now();
     while count < packets {
+        assert!(begun.elapsed() < PATIENCE, "only {count} packets came");
         let batch = stream.advance().unwrap();
         assert!(!batch.is_end(), "the feed is over after {count} packets");
         count += batch.iter().flatten().filter(|record| record.is_packet()).count();

@@ -1,6 +1,6 @@
 //! Ports: enabled or not, link up or down, snap length.
 
-use super::{card, read_some, started};
+use super::{card, read_some, started, until};
 
 #[test]
 fn nothing_arrives_at_a_disabled_port_nor_over_a_link_that_is_down() {
@@ -18,10 +18,7 @@ fn nothing_arrives_at_a_disabled_port_nor_over_a_link_that_is_down() {
         assert_eq!(emulated.ports().counted(1).packets, 0, "{how}");
 
         set(true);
-        let mut both = 0;
-        while both == 0 {
-            both = read_some(&mut stream, 50).packets.iter().filter(|packet| packet.port == 1).count();
-        }
+        until("packets arrive at port 1", || read_some(&mut stream, 50).packets.iter().any(|packet| packet.port == 1));
         assert!(emulated.ports().counted(1).packets > 0);
         assert_eq!(stream.drops().unwrap().counter, 0);
     }
@@ -44,9 +41,8 @@ fn ports_count_what_arrives_whether_somebody_takes_it_or_not() {
     let (emulated, card) = card("synthetic=1518,rate=max,count=20000,memory=1MiB");
     let mut stream = started(&card, 0);
     // Nobody reads: most of it finds no room.
-    while emulated.ports().counted(0).packets + emulated.ports().counted(1).packets < 20_000 {
-        std::thread::yield_now();
-    }
+    let arrived = || (0..2).map(|port| emulated.ports().counted(port).packets).sum::<u64>();
+    until("all has arrived", || arrived() == 20_000);
     let seen = super::read_all(&mut stream);
     assert!(seen.packets.len() < 1000);
     let drops = stream.drops().unwrap();
@@ -63,7 +59,7 @@ fn a_snap_length_holds_from_the_next_packet_on() {
     card.set_snaplen(100).unwrap();
     assert_eq!(emulated.ports().snaplen(), 100);
     // (16 + 2 + 100) cut down to a multiple of 8 is 112.
-    while read_some(&mut stream, 1).packets[0].bytes.len() != 94 {}
+    until("packets are cut", || read_some(&mut stream, 1).packets.last().unwrap().bytes.len() == 94);
     let seen = read_some(&mut stream, 10);
     assert!(seen.packets.iter().all(|packet| packet.bytes.len() == 94 && packet.wire_len == 1518));
 }

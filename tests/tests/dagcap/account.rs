@@ -121,7 +121,7 @@ fn check_loss(file: &[u8], ran: &Ran, json: &Value, count: u64) {
 
 #[test]
 fn a_slow_pipe_loses_packets_and_the_account_adds_up_to_the_packet() {
-    let device = "emu:synthetic=1518,rate=max,count=250000,memory=1MiB";
+    let device = "emu:synthetic=1518,rate=50kpps,count=250000,memory=1MiB";
     let mut running = start(dagcap().args(["--device", device, "--out", "-", "--json"]));
     let file = read_slowly(running.take_stdout());
     let ran = running.wait().exits(1);
@@ -133,13 +133,34 @@ fn a_slow_fifo_does_too_with_the_json_on_standard_output() {
     let dir = tempfile::tempdir().unwrap();
     let fifo = dir.path().join("wire");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let device = "emu:synthetic,rate=max,count=400000,memory=1MiB";
+    let device = "emu:synthetic,rate=80kpps,count=400000,memory=1MiB";
     let running = start(dagcap().args(["--device", device, "--json", "--out"]).arg(&fifo));
     let file = read_slowly(fs::File::open(&fifo).unwrap());
     let ran = running.wait().exits(1);
     let json = ran.json();
     assert_eq!(json["files"], serde_json::json!([fifo]));
     check_loss(&file, &ran, &json, 400_000);
+}
+
+#[test]
+fn what_is_lost_behind_the_last_packet_is_outside_the_sum() {
+    // All of the feed comes while nobody reads: most of it finds no room, and no packet follows that could tell.
+    let device = "emu:synthetic=1518,rate=max,count=20000,memory=1MiB";
+    let mut running = start(dagcap().args(["--device", device, "--out", "-", "--json"]));
+    let mut pipe = running.take_stdout();
+    std::thread::sleep(Duration::from_secs(2));
+    let mut file = Vec::new();
+    pipe.read_to_end(&mut file).unwrap();
+    let ran = running.wait().exits(1);
+    let json = ran.json_on_stderr();
+    let seen = Seen::in_bytes(&file);
+    let last = *seen.numbers().last().unwrap();
+    assert!(last < 10_000, "the feed went on without being read: {last}\n{}", ran.stderr);
+    assert_eq!(number(&json, "received"), last + 1);
+    assert_eq!(number(&json, "lost_after_last"), 20_000 - (last + 1));
+    ran.says("lost behind the last one recorded");
+    assert_eq!(number(&json, "delivered"), seen.packets.len() as u64);
+    check_same(&seen.account(), &json);
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod formats;
 mod limits;
 mod output;
 mod refusals;
+mod sources;
 mod stop;

@@ -40,7 +40,7 @@ fn devices_that_are_none() {
         ("emu:tap=", &["tap needs an interface"]),
         ("emu:replay", &["replay needs a file"]),
         ("emu:replay=/no/such/file.erf", &["/no/such/file.erf", "No such file"]),
-        ("emu:replay=/", &["replay /"]),
+        ("emu:replay=/", &["replay: /"]),
     ] {
         check(&["--device", device], words);
     }
