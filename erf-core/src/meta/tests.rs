@@ -37,6 +37,7 @@ fn records(mut bytes: &[u8]) -> Vec<Record<'_>> {
     records
 }
 
+#[cfg_attr(miri, ignore = "a hundred records of tags are too many for Miri")]
 #[test]
 fn sample_every_record_walks_to_its_end() {
     let Some(bytes) = sample() else { return };
@@ -58,6 +59,7 @@ fn sample_every_record_walks_to_its_end() {
     }
 }
 
+#[cfg_attr(miri, ignore = "a hundred records of tags are too many for Miri")]
 #[test]
 fn sample_gen_time_is_little_endian_and_older_than_the_record() {
     let Some(bytes) = sample() else { return };
@@ -70,6 +72,7 @@ fn sample_gen_time_is_little_endian_and_older_than_the_record() {
     assert_eq!((age(capture) / 86_400, age(host)), (29, 1), "days, seconds");
 }
 
+#[cfg_attr(miri, ignore = "a hundred records of tags are too many for Miri")]
 #[test]
 fn sample_sections_ids_and_parents() {
     let Some(bytes) = sample() else { return };
@@ -94,6 +97,7 @@ fn sample_sections_ids_and_parents() {
     );
 }
 
+#[cfg_attr(miri, ignore = "a hundred records of tags are too many for Miri")]
 #[test]
 fn sample_values_of_the_first_pair() {
     let Some(bytes) = sample() else { return };
@@ -134,6 +138,7 @@ fn sample_values_of_the_first_pair() {
     assert_eq!(second.value(TagType::DESCR).and_then(|v| v.as_str()), Some("reannz-tx"));
 }
 
+#[cfg_attr(miri, ignore = "a hundred records of tags are too many for Miri")]
 #[test]
 fn sample_rewritten_by_tags_and_by_sections_is_byte_identical() {
     let Some(bytes) = sample() else { return };
@@ -161,6 +166,7 @@ fn sample_rewritten_by_tags_and_by_sections_is_byte_identical() {
     }
 }
 
+#[cfg_attr(miri, ignore = "a hundred records of tags are too many for Miri")]
 #[test]
 fn sample_identity_of_its_records() {
     let Some(bytes) = sample() else { return };
