@@ -92,6 +92,11 @@ pub fn lines(recording: &Recording) -> Vec<String> {
         (account.rx_errors, "with RX errors"),
         (account.ds_errors, "with DS errors"),
     ];
-    lines.extend(extras.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} packet{} {what}", if *n == 1 { "" } else { "s" })));
+    lines.extend(
+        extras
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} packet{} {what}", if *n == 1 { "" } else { "s" })),
+    );
     lines
 }

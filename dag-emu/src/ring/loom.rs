@@ -328,3 +328,29 @@ fn stop_is_final() {
         assert_eq!(window.len() + u64::from(drops.total), thread.join().unwrap());
     });
 }
+
+/// A restart moves both ends to the next lap before the first record.
+#[test]
+fn a_restart_finds_the_whole_ring() {
+    check(2, || {
+        let ring = Ring::new();
+        let card = ring.clone();
+        let mut producer = ring.producer();
+        let thread = thread::spawn(move || {
+            serve(&mut producer, 1, |producer, event| {
+                if event == Some(Event::Started) {
+                    assert_eq!(producer.free(), CELLS);
+                    assert!(card.put(producer, 1));
+                }
+            });
+            assert_eq!(producer.bad_bottoms(), 0);
+        });
+        let mut consumer = ring.attach().unwrap();
+        consumer.start().unwrap();
+        consumer.stop().unwrap();
+        consumer.start().unwrap();
+        assert_eq!(consumer.window(), Window { bottom: CELLS, top: CELLS });
+        drop(consumer);
+        thread.join().unwrap();
+    });
+}

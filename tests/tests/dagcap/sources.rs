@@ -133,7 +133,10 @@ fn a_file_at_its_size_limit_is_like_a_full_disk() {
     let out = dir.path().join("wire.erf");
     let program = house_tests::run::dagcap_path().display();
     // In units of 512 bytes; stream memory counts as a file, too.
-    let script = format!("ulimit -f 4096; exec {program} --json --device emu:rate=max,memory=1MiB --duration 20s --out {}", out.display());
+    let script = format!(
+        "ulimit -f 4096; exec {program} --json --device emu:rate=max,memory=1MiB --duration 20s --out {}",
+        out.display()
+    );
     let ran = run(house_tests::run::prepared("sh").args(["-c", &script])).exits(2);
     assert_eq!(ran.json()["stopped_by"], "error");
     let seen = Seen::in_file(&out);
