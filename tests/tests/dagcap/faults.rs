@@ -74,10 +74,10 @@ fn a_hostile_card_is_survived_and_what_it_does_is_told() {
         assert!(kept[0] < 2, "what came before is kept");
         assert!(kept[kept.len() - 1] > 39_000, "and what came behind");
         // Some 20 strikes, each of which costs no more packets than fit into the longest record that it can claim; the next
-        // strike may lie where that one ends.
+        // strike may lie where that one ends, or the middle of a packet, whose bytes claim a length in turn.
         let gaps: Vec<u64> = kept.windows(2).map(|pair| pair[1] - pair[0] - 1).filter(|gap| *gap > 0).collect();
         assert!(gaps.len() < 60, "{} gaps", gaps.len());
-        assert!(gaps.iter().all(|gap| *gap <= 2 * (65_535 / 88 + 2)), "{gaps:?}");
+        assert!(gaps.iter().all(|gap| *gap <= 3 * (65_535 / 88 + 2)), "{gaps:?}");
         assert_eq!(seen.account().delivered, seen.packets.len() as u64);
     }
 }
