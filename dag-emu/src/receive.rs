@@ -272,7 +272,7 @@ fn store(
     slot.write(HEADER_LEN + arrival.ext.len(), arrival.sub_header)?;
     let mut at = headers;
     let end = headers + fit.stored;
-    for piece in arrival.packet {
+    for piece in arrival.packet.into_iter().filter(|piece| !piece.is_empty()) {
         let piece = piece.get(..end - at).unwrap_or(piece);
         slot.write(at, piece)?;
         at += piece.len();
