@@ -159,7 +159,7 @@ fn judge(file: &Path) -> Result {
     print!("{said}");
     let value = |key: &str| said.lines().find_map(|line| line.strip_prefix(key)).map(str::trim).unwrap_or_default();
     let packets: u64 = value("Number of packets:").parse().unwrap_or(0);
-    match value("File type:").contains("Endace ERF") && packets > 0 {
+    match value("File type:") == "erf" && packets > 0 {
         true => Ok(()),
         false => finding("capinfos finds no packets of an ERF capture in wire.erf"),
     }

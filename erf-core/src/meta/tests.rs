@@ -252,6 +252,7 @@ fn an_area_of_zeros_is_padding_tags_and_nothing_else() {
 }
 
 proptest! {
+    #[cfg_attr(miri, ignore = "takes minutes in Miri, which meets the same code in the tests below")]
     #[test]
     fn any_bytes_can_be_looked_at_in_every_way(
         // Mostly bytes that make section tags and short lengths, so that walks get far.
