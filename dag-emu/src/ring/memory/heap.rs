@@ -114,11 +114,13 @@ impl Mapping {
     }
 
     /// Where in the block the parts of a range lie: each once as it is, and once in the other half.
-    fn places(&self, at: usize, len: usize) -> [(usize, Range<usize>); 4] {
+    fn places(&self, at: usize, len: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
         let ring = self.block.len;
         // What lies in the first half has its twin in the second, and the other way round.
         let split = ring.saturating_sub(at).min(len);
         let second = (at + split).saturating_sub(ring);
-        [(at, 0..split), (at + ring, 0..split), (at + split, split..len), (second, split..len)]
+        let places = [(at, 0..split), (at + ring, 0..split), (at + split, split..len), (second, split..len)];
+        // A range that lies wholly in one half has no part in the other, and the place of that would lie outside of the block.
+        places.into_iter().filter(|(_, part)| !part.is_empty())
     }
 }
