@@ -29,7 +29,7 @@ pub(crate) enum Step {
     Loom,
     /// Each fuzz target for some seconds
     Fuzz,
-    /// The two commands of the README in a root with a Rust toolchain and a C linker and nothing else
+    /// The main job of the README in a root with a Rust toolchain and a C linker and nothing else
     Bare,
 }
 
