@@ -235,7 +235,8 @@ fn zeros_at_the_end_of_a_piece_are_no_end_yet() {
     data[10..12].copy_from_slice(&(4 * 88 - 6_u16).to_be_bytes());
     assert_eq!(data[4 * 88 - 6..4 * 88], [0; 6]);
     let whole: Vec<_> = Records::new(&data).recover(true).map(|i| i.map(|r| r.bytes().to_vec())).collect();
-    for piece in 1..data.len() {
+    let pieces = if cfg!(miri) { 340..354 } else { 1..data.len() };
+    for piece in pieces {
         assert_eq!(walk_in_pieces(&data, piece, true), whole, "pieces of {piece}");
     }
 }
