@@ -51,6 +51,8 @@ pub struct AccountJson<'a> {
     pub last: Option<StampJson>,
     /// Active fraction bits of the card's clock.
     pub tick_bits: u8,
+    /// Whether the card's clock was synchronised whenever it was asked; null where it does not say.
+    pub clock_synchronised: Option<bool>,
     /// Why it ended.
     pub stopped_by: &'a str,
     /// What went wrong, if something did.
@@ -92,6 +94,11 @@ pub fn lines(recording: &Recording) -> Vec<String> {
         (account.rx_errors, "with RX errors"),
         (account.ds_errors, "with DS errors"),
     ];
+    if account.clock_synchronised == Some(false) {
+        lines.push(
+            "the card's clock was not synchronised: stamps are good among themselves, not against other clocks".into(),
+        );
+    }
     lines.extend(
         extras
             .iter()

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use erf::session::ClockInfo;
+
 use crate::backend::{CardBackend, EmuCard};
 use crate::device::Device;
 use crate::error::{Error, Repr};
@@ -90,6 +92,11 @@ impl Card {
     /// What can be told of the card.
     pub fn info(&self) -> CardInfo {
         self.backend.info()
+    }
+
+    /// What the card says of its clock now; nothing is cached.
+    pub fn clock(&self) -> ClockInfo {
+        self.backend.clock()
     }
 
     /// Defects in the recording that an emulated card replays: places that were no records.

@@ -45,16 +45,16 @@ pub struct CardInfo {
     pub stamp_source: StampSource,
     /// How wrong a stamp may be, in nanoseconds, where that is known.
     pub stamp_error_ns: Option<u64>,
-    /// Step of the clock. A resolution, not an accuracy.
-    pub tick: Tick,
+    /// Step of the clock, where the card tells. A resolution, not an accuracy.
+    pub tick: Option<Tick>,
     /// Ports in order.
     pub ports: Vec<PortInfo>,
     /// Receive streams: numbers 0, 2, ... `2 * (rx_streams - 1)`.
     pub rx_streams: u16,
-    /// Memory of each stream in bytes.
+    /// Memory of each stream in bytes; of the largest where they differ.
     pub stream_memory: u64,
-    /// Bytes stored of each packet.
-    pub snaplen: u16,
+    /// Bytes stored of each packet, where the card tells.
+    pub snaplen: Option<u16>,
 }
 
 /// A port of a card.

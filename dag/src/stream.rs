@@ -51,11 +51,11 @@ impl Interrupter {
 
 impl RxStream {
     pub(crate) fn new(backend: Box<dyn StreamBackend>, number: u16, card: Card) -> Self {
-        let memory = card.info().stream_memory;
+        let max_batch = MAX_BATCH.min(backend.memory_len() / 4).max(1);
         Self {
             backend,
             release: AtomicU64::new(0),
-            max_batch: MAX_BATCH.min(memory / 4),
+            max_batch,
             interrupted: Arc::default(),
             number,
             started: false,

@@ -196,6 +196,7 @@ fn report(args: &Args, source: &Source, recording: &Recording) -> Result<(), Fai
             first: account.first.map(Into::into),
             last: account.last.map(Into::into),
             tick_bits: account.tick_bits,
+            clock_synchronised: account.clock_synchronised,
             stopped_by: account.stopped_by.as_str(),
             error: error.map(ToString::to_string),
         };

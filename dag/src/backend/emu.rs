@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use dag_emu::ring::{PollRules, Window};
+use erf::meta::{ClockSource, ClockState};
+use erf::session::ClockInfo;
 
 use super::{CardBackend, Drops, Memory, StreamBackend};
 use crate::error::Error;
@@ -38,12 +40,21 @@ impl CardBackend for EmuCard {
                 _ => StampSource::Synthetic,
             },
             stamp_error_ns: feed.stamp_error_ns,
-            tick: card.clock().tick(),
+            tick: Some(card.clock().tick()),
             ports: ports.collect(),
             rx_streams: card.stream_count(),
             stream_memory: card.stream_memory(),
-            snaplen: card.ports().snaplen(),
+            snaplen: Some(card.ports().snaplen()),
         }
+    }
+
+    fn clock(&self) -> ClockInfo {
+        let clock = self.0.clock();
+        let synchronised = clock.settings().health == dag_emu::ClockHealth::Synchronised;
+        let mut info = ClockInfo::default();
+        info.source = Some(ClockSource::HOST);
+        info.state = Some(if synchronised { ClockState::SYNCHRONISED } else { ClockState::UNSYNCHRONISED });
+        info
     }
 
     fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error> {
@@ -152,6 +163,10 @@ impl StreamBackend for EmuStream {
 
     fn memory(&self) -> Option<Memory> {
         let mapping = Arc::clone(self.stream.as_ref()?.mapping());
-        Some(Memory::new(mapping.base(), mapping.ring_len() as u64, mapping))
+        Some(Memory::ring(mapping.base(), mapping.ring_len() as u64, mapping))
+    }
+
+    fn memory_len(&self) -> u64 {
+        self.stream.as_ref().map_or(0, dag_emu::Stream::memory_len)
     }
 }

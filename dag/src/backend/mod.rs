@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use dag_emu::ring::{PollRules, Window};
+use erf::session::ClockInfo;
 
 use crate::error::Error;
 use crate::info::CardInfo;
@@ -17,6 +18,9 @@ use crate::info::CardInfo;
 pub(crate) trait CardBackend: fmt::Debug + Send + Sync {
     /// What can be told of the card.
     fn info(&self) -> CardInfo;
+
+    /// What the card says of its clock now.
+    fn clock(&self) -> ClockInfo;
 
     /// Becomes the owner of receive stream `number`.
     fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error>;
@@ -62,8 +66,11 @@ pub(crate) trait StreamBackend: fmt::Debug + Send {
     /// The stream's drop counter, where there is one.
     fn drops(&self) -> Option<Drops>;
 
-    /// The memory in which the windows lie; `None` once detached.
+    /// The memory in which the window that [`advance`](Self::advance) gave last lies; `None` once detached.
     fn memory(&self) -> Option<Memory>;
+
+    /// Length of the stream's memory in bytes.
+    fn memory_len(&self) -> u64;
 }
 
 /// A stream's drop counter as the card shows it.
@@ -76,39 +83,54 @@ pub struct Drops {
     pub pending: Option<u64>,
 }
 
-/// The memory of a stream: a ring in which a whole lap from any position is contiguous.
+/// The memory in which a window lies. It stays mapped as long as this lives.
 #[derive(Clone)]
 pub(crate) struct Memory {
     base: *const u8,
-    len: u64,
-    /// Keeps the memory mapped.
+    place: Place,
     _owner: Arc<dyn Send + Sync>,
+}
+
+/// Where a position lies, seen from the base.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// At its rest by the ring's length: the base is the ring's, and a whole lap from any position on is contiguous.
+    Ring(u64),
+    /// As far behind the base as behind this position: where a library keeps it to itself where the ring begins.
+    From(u64),
 }
 
 impl Memory {
     /// The memory that `owner` keeps mapped: twice `len` bytes from `base`, the second half showing the first.
-    pub(crate) fn new(base: *const u8, len: u64, owner: Arc<dyn Send + Sync>) -> Self {
-        Self { base, len, _owner: owner }
+    pub(crate) fn ring(base: *const u8, len: u64, owner: Arc<dyn Send + Sync>) -> Self {
+        Self { base, place: Place::Ring(len), _owner: owner }
     }
 
-    /// Length of the ring in bytes.
-    pub(crate) fn len(&self) -> u64 {
-        self.len
+    /// The memory that `owner` keeps mapped, in which a window begins at `base` and position `bottom`.
+    #[expect(dead_code, reason = "for the driver of real cards")]
+    pub(crate) fn window(base: *const u8, bottom: u64, owner: Arc<dyn Send + Sync>) -> Self {
+        Self { base, place: Place::From(bottom), _owner: owner }
     }
 
     /// The `len` bytes from position `start` on.
     ///
     /// # Safety
     ///
-    /// They must lie in a window that [`StreamBackend::advance`] gave, and must not be released while the slice is in use.
+    /// They must lie in a window that [`StreamBackend::advance`] gave: for [`window`](Self::window) the one it was made
+    /// of. And they must not be released while the slice is in use.
     pub(crate) unsafe fn slice(&self, start: u64, len: usize) -> &[u8] {
-        // Below the ring's length, which is mapped and so fits.
-        let offset = (start % self.len) as usize;
-        // SAFETY: `offset` is below the ring's length, and twice that much is mapped as long as `self` lives.
+        let offset = match self.place {
+            Place::Ring(ring) => start % ring,
+            Place::From(bottom) => start.wrapping_sub(bottom),
+        };
+        // Below the length of memory that is mapped, which fits.
+        let offset = offset as usize;
+        // SAFETY: in a ring `offset` is below its length, and twice that much is mapped; in a window the position lies
+        // in it, as the caller promises, and the window is mapped. Both as long as `self` lives.
         let first = unsafe { self.base.add(offset) };
-        // SAFETY: a window is no longer than the ring, so the range ends within the second half. The card has written
-        // these bytes before the window showed them, and writes there again only once they are released, which
-        // the caller promises not to do.
+        // SAFETY: a window is no longer than the ring and contiguous from any position in it, so the range is mapped. The
+        // card has written these bytes before the window showed them, and writes there again only once they are
+        // released, which the caller promises not to do.
         unsafe { std::slice::from_raw_parts(first, len) }
     }
 }
@@ -120,6 +142,6 @@ unsafe impl Sync for Memory {}
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("Memory").field("place", &self.place).finish_non_exhaustive()
     }
 }

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dag_emu::ring::PollRules;
-use erf::session::{Account, StoppedBy};
-use erf::{Defect, Record, Records, Timestamp};
+use erf::session::{Account, Closing, StoppedBy};
+use erf::{Defect, Record, Records, Tick, Timestamp};
 
 use super::chunk::{Bytes, Chunk, Lent};
+use super::clock::ClockWatch;
 use super::limits::Limits;
 use super::loss::{Loss, Told};
 use super::opening::opening;
@@ -16,7 +17,6 @@ use super::sink::{Format, Sink};
 use super::tally::Tally;
 use super::writer::{Ended, Sent, Writer};
 use super::{Recorder, Recording, Selection};
-use crate::backend::Memory;
 use crate::error::{Error, ErrorKind, Repr};
 use crate::stream::RxStream;
 
@@ -31,10 +31,11 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Records a stream; see [`Recorder::run`].
 pub(super) fn run(recorder: Recorder) -> Recording {
-    let Recorder { mut stream, output, format, limits, selection, application, drain, stop, progress } = recorder;
+    let Recorder { mut stream, output, format, limits, selection, application, drain, clock_interval, stop, progress } =
+        recorder;
     let info = stream.card().info();
     let (device, number) = (stream.card().name().to_owned(), stream.number());
-    let tick_bits = info.tick.bits();
+    let tick_bits = info.tick.map(Tick::bits);
     let sink = Sink::new(output, format);
     let failed = |error| Recording::failed(error, tick_bits);
     let writer = match Writer::spawn(sink) {
@@ -44,9 +45,10 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     if let Err(error) = stream.start() {
         return failed(error);
     }
+    let (watch, clock) = ClockWatch::begin(stream.card().clone(), clock_interval);
     let backend = stream.backend();
     let looked_at = backend.position();
-    let Some(memory) = backend.memory() else { return failed(Error::state("the stream is detached")) };
+    let memory_len = backend.memory_len();
     let mut capture = Capture {
         look: Look {
             format,
@@ -58,11 +60,12 @@ pub(super) fn run(recorder: Recorder) -> Recording {
             full: None,
         },
         writer,
-        memory,
+        memory_len,
         looked_at,
-        opening: selection
-            .meta
-            .then(|| Box::new(move |start| opening(&info, &device, number, &application, &selection, start)) as _),
+        opening: selection.meta.then(|| {
+            Box::new(move |start| opening(&info, clock, &device, number, &application, &selection, start)) as _
+        }),
+        watch,
         started: None,
         stream: &mut stream,
     };
@@ -80,12 +83,14 @@ type MakeOpening = Box<dyn FnOnce(Timestamp) -> Result<Vec<u8>, erf::Error>>;
 struct Capture<'a> {
     stream: &'a mut RxStream,
     writer: Writer,
-    memory: Memory,
+    /// Length of stream memory in bytes.
+    memory_len: u64,
     /// Position up to which records have been looked at.
     looked_at: u64,
     look: Look,
     /// Makes the opening META record, once the first stamp is known.
     opening: Option<MakeOpening>,
+    watch: ClockWatch,
     /// Stamp of the opening.
     started: Option<Timestamp>,
 }
@@ -200,7 +205,7 @@ impl Capture<'_> {
                     return (StoppedBy::End, None);
                 }
             }
-            if let Err(error) = self.take_in() {
+            if let Err(error) = self.take_in().and_then(|()| self.note_clock()) {
                 return (StoppedBy::Error, Some(error));
             }
             self.tell(progress);
@@ -223,7 +228,7 @@ impl Capture<'_> {
         // Windows of which nothing was chosen have been released past what the writer did last.
         let released = self.stream.backend().position();
         let mut release = self.writer.releasable(self.looked_at).max(released);
-        if self.looked_at - release > self.memory.len() / 2 {
+        if self.looked_at - release > self.memory_len / 2 {
             // The wait below would not wait: more than half of the memory is full of what the writer has yet to write.
             self.writer.wait(LOOK);
             release = self.writer.releasable(self.looked_at).max(released);
@@ -277,15 +282,15 @@ impl Capture<'_> {
     /// The chosen records of a piece on their way: where they lie if they lie together, else copied.
     fn chunk(&mut self, piece: &Piece, done: u64) -> Option<Chunk> {
         let (records, packets) = (piece.records, piece.packets);
-        let bytes = match piece.runs.as_slice() {
-            [] => return None,
-            [(start, end)] => {
+        let bytes = match (piece.runs.as_slice(), self.stream.backend().memory()) {
+            ([], _) => return None,
+            ([(start, end)], Some(memory)) => {
                 let (start, len) = (self.looked_at + *start as u64, end - start);
                 // SAFETY: the run lies in the window just taken. `Writer::releasable` goes past `done`, which lies behind the
                 // run, only when the writer is done with the chunk; and the writer is joined before the stream is detached.
-                Bytes::Lent(unsafe { Lent::new(self.memory.clone(), start, len) })
+                Bytes::Lent(unsafe { Lent::new(memory, start, len) })
             }
-            runs => {
+            (runs, _) => {
                 let mut buffer = self.writer.buffer();
                 let backend = self.stream.backend();
                 let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
@@ -312,6 +317,23 @@ impl Capture<'_> {
         Ok(self.send(chunk))
     }
 
+    /// From time to time: what the card says of its clock.
+    fn note_clock(&mut self) -> Result<(), Error> {
+        if self.look.format != Format::Erf || self.opening.is_some() || !self.look.selection.meta {
+            return Ok(());
+        }
+        let Some(stamp) = self.look.tally.last.or(self.started) else { return Ok(()) };
+        let Some(note) = self.watch.due(stamp) else { return Ok(()) };
+        let bytes = note.to_bytes().map_err(Repr::Write)?;
+        if self.look.limits.size.is_some_and(|size| self.look.tally.bytes + bytes.len() as u64 > size) {
+            return Ok(());
+        }
+        self.look.tally.bytes += bytes.len() as u64;
+        let chunk = Chunk { bytes: Bytes::Owned(bytes), records: 1, packets: 0, done: self.looked_at };
+        self.send(chunk);
+        Ok(())
+    }
+
     /// Hands a chunk over, waiting for room. `false`: the writer has failed.
     fn send(&mut self, mut chunk: Chunk) -> bool {
         loop {
@@ -336,7 +358,7 @@ impl Capture<'_> {
             filtered,
             lost: self.look.loss.so_far(),
             bytes,
-            fill_percent: held * 100 / self.memory.len().max(1),
+            fill_percent: held * 100 / self.memory_len.max(1),
         });
     }
 
@@ -361,7 +383,7 @@ impl Capture<'_> {
         Ok((packets, told))
     }
 
-    fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>, tick_bits: u8) -> Recording {
+    fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>, tick_bits: Option<u8>) -> Recording {
         let mut error = error;
         // A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
         let (unread, told) = self.unread().unwrap_or_default();
@@ -375,11 +397,15 @@ impl Capture<'_> {
         {
             error = Some(late);
         }
-        let Self { writer, look, started, .. } = self;
+        let Self { writer, look, started, mut watch, .. } = self;
         let Some(Ended { sink, error: failure }) = writer.join() else {
             let error = error.unwrap_or_else(|| Error::state("the writer's thread has panicked"));
             return Recording::failed(error, tick_bits);
         };
+        let started = started.unwrap_or_else(Timestamp::now);
+        let ended = look.tally.last.unwrap_or(started).max(started);
+        // The account says how the clock was.
+        let clock = watch.last();
         let Tally { chosen, filtered, truncated, rx_errors, ds_errors, first, last, .. } = look.tally;
         let lost = look.loss.up_to_last(told);
         let delivered = sink.packets().min(chosen);
@@ -400,7 +426,8 @@ impl Capture<'_> {
         // What a failed write took with it is not known packet by packet.
         account.first = first.filter(|_| delivered > 0);
         account.last = last.filter(|_| delivered > 0 && failure.is_none());
-        account.tick_bits = tick_bits;
+        account.tick_bits = tick_bits.unwrap_or(look.tally.active_bits());
+        account.clock_synchronised = watch.synchronised();
         account.stopped_by = stopped_by;
         let error = match failure {
             // What the writer met comes first: it is why the rest happened.
@@ -415,9 +442,11 @@ impl Capture<'_> {
         if error.is_some() {
             return Recording { account, defects: look.defects, lost_after, unfit, error };
         }
-        let started = started.unwrap_or_else(Timestamp::now);
-        let ended = last.unwrap_or(started).max(started);
-        let closing = look.selection.meta.then_some((started, ended, account));
+        let closing = look.selection.meta.then(|| {
+            let mut closing = Closing::new(started, ended, account);
+            closing.clock = clock;
+            closing
+        });
         let error = match sink.finish(closing) {
             Ok(bytes) => {
                 account.bytes_written = bytes;

@@ -12,6 +12,7 @@
 
 mod capture;
 mod chunk;
+mod clock;
 mod limits;
 mod loss;
 mod opening;
@@ -26,6 +27,7 @@ pub use sink::Format;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use erf::session::{Account, Application, StoppedBy};
 use erf::writer::Output;
@@ -60,6 +62,7 @@ pub struct Recorder {
     selection: Selection,
     application: Application,
     drain: bool,
+    clock_interval: Duration,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
 }
@@ -92,6 +95,7 @@ impl Recorder {
             selection: Selection::default(),
             application: Application::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
             drain: true,
+            clock_interval: clock::INTERVAL,
             stop: Arc::default(),
             progress: Arc::default(),
         }
@@ -122,6 +126,13 @@ impl Recorder {
         self
     }
 
+    /// How often the card is asked about its clock, for a META record each time; every minute by default. It is asked at
+    /// the start and at the end in any case.
+    pub fn clock_interval(mut self, interval: Duration) -> Self {
+        self.clock_interval = interval;
+        self
+    }
+
     /// A flag that stops the recording when it becomes true, for a signal handler or another thread.
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
@@ -146,10 +157,10 @@ impl Recorder {
 
 impl Recording {
     /// A recording that failed before it began.
-    fn failed(error: Error, tick_bits: u8) -> Self {
+    fn failed(error: Error, tick_bits: Option<u8>) -> Self {
         let mut account = Account::default();
         account.stopped_by = StoppedBy::Error;
-        account.tick_bits = tick_bits;
+        account.tick_bits = tick_bits.unwrap_or(0);
         Self { account, defects: 0, lost_after: 0, unfit: 0, error: Some(error) }
     }
 }

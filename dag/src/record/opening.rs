@@ -1,7 +1,7 @@
 //! What a recording says about itself at its start.
 
 use erf::Timestamp;
-use erf::session::{Application, CardInfo, HostInfo, InterfaceInfo, Opening, StreamInfo};
+use erf::session::{Application, CardInfo, ClockInfo, HostInfo, InterfaceInfo, Opening, StreamInfo};
 
 use super::Selection;
 use crate::info;
@@ -9,6 +9,7 @@ use crate::info;
 /// The opening META record of a recording that begins at `start`, on the clock of the packets.
 pub(super) fn opening(
     card: &info::CardInfo,
+    clock: ClockInfo,
     device: &str,
     stream: u16,
     application: &Application,
@@ -24,7 +25,8 @@ pub(super) fn opening(
     let mut module = CardInfo::default();
     module.device = device.to_owned();
     module.model = Some(card.model.clone());
-    module.tick = Some(card.tick);
+    module.tick = card.tick;
+    module.clock = clock;
     module.stamp_source = card.stamp_source.name().parse().ok();
     module.stamp_error_ns = card.stamp_error_ns;
     module.emulated = card.emulated;
@@ -32,7 +34,7 @@ pub(super) fn opening(
     opening.card = module;
 
     opening.application = application.clone();
-    opening.snaplen = Some(card.snaplen.into());
+    opening.snaplen = card.snaplen.map(u32::from);
     opening.filter = selection.words();
     opening.fcs_bits = Some(32);
     opening.comment = Some(card.description.clone());

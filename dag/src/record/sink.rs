@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use erf::convert::{PacketOptions, to_packet};
-use erf::session::{Account, Closing};
+use erf::session::Closing;
 use erf::writer::{ErfWriter, Output};
-use erf::{Record, Records, Timestamp, pcap, pcapng};
+use erf::{Record, Records, pcap, pcapng};
 
 /// What a recording is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,11 +108,11 @@ impl Sink {
     }
 
     /// Ends the file, with `closing` where one is given and the format has room for it. Gives the bytes of the whole file.
-    pub(super) fn finish(self, closing: Option<(Timestamp, Timestamp, Account)>) -> Result<u64, erf::Error> {
+    pub(super) fn finish(self, closing: Option<Closing>) -> Result<u64, erf::Error> {
         match self {
             Self::Erf { mut writer, .. } => {
-                if let Some((started, ended, account)) = closing {
-                    Closing::new(started, ended, account).write_to(&mut writer)?;
+                if let Some(closing) = closing {
+                    closing.write_to(&mut writer)?;
                 }
                 let bytes = writer.bytes_written();
                 writer.finish()?;

@@ -15,6 +15,8 @@ pub(super) struct Tally {
     pub(super) ds_errors: u64,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
+    /// Every bit of the fraction of a second that was set in some stamp.
+    fraction: u32,
 }
 
 impl Tally {
@@ -29,5 +31,13 @@ impl Tally {
         self.ds_errors += u64::from(flags.ds_error());
         self.first.get_or_insert(record.timestamp());
         self.last = Some(record.timestamp());
+        // The low half of the stamp.
+        self.fraction |= record.timestamp().raw() as u32;
+    }
+
+    /// Active bits of the fraction as the stamps show them; 0 where there are none.
+    pub(super) fn active_bits(&self) -> u8 {
+        // At most 32.
+        32u32.saturating_sub(self.fraction.trailing_zeros()) as u8
     }
 }

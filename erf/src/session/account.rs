@@ -42,6 +42,9 @@ pub struct Account {
     pub last: Option<Timestamp>,
     /// Active fraction bits of the card's clock.
     pub tick_bits: u8,
+    /// Whether the card's clock was synchronised whenever the card was asked; `None` where it did not say. A file whose
+    /// account has no word of it was made before there was one.
+    pub clock_synchronised: Option<bool>,
     /// Why the recording ended.
     pub stopped_by: StoppedBy,
 }
@@ -64,6 +67,7 @@ impl Default for Account {
             first: None,
             last: None,
             tick_bits: Tick::DAG.bits(),
+            clock_synchronised: None,
             stopped_by: StoppedBy::End,
         }
     }
@@ -105,6 +109,9 @@ impl Account {
             }
         }
         attributes::put(writer, TICK_BITS, self.tick_bits)?;
+        if let Some(synchronised) = self.clock_synchronised {
+            attributes::put(writer, CLOCK_SYNCHRONISED, synchronised)?;
+        }
         attributes::put(writer, STOPPED_BY, self.stopped_by)
     }
 
@@ -128,6 +135,7 @@ impl Account {
             first: read_stamp(section, FIRST)?,
             last: read_stamp(section, LAST)?,
             tick_bits: attributes::read(section, TICK_BITS)?,
+            clock_synchronised: attributes::read(section, CLOCK_SYNCHRONISED),
             stopped_by: attributes::read(section, STOPPED_BY)?,
         })
     }
@@ -141,6 +149,7 @@ const UNREAD: &str = "unread";
 const BYTES_WRITTEN: &str = "bytes_written";
 const FIRST: &str = "first";
 const LAST: &str = "last";
+const CLOCK_SYNCHRONISED: &str = "clock_synchronised";
 const STOPPED_BY: &str = "stopped_by";
 
 /// `Some(None)` where there is no stamp, `None` where there is one that cannot be read.

@@ -5,12 +5,12 @@ use std::io::Write;
 use erf_core::meta::{Meta, SectionId, SectionRef, SectionType, TagType};
 use erf_core::{Record, Timestamp};
 
-use super::Account;
 use super::meta_record::{records, section};
+use super::{Account, ClockInfo};
 use crate::Error;
 use crate::writer::ErfWriter;
 
-/// The end of a recording: its [`Account`] as a Statistics section of the Capture.
+/// The end of a recording: its [`Account`] as a Statistics section of the Capture, and the state of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closing {
@@ -22,12 +22,14 @@ pub struct Closing {
     pub generated: Timestamp,
     /// What became of the packets.
     pub account: Account,
+    /// What the card said of its clock at the end: a Module section, unless nothing is known.
+    pub clock: ClockInfo,
 }
 
 impl Closing {
     /// Of a recording from `started` to `ended`, stated now by the host's clock.
     pub fn new(started: Timestamp, ended: Timestamp, account: Account) -> Self {
-        Self { started, ended, generated: Timestamp::now(), account }
+        Self { started, ended, generated: Timestamp::now(), account, clock: ClockInfo::default() }
     }
 
     /// The META record, with the account as it is.
@@ -44,7 +46,11 @@ impl Closing {
                 .put(TagType::END_TIME, self.ended)?;
             self.account.put(writer)
         })?;
-        records(self.ended, self.generated, &[statistics], None)
+        let mut sections = vec![statistics];
+        if !self.clock.is_unknown() {
+            sections.push(section(SectionType::MODULE, SectionId::UNSPECIFIED, |writer| self.clock.put(writer))?);
+        }
+        records(self.ended, self.generated, &sections, None)
     }
 
     /// Writes it as the last record, flushes, and returns the account it holds: `bytes_written` is all
@@ -86,6 +92,11 @@ impl Closing {
             ended: time(TagType::END_TIME)?,
             generated: meta.gen_time()?,
             account,
+            clock: meta
+                .sections()
+                .find(|section| section.is(SectionType::MODULE))
+                .map(|module| ClockInfo::read(&module))
+                .unwrap_or_default(),
         })
     }
 }

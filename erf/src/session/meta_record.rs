@@ -1,6 +1,6 @@
 //! META records around sections.
 
-use erf_core::meta::{MetaWriteError, MetaWriter, SectionId, SectionType, TagType};
+use erf_core::meta::{MetaWriteError, MetaWriter, SectionId, SectionType, TagType, Value};
 use erf_core::{HEADER_LEN, MAX_RECORD_LEN, RecordBuilder, RecordType, Timestamp};
 
 use crate::{Error, ErrorKind};
@@ -40,6 +40,18 @@ pub(super) fn put_text(writer: &mut MetaWriter<'_>, tag_type: TagType, text: &st
     match clip(text) {
         "" => Ok(()),
         text => writer.put(tag_type, text).map(|_| ()),
+    }
+}
+
+/// Writes a value where there is one.
+pub(super) fn put_option<'v, V: Into<Value<'v>>>(
+    writer: &mut MetaWriter<'_>,
+    tag_type: TagType,
+    value: Option<V>,
+) -> Result<(), MetaWriteError> {
+    match value {
+        Some(value) => writer.put(tag_type, value).map(|_| ()),
+        None => Ok(()),
     }
 }
 

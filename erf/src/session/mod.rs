@@ -32,6 +32,7 @@
 
 mod account;
 mod attributes;
+mod clock;
 mod closing;
 mod ending;
 mod meta_record;
@@ -44,6 +45,7 @@ mod words;
 mod tests;
 
 pub use account::Account;
+pub use clock::{ClockInfo, ClockNote};
 pub use closing::Closing;
 pub use ending::{EndWatch, Ending, ended_cleanly};
 pub use opening::Opening;

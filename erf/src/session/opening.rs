@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use erf_core::Timestamp;
-use erf_core::meta::{LinkStatus, MetaWriteError, MetaWriter, PortType, SectionId, SectionType, TagType, Value};
+use erf_core::meta::{LinkStatus, MetaWriteError, MetaWriter, PortType, SectionId, SectionType, TagType};
 
 use super::attributes::{self, EMULATED, RECORDING, STAMP_ERROR_NS, STAMP_SOURCE, TICK_BITS, VERSION};
-use super::meta_record::{put_text, records, section};
+use super::meta_record::{put_option, put_text, records, section};
 use super::{Application, CardInfo, EMULATED_MODEL, HostInfo, InterfaceInfo, StreamInfo};
 use crate::Error;
 use crate::writer::ErfWriter;
@@ -149,7 +149,8 @@ impl Opening {
         if let Some(error) = card.stamp_error_ns {
             attributes::put(writer, STAMP_ERROR_NS, error)?;
         }
-        attributes::put(writer, EMULATED, card.emulated)
+        attributes::put(writer, EMULATED, card.emulated)?;
+        card.clock.put(writer)
     }
 
     fn interface(&self, writer: &mut MetaWriter<'_>, interface: &InterfaceInfo) -> Result<(), MetaWriteError> {
@@ -178,17 +179,6 @@ fn put_stream(writer: &mut MetaWriter<'_>, stream: &StreamInfo) -> Result<(), Me
     writer.put(TagType::STREAM_NUM, u32::from(stream.number))?;
     put_option(writer, TagType::MEM, stream.memory)?;
     put_option(writer, TagType::SNAPLEN, stream.snaplen)
-}
-
-fn put_option<'v, V: Into<Value<'v>>>(
-    writer: &mut MetaWriter<'_>,
-    tag_type: TagType,
-    value: Option<V>,
-) -> Result<(), MetaWriteError> {
-    match value {
-        Some(value) => writer.put(tag_type, value).map(|_| ()),
-        None => Ok(()),
-    }
 }
 
 fn put_optional_text(writer: &mut MetaWriter<'_>, tag_type: TagType, text: Option<&str>) -> Result<(), MetaWriteError> {

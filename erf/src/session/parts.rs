@@ -2,7 +2,7 @@
 
 use erf_core::Tick;
 
-use super::StampSource;
+use super::{ClockInfo, StampSource};
 
 /// The `model` that stands in Host and Module of a recording made with an emulated card, so that its
 /// data cannot pass for a measurement by hardware.
@@ -44,6 +44,8 @@ pub struct CardInfo {
     pub emulated: bool,
     /// Memory of the card's streams in bytes.
     pub memory: Option<u64>,
+    /// What it says of its clock.
+    pub clock: ClockInfo,
 }
 
 /// The program that records.

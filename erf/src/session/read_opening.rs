@@ -5,7 +5,7 @@ use erf_core::{Record, Tick};
 
 use super::attributes::{self, EMULATED, RECORDING, STAMP_ERROR_NS, STAMP_SOURCE, TICK_BITS};
 use super::opening::EMULATED_COMMENT;
-use super::{Application, CardInfo, HostInfo, InterfaceInfo, Opening, StreamInfo};
+use super::{Application, CardInfo, ClockInfo, HostInfo, InterfaceInfo, Opening, StreamInfo};
 
 impl Opening {
     /// Reads the first record of an opening; `None` for any other record.
@@ -103,6 +103,7 @@ fn read_card(section: &Section<'_>) -> CardInfo {
         stamp_error_ns: attributes::read(section, STAMP_ERROR_NS),
         emulated: attributes::find(section, EMULATED) != Some("false"),
         memory: section.value(TagType::MEM).and_then(|value| value.as_u64()),
+        clock: ClockInfo::read(section),
     }
 }
 

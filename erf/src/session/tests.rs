@@ -32,6 +32,7 @@ fn full_opening() -> Opening {
             stamp_error_ns: Some(15),
             emulated: false,
             memory: Some(5 << 30),
+            clock: clock::tests::clock(),
         },
         application: Application::new("dagcap", "0.1.0"),
         snaplen: Some(96),
@@ -82,6 +83,7 @@ fn full_account() -> Account {
         first: Some(Timestamp::from_raw(START.raw() + 1)),
         last: Some(Timestamp::from_raw(START.raw() + 0xFFFF_FFFF)),
         tick_bits: 32,
+        clock_synchronised: Some(false),
         stopped_by: StoppedBy::Signal,
     }
 }
@@ -281,12 +283,14 @@ prop_compose! {
         last in option::of(any::<u64>()),
         loss_exact: bool,
         tick_bits: u8,
+        clock_synchronised: Option<bool>,
         stopped_by in proptest::sample::select(StoppedBy::ALL),
     ) -> Account {
         let [received, delivered, lost_card, lost_writer, filtered, truncated, rx_errors, ds_errors, unread, bytes_written] = numbers;
         Account {
             received, delivered, lost_card, lost_writer, filtered, loss_exact, truncated, rx_errors, ds_errors, unread,
-            bytes_written, first: first.map(Timestamp::from_raw), last: last.map(Timestamp::from_raw), tick_bits, stopped_by,
+            bytes_written, first: first.map(Timestamp::from_raw), last: last.map(Timestamp::from_raw), tick_bits,
+            clock_synchronised, stopped_by,
         }
     }
 }
@@ -308,19 +312,21 @@ prop_compose! {
     fn any_card()(
         device in any_text(), texts in any::<[bool; 3]>(), text in any_text(), number: Option<u32>,
         tick in option::of(0u8..=32), stamp_source in option::of(proptest::sample::select(StampSource::ALL)),
-        stamp_error_ns: Option<u64>, memory: Option<u64>,
+        stamp_error_ns: Option<u64>, memory: Option<u64>, clock in clock::tests::any_clock(),
     ) -> CardInfo {
         let [model, serial, firmware] = texts.map(|there| there.then(|| text.clone()));
         let tick = tick.and_then(Tick::new);
-        CardInfo { device, model, serial, firmware, number, tick, stamp_source, stamp_error_ns, emulated: false, memory }
+        CardInfo {
+            device, model, serial, firmware, number, tick, stamp_source, stamp_error_ns, emulated: false, memory, clock,
+        }
     }
 }
 
 proptest! {
     #[test]
-    fn any_account_reads_back(account in any_account(), times in any::<[u64; 3]>()) {
+    fn any_account_reads_back(account in any_account(), times in any::<[u64; 3]>(), clock in clock::tests::any_clock()) {
         let [started, ended, generated] = times.map(Timestamp::from_raw);
-        let closing = Closing { started, ended, generated, account };
+        let closing = Closing { started, ended, generated, account, clock };
         let bytes = closing.to_bytes().unwrap();
         let record = only(&bytes);
         prop_assert_eq!(record.timestamp(), ended);

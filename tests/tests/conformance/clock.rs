@@ -116,7 +116,7 @@ fn a_clock_can_be_set_while_packets_come() {
 fn the_card_says_what_its_stamps_are_worth() {
     let (_, synthetic) = card("synthetic,tick=28");
     let info = synthetic.info();
-    assert_eq!((info.stamp_source, info.tick.bits(), info.emulated), (StampSource::Synthetic, 28, true));
+    assert_eq!((info.stamp_source, info.tick.unwrap().bits(), info.emulated), (StampSource::Synthetic, 28, true));
     assert_eq!(info.stamp_error_ns, None, "invented packets have no error");
     let (_, script) = every_second(1, ClockSettings::default());
     assert_eq!(script.info().stamp_source, StampSource::Script);
