@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Write,
     /// What was recorded is read by nobody any more: the pipe is closed.
     ClosedPipe,
+    /// What was recorded could not be written in the end: the reader of the pipe reads no more.
+    StalledPipe,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,8 @@ pub(crate) enum Repr {
     Write(erf::Error),
     #[error("{0}")]
     ClosedPipe(erf::Error),
+    #[error("{0}")]
+    StalledPipe(erf::Error),
     #[error("{device} has no port {port}; it has ports 0 to {}", .ports.saturating_sub(1))]
     NoSuchPort { device: String, port: u8, ports: u8 },
 }
@@ -87,6 +91,7 @@ impl Error {
             Repr::Thread(_) => ErrorKind::Memory,
             Repr::Write(_) => ErrorKind::Write,
             Repr::ClosedPipe(_) => ErrorKind::ClosedPipe,
+            Repr::StalledPipe(_) => ErrorKind::StalledPipe,
             Repr::NoSuchPort { .. } => ErrorKind::NoSuchPort,
             Repr::Emu(error) => match error.kind() {
                 Emu::Spec => ErrorKind::Spec,

@@ -148,6 +148,8 @@ fn exit_of(source: &Source, recording: &Recording) -> Exit {
     match &recording.error {
         // Whoever read the pipe has had enough.
         Some(error) if error.kind() == ErrorKind::ClosedPipe => Exit::Done,
+        // It ran and was stopped as asked; some of what it took did not get out, and is counted.
+        Some(error) if error.kind() == ErrorKind::StalledPipe => Exit::No,
         Some(_) => Exit::Failed,
         None if account.lost() + recording.lost_after + defects > 0 || !account.loss_exact => Exit::No,
         None => Exit::Done,

@@ -1,5 +1,6 @@
 //! The capture thread: looks at every record, chooses, and hands over to the writer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::progress::Snapshot;
 use super::sink::{Format, Sink};
 use super::tally::Tally;
 use super::writer::{Ended, Sent, Writer};
-use super::{Recorder, Recording, Selection};
+use super::{PATIENCE, Recorder, Recording, Selection};
 use crate::error::{Error, ErrorKind, Repr};
 use crate::stream::RxStream;
 
@@ -36,7 +37,8 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let info = stream.card().info();
     let (device, number) = (stream.card().name().to_owned(), stream.number());
     let tick_bits = info.tick.map(Tick::bits);
-    let sink = Sink::new(output, format);
+    let ending = Arc::new(AtomicBool::new(false));
+    let sink = Sink::new(output.while_ending(Arc::clone(&ending), PATIENCE), format);
     let failed = |error| Recording::failed(error, tick_bits);
     let writer = match Writer::spawn(sink) {
         Ok(writer) => writer,
@@ -66,10 +68,13 @@ pub(super) fn run(recorder: Recorder) -> Recording {
             Box::new(move |start| opening(&info, clock, &device, number, &application, &selection, start)) as _
         }),
         watch,
+        stop,
+        begun: Instant::now(),
+        ending,
         started: None,
         stream: &mut stream,
     };
-    let (stopped_by, error) = capture.record(&stop, drain, &progress);
+    let (stopped_by, error) = capture.record(drain, &progress);
     let recording = capture.finish(stopped_by, error, tick_bits);
     if let Err(error) = stream.close() {
         log::warn!("closing the stream: {error}");
@@ -91,6 +96,11 @@ struct Capture<'a> {
     /// Makes the opening META record, once the first stamp is known.
     opening: Option<MakeOpening>,
     watch: ClockWatch,
+    /// Raised by whoever wants the recording to end.
+    stop: Arc<AtomicBool>,
+    begun: Instant,
+    /// Tells the output that nobody waits for long any more.
+    ending: Arc<AtomicBool>,
     /// Stamp of the opening.
     started: Option<Timestamp>,
 }
@@ -165,13 +175,12 @@ impl Look {
 
 impl Capture<'_> {
     /// Records until something ends it.
-    fn record(&mut self, stop: &AtomicBool, drain: bool, progress: &super::Progress) -> (StoppedBy, Option<Error>) {
-        let begun = Instant::now();
+    fn record(&mut self, drain: bool, progress: &super::Progress) -> (StoppedBy, Option<Error>) {
         let mut ended: Option<StoppedBy> = None;
         self.look.check_count();
         loop {
             if ended.is_none() {
-                ended = self.ending(stop, begun);
+                ended = self.ending();
                 if ended.is_some()
                     && let Err(error) = self.stream.backend().stop()
                 {
@@ -184,9 +193,10 @@ impl Capture<'_> {
                 return (reason, None);
             }
             if self.writer.has_failed() {
-                return (StoppedBy::Error, None);
+                // Whether that is what ended it depends on the failure; if not, the end came while the writer was waited for.
+                return (ended.or_else(|| self.ending()).unwrap_or(StoppedBy::Error), None);
             }
-            let fresh = match self.advance(ended.is_some(), stop) {
+            let fresh = match self.advance(ended.is_some()) {
                 Ok(fresh) => fresh,
                 Err(error) => return (StoppedBy::Error, Some(error)),
             };
@@ -213,18 +223,22 @@ impl Capture<'_> {
     }
 
     /// Why the recording is to stop now, if it is.
-    fn ending(&self, stop: &AtomicBool, begun: Instant) -> Option<StoppedBy> {
-        if self.look.full.is_some() {
-            return self.look.full;
+    fn ending(&self) -> Option<StoppedBy> {
+        let reason = if self.look.full.is_some() {
+            self.look.full
+        } else if self.stop.load(Ordering::Relaxed) {
+            Some(StoppedBy::Signal)
+        } else {
+            self.look.limits.duration.filter(|limit| self.begun.elapsed() >= *limit).map(|_| StoppedBy::Duration)
+        };
+        if reason.is_some() {
+            self.ending.store(true, Ordering::Relaxed);
         }
-        if stop.load(Ordering::Relaxed) {
-            return Some(StoppedBy::Signal);
-        }
-        self.look.limits.duration.filter(|limit| begun.elapsed() >= *limit).map(|_| StoppedBy::Duration)
+        reason
     }
 
     /// Gives back what is written and waits for more. `false`: nothing new.
-    fn advance(&mut self, at_once: bool, stop: &AtomicBool) -> Result<bool, Error> {
+    fn advance(&mut self, at_once: bool) -> Result<bool, Error> {
         // Windows of which nothing was chosen have been released past what the writer did last.
         let released = self.stream.backend().position();
         let mut release = self.writer.releasable(self.looked_at).max(released);
@@ -242,7 +256,7 @@ impl Capture<'_> {
         };
         let backend = self.stream.backend();
         backend.set_poll_rules(rules);
-        let window = backend.advance(release, stop)?;
+        let window = backend.advance(release, &self.stop)?;
         self.look.loss.observe(backend.drops());
         Ok(window.top > self.looked_at)
     }
@@ -343,6 +357,8 @@ impl Capture<'_> {
                 Sent::Full(back) => chunk = back,
             }
             self.writer.wait(LOOK);
+            // Asked to end meanwhile, the output is to know it: its reader may be what holds this up.
+            self.ending();
             // The card goes on dropping meanwhile, and its counter must not wrap unseen.
             let drops = self.stream.backend().drops();
             self.look.loss.observe(drops);
@@ -384,6 +400,7 @@ impl Capture<'_> {
     }
 
     fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>, tick_bits: Option<u8>) -> Recording {
+        self.ending.store(true, Ordering::Relaxed);
         let mut error = error;
         // A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
         let (unread, told) = self.unread().unwrap_or_default();
@@ -436,8 +453,12 @@ impl Capture<'_> {
         };
         if let Some(error) = &error {
             // Whoever read the pipe has had enough: that is an end, not an error.
-            let had_enough = error.kind() == ErrorKind::ClosedPipe;
-            account.stopped_by = if had_enough { StoppedBy::End } else { StoppedBy::Error };
+            account.stopped_by = match error.kind() {
+                ErrorKind::ClosedPipe => StoppedBy::End,
+                // What was asked for ended it; that not all could be written is told by the count.
+                ErrorKind::StalledPipe => stopped_by,
+                _ => StoppedBy::Error,
+            };
         }
         if error.is_some() {
             return Recording { account, defects: look.defects, lost_after, unfit, error };
@@ -462,8 +483,10 @@ impl Capture<'_> {
 }
 
 fn write_error(error: erf::Error) -> Error {
-    if error.io_error().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+    if error.is_closed_pipe() {
         Repr::ClosedPipe(error).into()
+    } else if error.is_stalled_pipe() {
+        Repr::StalledPipe(error).into()
     } else {
         Repr::Write(error).into()
     }

@@ -67,6 +67,9 @@ pub struct Recorder {
     progress: Arc<Progress>,
 }
 
+/// How long the reader of a pipe may take nothing, once the recording is to end, before it is given up.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How a recording went.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use erf_core::{MAX_RECORD_LEN, Record, Records};
 
-use super::causes::no_room;
+use super::causes::{no_room, words};
 use super::unwritten::{Unwritten, last_boundary};
 use crate::{Error, ErrorKind};
 
@@ -234,12 +234,7 @@ impl<W: Write> ErfWriter<W> {
             },
             None => 0,
         };
-        let what = match cause.kind() {
-            io::ErrorKind::BrokenPipe => "the reader of the pipe has gone",
-            kind if no_room(kind) => "no room to write",
-            _ => "writing failed",
-        };
-        let mut what = format!("{what} after {}", self.standing());
+        let mut what = format!("{} after {}", words(cause.kind()), self.standing());
         if torn > 0 {
             what += &format!(" and {torn} bytes of a torn one");
         }

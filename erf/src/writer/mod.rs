@@ -21,6 +21,8 @@
 mod causes;
 mod erf_writer;
 mod output;
+#[cfg(target_os = "linux")]
+mod pipe;
 mod unwritten;
 mod whole;
 

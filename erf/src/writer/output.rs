@@ -3,8 +3,13 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::ErfWriter;
+#[cfg(target_os = "linux")]
+use super::pipe::Pipe;
 use crate::{Error, ErrorKind};
 
 /// How to open an [`Output`].
@@ -44,6 +49,9 @@ pub struct Output {
     fresh: Fresh,
     /// A regular file opened by path: it can be cut. Standard output is shared and never cut.
     is_regular: bool,
+    /// Written to in place of `file`, where it is a pipe whose reader may be given up.
+    #[cfg(target_os = "linux")]
+    pipe: Option<Pipe>,
 }
 
 /// What is still to be done or undone while nothing has been written.
@@ -72,18 +80,49 @@ impl Output {
         let name = path.display().to_string();
         let (file, fresh) = open(path, options).map_err(|cause| refusal(&name, cause))?;
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        Self { file, name, fresh, is_regular }.unless_terminal()
+        Self::assemble(file, name, fresh, is_regular)
     }
 
     /// Standard output, past the line buffer of [`std::io::stdout`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when it is a terminal, [`ErrorKind::Open`] when it cannot be had.
+    /// [`ErrorKind::InvalidInput`] when it is a terminal, [`ErrorKind::Open`] when it cannot be had, or is closed. A program that
+    /// is started with it closed finds `/dev/null` in its place, opened for reading and writing, as no shell opens it: that
+    /// counts as closed.
     pub fn stdout() -> Result<Self, Error> {
         let name = String::from("standard output");
+        #[cfg(target_os = "linux")]
+        if is_stand_in() {
+            let what = "is closed, and what is to be written would be gone; to throw it away name the file /dev/null";
+            return Err(Error::new(ErrorKind::Open, what).in_file(&name));
+        }
         let file = stdout_file().map_err(|cause| refusal(&name, cause))?;
-        Self { file, name, fresh: Fresh::Used, is_regular: false }.unless_terminal()
+        Self::assemble(file, name, Fresh::Used, false)
+    }
+
+    fn assemble(file: File, name: String, fresh: Fresh, is_regular: bool) -> Result<Self, Error> {
+        let output = Self {
+            file,
+            name,
+            fresh,
+            is_regular,
+            #[cfg(target_os = "linux")]
+            pipe: None,
+        };
+        output.unless_terminal()
+    }
+
+    /// From when `ending` is true a pipe whose reader takes nothing for as long as `patience` is given up: the write fails, and
+    /// [`Error::is_stalled_pipe`] says so. A reader that is slow and goes on reading gets everything. Only Linux can do so; a
+    /// file is written to the end in any case.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut, unused_variables))]
+    pub fn while_ending(mut self, ending: Arc<AtomicBool>, patience: Duration) -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            self.pipe = Pipe::open(&self.file, ending, patience);
+        }
+        self
     }
 
     /// The path as given, or `standard output`.
@@ -157,6 +196,10 @@ impl ErfWriter<Output> {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.begin()?;
+        #[cfg(target_os = "linux")]
+        if let Some(pipe) = &mut self.pipe {
+            return pipe.write(bytes);
+        }
         self.file.write(bytes)
     }
 
@@ -235,6 +278,20 @@ fn is_still_ours(file: &File, path: &Path) -> bool {
         (Ok(ours), Ok(there)) => ours.len() == 0 && there.is_file() && there.len() == 0,
         _ => false,
     }
+}
+
+/// Standard output was closed when the program began: the Rust runtime puts `/dev/null` in its place, and opens that for reading
+/// as well.
+#[cfg(target_os = "linux")]
+fn is_stand_in() -> bool {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+    let flags = fcntl(io::stdout().as_fd(), FcntlArg::F_GETFL).unwrap_or(0);
+    let both_ways = OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE == OFlag::O_RDWR;
+    let device = |metadata: io::Result<Metadata>| metadata.map(|metadata| metadata.rdev()).unwrap_or(0);
+    let null = device(fs::metadata("/dev/null"));
+    both_ways && null != 0 && device(stdout_file().and_then(|file| file.metadata())) == null
 }
 
 #[cfg(unix)]

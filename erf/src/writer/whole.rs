@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Output;
+use super::causes::{no_room, words};
 use crate::{Error, ErrorKind};
 
 impl Output {
@@ -29,13 +30,10 @@ impl Output {
         // Where it cannot be cut (a pipe), what was accepted is gone already.
         let cut = self.cut(at + whole as u64);
         let torn = if matches!(cut, Ok(true)) { 0 } else { accepted - whole };
-        let mut what = match cause.kind() {
-            io::ErrorKind::BrokenPipe => "the reader of the pipe has gone".to_owned(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                "no room to write; free some space or write elsewhere".to_owned()
-            }
-            _ => "writing failed".to_owned(),
-        };
+        let mut what = words(cause.kind()).to_owned();
+        if no_room(cause.kind()) {
+            what += "; free some space or write elsewhere";
+        }
         if torn > 0 {
             what += &format!(" ({torn} bytes of a torn packet are out)");
         }

@@ -57,6 +57,16 @@ fn binary_is_not_written_to_a_terminal() {
 }
 
 #[test]
+fn a_closed_standard_output_is_no_place_to_record_to() {
+    let line = |redirect: &str| format!("exec {} --device {TEN} --out - {redirect}", dagcap_path().display());
+    let closed = run(prepared("/bin/sh").arg("-c").arg(line(">&-"))).exits(2);
+    closed.says("standard output: is closed");
+    // Whoever wants to throw it away can.
+    run(prepared("/bin/sh").arg("-c").arg(line(">/dev/null"))).exits(0).says("received 10");
+    dagcap_with(&format!("--device {TEN} --out /dev/null")).exits(0);
+}
+
+#[test]
 fn progress_is_shown_on_a_terminal_only() {
     let dir = tempfile::tempdir().unwrap();
     let pty = nix::pty::openpty(None, None).unwrap();

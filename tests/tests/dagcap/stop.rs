@@ -52,10 +52,60 @@ fn the_second_signal_stops_at_once() {
         pipe.read_exact(&mut piece).unwrap();
         running.signal(first);
         std::thread::sleep(std::time::Duration::from_millis(300));
-        assert!(!running.has_ended(), "it waits for its reader, to lose nothing");
+        assert!(!running.has_ended(), "it has some patience with its reader, to lose nothing");
         running.signal(second);
         running.wait().dies_of(second);
     }
+}
+
+#[test]
+fn a_reader_that_reads_no_more_does_not_hold_up_the_stop() {
+    for stop in [Some(Signal::SIGTERM), None] {
+        let mut command = dagcap();
+        command.args(["--device", "emu:synthetic,rate=max,memory=1MiB", "--json", "--out", "-"]);
+        if stop.is_none() {
+            command.args(["--duration", "500ms"]);
+        }
+        let mut running = start(&mut command);
+        let mut pipe = running.take_stdout();
+        let mut file = vec![0; 100_000];
+        pipe.read_exact(&mut file).unwrap();
+        if let Some(signal) = stop {
+            running.signal(signal);
+        }
+        // From here on nobody reads until it has ended.
+        let ran = running.wait().exits(1);
+        ran.says("the reader of the pipe reads no more");
+        let json = ran.json_on_stderr();
+        assert_eq!(json["stopped_by"], if stop.is_some() { "signal" } else { "duration" });
+        assert!(number(&json, "lost_writer") > 0, "{json}");
+        // What had got into the pipe before can still be read, and is what the account says.
+        pipe.read_to_end(&mut file).unwrap();
+        let seen = Seen::in_bytes(&file);
+        assert_eq!(number(&json, "delivered"), seen.packets.len() as u64);
+        assert_eq!(seen.ending, erf::session::Ending::Open, "it does not pass for a whole recording");
+    }
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_everything_after_the_stop() {
+    let mut running = start(dagcap().args(["--device", "emu:synthetic,rate=max,memory=4MiB", "--json", "--out", "-"]));
+    let mut pipe = running.take_stdout();
+    let mut file = vec![0; 100_000];
+    pipe.read_exact(&mut file).unwrap();
+    running.signal(Signal::SIGINT);
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match pipe.read(&mut piece).unwrap() {
+            0 => break,
+            n => file.extend_from_slice(&piece[..n]),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let json = running.wait().json_on_stderr();
+    assert_eq!(number(&json, "lost_writer"), 0);
+    let seen = Seen::in_bytes(&file);
+    assert_eq!(seen.account().delivered, seen.packets.len() as u64, "closed, with its account");
 }
 
 #[test]
