@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::shell::{Result, finding};
 use crate::testing::Counts;
-use crate::{bare, check, fuzz, house, loom, miri, testing};
+use crate::{bare, bindings, check, fuzz, house, loom, miri, testing};
 
 /// A step of CI. The quick ones come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -15,6 +15,8 @@ pub(crate) enum Step {
     Fmt,
     /// Who may use whom, which crates are used, no unsafe where there is to be none
     House,
+    /// The bindings of dag-sys are what bindgen makes of our headers
+    Bindings,
     /// Lints, all targets, the fuzz targets too
     Clippy,
     /// Documentation without warnings
@@ -45,6 +47,7 @@ impl Step {
         match self {
             Step::Fmt => check::fmt(),
             Step::House => house::step(),
+            Step::Bindings => bindings::chore(true),
             Step::Clippy => check::clippy(),
             Step::Doc => check::doc(),
             Step::NoStd => check::no_std(),

@@ -29,9 +29,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("byteorder", &["erf"]),
     ("clap", &["dag-tools"]),
     ("crossbeam-channel", &["endace-dag"]),
-    ("libc", &["dag-emu"]),
+    ("libc", &["dag-sys", "dag-emu"]),
     ("memmap2", &["erf"]),
-    ("thiserror", &["erf", "dag-emu", "endace-dag", "dag-tools"]),
+    ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools"]),
 ];
 
 /// Crates that may hold `unsafe` (architecture, section 6). In `erf` only the mapped reader may, and the crate denies it elsewhere.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bare;
+mod bindings;
 mod check;
 mod ci;
 mod fuzz;
@@ -41,6 +42,12 @@ enum Chore {
         #[arg(long = "step", value_name = "STEP")]
         steps: Vec<ci::Step>,
     },
+    /// Make the bindings of dag-sys anew from our headers; needs libclang
+    Bindings {
+        /// Only look whether they would change
+        #[arg(long)]
+        check: bool,
+    },
     /// Fuzz all targets or some
     Fuzz {
         /// Targets; all where none is named
@@ -67,6 +74,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test { arguments } => testing::chore(&arguments),
         Chore::Ci { steps } => ci::chore(&steps),
+        Chore::Bindings { check } => bindings::chore(check),
         Chore::Fuzz { seeds: true, .. } => fuzz::write_seeds(),
         Chore::Fuzz { targets, replay: Some(file), .. } => fuzz::replay(&targets, &file),
         Chore::Fuzz { targets, seconds, .. } => fuzz::chore(&targets, Duration::from_secs(seconds)),
