@@ -11,7 +11,7 @@ use crate::faults::Faults;
 use crate::feed::{Feed, FeedInfo};
 use crate::ports::Ports;
 use crate::receive::Receiver;
-use crate::ring::{self, Allocation, Driver, Need, Share, Turn};
+use crate::ring::{self, Access, Allocation, Driver, Drops, Need, Share, Turn};
 use crate::spec::CardSpec;
 use crate::stream::Stream;
 
@@ -44,6 +44,7 @@ struct Inner {
     shared: Arc<Shared>,
     feed: FeedInfo,
     memory: u64,
+    bare_streams: u16,
     /// The engine's thread; a script has none.
     thread: Mutex<Option<JoinHandle<()>>>,
     wake: Option<Wake>,
@@ -129,20 +130,50 @@ impl Card {
     /// [`ErrorKind::NoSuchStream`](crate::ErrorKind::NoSuchStream), [`ErrorKind::Busy`](crate::ErrorKind::Busy) while
     /// it has an owner.
     pub fn attach(&self, number: u16) -> Result<Stream, Error> {
+        let consumer = self.share(number)?.attach().map_err(|source| Repr::Request { stream: number, source })?;
+        Ok(Stream::new(consumer, number, self.clone()))
+    }
+
+    /// As [`attach`](Self::attach), with stream memory that the owner may write to, as programs in C do
+    /// (`libdag-contract.md` section 2.5). What they write is never read by the card.
+    ///
+    /// # Errors
+    ///
+    /// As for [`attach`](Self::attach); [`ErrorKind::Memory`](crate::ErrorKind::Memory) when there is no room for the mapping.
+    pub fn attach_writable(&self, number: u16) -> Result<Stream, Error> {
+        let share = self.share(number)?.mapped_anew(Access::ReadWrite);
+        let share = share.map_err(|source| Repr::Memory { stream: number, source })?;
+        let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
+        Ok(Stream::new(consumer, number, self.clone()))
+    }
+
+    fn share(&self, number: u16) -> Result<&Share, Error> {
         let streams = self.stream_count();
         let share = match number % 2 {
             0 => self.0.streams.get(usize::from(number / 2)),
             _ => None,
         };
-        let share = share.ok_or(Repr::NoSuchStream { stream: number, streams })?;
-        let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
-        Ok(Stream::new(consumer, number, self.clone()))
+        let bare = number.is_multiple_of(2) && number / 2 < streams + self.0.bare_streams;
+        share.ok_or_else(|| {
+            if bare { Repr::NoMemory(number) } else { Repr::NoSuchStream { stream: number, streams } }.into()
+        })
+    }
+
+    /// The loss account of receive stream `number` since it was last attached, whoever owns it; `None` where there is no such
+    /// stream, or it has no memory.
+    pub fn drops(&self, number: u16) -> Option<Drops> {
+        self.share(number).ok().map(Share::drops)
     }
 
     /// How many receive streams the card has: numbers 0, 2, ... `2 * (count - 1)`.
     pub fn stream_count(&self) -> u16 {
         // `CardSpec` holds it below 32.
         self.0.streams.len() as u16
+    }
+
+    /// How many receive streams there are behind these that have no memory, and so cannot be attached.
+    pub fn bare_stream_count(&self) -> u16 {
+        self.0.bare_streams
     }
 
     /// Memory of each stream in bytes.
@@ -196,6 +227,7 @@ struct Parts {
     shared: Arc<Shared>,
     info: FeedInfo,
     memory: u64,
+    bare_streams: u16,
 }
 
 impl Parts {
@@ -210,7 +242,10 @@ impl Parts {
         }
         let ports = Ports::new(spec.ports, spec.snaplen, spec.varlen);
         let shared = Arc::default();
-        Ok((Self { shares, ports, clock, shared, info, memory: spec.memory }, producers))
+        Ok((
+            Self { shares, ports, clock, shared, info, memory: spec.memory, bare_streams: spec.bare_streams },
+            producers,
+        ))
     }
 
     fn engine(&self, spec: &CardSpec, producers: Vec<ring::Producer>, feed: Box<dyn Feed>, patient: bool) -> Engine {
@@ -227,6 +262,7 @@ impl Parts {
             shared: self.shared,
             feed: self.info,
             memory: self.memory,
+            bare_streams: self.bare_streams,
             thread: Mutex::new(thread),
             wake,
         }))

@@ -38,6 +38,10 @@ pub(crate) enum Repr {
     Spec(String),
     #[error("the emulated card has no receive stream {stream}; it has {}", list_streams(*.streams))]
     NoSuchStream { stream: u16, streams: u16 },
+    #[error(
+        "receive stream {0} has no memory; take another stream, or give it some (of an emulated card: `streams=N`)"
+    )]
+    NoMemory(u16),
     #[error("stream {stream}: {source}")]
     Request { stream: u16, source: RequestError },
     #[error("stream {stream}: {source}")]
@@ -79,7 +83,7 @@ impl Error {
             Repr::Request { .. } => ErrorKind::Gone,
             Repr::Advance { source: AdvanceError::ProducerGone, .. } => ErrorKind::Gone,
             Repr::Advance { .. } => ErrorKind::State,
-            Repr::Memory { .. } => ErrorKind::Memory,
+            Repr::Memory { .. } | Repr::NoMemory(_) => ErrorKind::Memory,
             Repr::Tap(tap) => tap_kind(tap),
             Repr::Replay { source, .. } => match source.io_error().map(std::io::Error::kind) {
                 Some(std::io::ErrorKind::NotFound) => ErrorKind::NotFound,

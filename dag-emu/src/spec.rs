@@ -42,6 +42,7 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// | `seed=N` | all | `1` | of invented packets and of faults |
 /// | `ports=N` | all | `2`, replay `8` | 1 to 8; a tap has 2; what a replayed file has at other interfaces is left out |
 /// | `streams=N` | all | `1` | receive streams 0, 2, 4 ..., over which flows are spread; up to 32 |
+/// | `bare_streams=N` | all | `0` | further receive streams, which have no memory and cannot be attached |
 /// | `memory=SIZE` | all | `32MiB` | memory of each stream, 1 MiB or more |
 /// | `snaplen=N` | all | `65535` | bytes stored of each packet |
 /// | `varlen=on\|off` | all | `on` | records as long as their packet, or slots for the snap length |
@@ -68,6 +69,8 @@ pub struct CardSpec {
     pub ports: u8,
     /// Receive streams, 1 to 32.
     pub streams: u16,
+    /// Receive streams behind these that have no memory, as on a card whose memory is given to others.
+    pub bare_streams: u16,
     /// Memory of each stream in bytes.
     pub memory: u64,
     /// Bytes stored of each packet.
@@ -100,6 +103,7 @@ impl Default for CardSpec {
             seed: 1,
             ports: 2,
             streams: 1,
+            bare_streams: 0,
             memory: 32 << 20,
             snaplen: u16::MAX,
             varlen: true,
@@ -119,6 +123,12 @@ impl CardSpec {
         }
         if !(1..=MAX_STREAMS).contains(&self.streams) {
             return Err(Error::spec(format!("streams={}: a card has 1 to {MAX_STREAMS} streams", self.streams)));
+        }
+        if self.bare_streams > MAX_STREAMS - self.streams {
+            let (streams, bare) = (self.streams, self.bare_streams);
+            return Err(Error::spec(format!(
+                "streams={streams},bare_streams={bare}: a card has {MAX_STREAMS} streams at most"
+            )));
         }
         if !(MIN_MEMORY..=MAX_MEMORY).contains(&self.memory) {
             return Err(Error::spec(format!("memory={}: a stream has 1MiB to 1TiB of memory", self.memory)));
@@ -181,6 +191,7 @@ const KEYS: &[(&str, Option<&str>)] = &[
     ("seed", None),
     ("ports", None),
     ("streams", None),
+    ("bare_streams", None),
     ("memory", None),
     ("snaplen", None),
     ("varlen", None),
@@ -271,6 +282,7 @@ impl CardSpec {
             ("seed", _) => self.seed = number(key, value)?,
             ("ports", _) => self.ports = number(key, value)?,
             ("streams", _) => self.streams = number(key, value)?,
+            ("bare_streams", _) => self.bare_streams = number(key, value)?,
             ("memory", _) => {
                 // Whole pages; a size between two is taken to mean the larger.
                 let bytes = parse_size(value).map_err(|e| bad(&e))?;
@@ -387,6 +399,7 @@ mod tests {
         assert!(refusal("synthetic,memory=4k").contains("memory="));
         assert!(refusal("synthetic,ports=9").contains("1 to 8"));
         assert!(refusal("synthetic,streams=0").contains("streams=0"));
+        assert!(refusal("synthetic,streams=30,bare_streams=3").contains("32 streams at most"));
         assert!(refusal("synthetic,tick=20").contains("tick=20"));
         assert!(refusal("synthetic,drift=99999999999").contains("drift="));
         assert!(refusal("synthetic,count=0").contains("count=0"));

@@ -22,7 +22,11 @@ const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sa
 const LONGEST: usize = 16 * 1024;
 
 /// One input that takes longer, or more memory, is a failure.
-const LIMITS: [&str; 2] = ["-timeout=20", "-rss_limit_mb=2048"];
+///
+/// That is memory in use: a request for more than there can be is refused, as it is outside of fuzzing, and a decoder that asks for
+/// what a file claims has to bear it (the index of an xz file does: `lzma-rust2` reserves what it says).
+const LIMITS: [&str; 3] = ["-timeout=20", "-rss_limit_mb=2048", "-malloc_limit_mb=1048576"];
+const REFUSED: (&str, &str) = ("ASAN_OPTIONS", "allocator_may_return_null=1");
 
 /// Fuzzes `targets`, or all, each for `time`, as many at a time as there are processors.
 pub(crate) fn chore(targets: &[String], time: Duration) -> Result {
@@ -59,7 +63,7 @@ pub(crate) fn replay(targets: &[String], file: &Path) -> Result {
     let [target] = targets else { return finding("name the one target to replay the file with") };
     let file = std::path::absolute(file).about(file)?;
     chosen(targets)?;
-    run(shell::program(build()?.join(target)).arg(file))
+    run(shell::program(build()?.join(target)).env(REFUSED.0, REFUSED.1).arg(file))
 }
 
 /// Makes the seeds by code, those that failures left aside.
@@ -107,6 +111,7 @@ fn one(programs: &Path, target: &str, time: Duration) -> Result<String> {
     let mut command = Command::new(programs.join(target));
     // Before the corpus there is nothing to learn from.
     let seeds = shell::root().join("fuzz/seeds").join(target);
+    command.env(REFUSED.0, REFUSED.1);
     command.arg(&corpus).args(seeds.is_dir().then_some(&seeds)).args(LIMITS);
     command.arg(format!("-max_len={LONGEST}")).arg(format!("-max_total_time={}", time.as_secs()));
     command.arg(format!("-artifact_prefix={}/", artifacts.display())).arg("-print_final_stats=1");

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dag-sys", &[]),
     ("dag-emu", &["erf-core", "erf"]),
     ("dag-emu-abi", &["erf-core", "erf", "dag-emu"]),
+    ("dag-emu-conf-abi", &[]),
     ("endace-dag", &["erf-core", "erf", "dag-emu", "dag-sys"]),
     ("wire-truth", &["erf-core", "erf", "dag-emu", "endace-dag"]),
     ("dag-tools", &["erf-core", "erf", "dag-emu", "endace-dag", "wire-truth"]),
@@ -29,7 +30,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("byteorder", &["erf"]),
     ("clap", &["dag-tools"]),
     ("crossbeam-channel", &["endace-dag"]),
-    ("libc", &["dag-sys", "dag-emu"]),
+    ("libc", &["dag-sys", "dag-emu", "dag-emu-abi"]),
     ("memmap2", &["erf"]),
     ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools"]),
 ];

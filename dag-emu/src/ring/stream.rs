@@ -3,7 +3,9 @@
 use super::memory::{Access, Allocation, Mapping, MemoryError, StreamMemory};
 use super::page::RegisterPage;
 use super::poll::PollRules;
-use super::protocol::{AdvanceError, ConsumerHalf, Driver, Drops, Event, Overrun, ProducerHalf, RequestError, Window};
+use super::protocol::{
+    self, AdvanceError, ConsumerHalf, Driver, Drops, Event, Overrun, ProducerHalf, RequestError, Window,
+};
 use super::registers::State;
 use super::sync::Native;
 use std::ops::Range;
@@ -262,6 +264,20 @@ impl Share {
     #[must_use]
     pub fn ring_len(&self) -> u64 {
         self.memory.ring_len()
+    }
+
+    /// The loss account of the stream since it was last attached, whoever owns it.
+    #[must_use]
+    pub fn drops(&self) -> Drops {
+        protocol::drops(&*self.registers)
+    }
+
+    /// The same, through a mapping of its own, writable or not. The producer relies on nothing that lies there.
+    ///
+    /// # Errors
+    /// As [`MemoryError`] says.
+    pub fn mapped_anew(&self, access: Access) -> Result<Self, MemoryError> {
+        Ok(Self { reader: Arc::new(Mapping::new(&self.memory, access, false)?), ..self.clone() })
     }
 
     /// Becomes the owner of the stream. Everything starts at zero: positions, counters, flags.

@@ -342,6 +342,16 @@ fn errors_of_the_source_are_read_errors() {
     assert_eq!(error.unwrap().kind(), ErrorKind::Read);
 }
 
+/// Found by fuzzing: the decoder reserves memory for as many records as the index says that it has.
+#[test]
+fn an_xz_index_that_claims_more_than_there_can_be_is_an_error() {
+    let header = [0xFD, b'7', b'z', b'X', b'Z', 0, 0, 4, 0xE6, 0xD6, 0xB4, 0x46];
+    let claims = [0u8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
+    let (out, error) = drain(&mut open([&header[..], &claims, &[0x37; 200]].concat()), 4096);
+    assert!(out.is_empty());
+    assert_eq!(error.unwrap().kind(), ErrorKind::Decompress);
+}
+
 #[test]
 fn a_missing_file_and_a_directory_are_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -252,8 +252,7 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
 
     /// The loss account: while receiving, as of now or a little before; after [`stop`](Self::stop), final and exact.
     pub(crate) fn drops(&self) -> Drops {
-        let words = &self.registers.drops.0;
-        Drops { total: words.count.load(Ordering::Relaxed), pending: words.pending.load(Ordering::Relaxed) }
+        drops(&self.registers)
     }
 
     /// Length of the ring in bytes.
@@ -287,6 +286,12 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
             self.registers.asked.0.owner.store(0, Ordering::Release);
         }
     }
+}
+
+/// The loss account in a register page.
+pub(in crate::ring) fn drops<A: Atomics>(registers: &Registers<A>) -> Drops {
+    let words = &registers.drops.0;
+    Drops { total: words.count.load(Ordering::Relaxed), pending: words.pending.load(Ordering::Relaxed) }
 }
 
 impl<A: Atomics, R: Deref<Target = Registers<A>>> Drop for ConsumerHalf<A, R> {

@@ -23,6 +23,7 @@ mod consumer;
 mod producer;
 
 pub(crate) use consumer::ConsumerHalf;
+pub(in crate::ring) use consumer::drops;
 pub use consumer::{AdvanceError, RequestError};
 pub(crate) use producer::ProducerHalf;
 pub use producer::{Event, Overrun};
