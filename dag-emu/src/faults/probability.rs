@@ -79,13 +79,22 @@ impl FromStr for Probability {
         };
         let (numerator, denominator) = match text.split_once('/') {
             None => number(text)?,
-            Some((numerator, denominator)) => match (number(numerator)?, number(denominator)?) {
-                ((numerator, 1), (denominator, 1)) => (numerator, denominator),
-                _ => return Err(ProbabilityError::Trailing { text: text.to_owned() }),
+            Some((numerator, denominator)) => match (whole(numerator), whole(denominator)) {
+                (Some(numerator), Some(denominator)) => (numerator, denominator),
+                _ => {
+                    number(numerator)?;
+                    number(denominator)?;
+                    return Err(ProbabilityError::Trailing { text: text.to_owned() });
+                }
             },
         };
         Self::new(numerator, denominator).ok_or_else(|| ProbabilityError::OutOfRange { text: text.to_owned() })
     }
+}
+
+/// Digits only, up to the largest that a probability is shown with.
+fn whole(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 impl fmt::Display for Probability {
@@ -128,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_probability_is_read_back_as_shown(n in 1..10u64.pow(18), d in 1..10u64.pow(18)) {
+        fn a_probability_is_read_back_as_shown(n in 1..=u64::MAX, d in 1..=u64::MAX) {
             let probability = Probability::new(n.min(d), n.max(d)).unwrap();
             prop_assert_eq!(probability.to_string().parse(), Ok(probability));
         }
