@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use erf::session::ClockInfo;
 
-use crate::backend::{CardBackend, EmuCard};
+use crate::backend::{self, CardBackend, EmuCard};
 use crate::device::Device;
 use crate::error::{Error, Repr};
 use crate::info::CardInfo;
@@ -46,14 +46,7 @@ impl Card {
         match device {
             Device::Emulated(spec) => Ok(Self::emulated(dag_emu::Card::open(spec)?, name)),
             Device::Served(served) => Err(Repr::NotServed(served.clone()).into()),
-            Device::Real { card, .. } => {
-                let path = format!("/dev/dag{card}");
-                let device = format!("dag{card}");
-                match probe::hint() {
-                    Some(hint) => Err(Repr::NoDriver { device, hint: hint.to_string() }.into()),
-                    None => Err(Repr::NoSuchCard { device, path }.into()),
-                }
-            }
+            Device::Real { card, .. } => Ok(Self { backend: backend::open_real(*card)?, name: name.into() }),
         }
     }
 
@@ -66,8 +59,13 @@ impl Card {
     pub fn open_default(require_card: bool) -> Result<Self, Error> {
         match probe::hint() {
             Some(hint) => {
-                let device = if let Hint::Device(path) = &hint { path.clone() } else { "dag0".to_owned() };
-                Err(Repr::NoDriver { device, hint: hint.to_string() }.into())
+                let device = if let Hint::Device(path) = &hint { path } else { "dag0" };
+                let refused = |error| Repr::Hinted { hint: hint.to_string(), error: Box::new(error) };
+                let card = Self::open(device).map_err(refused)?;
+                if require_card && card.info().emulated {
+                    return Err(Error::emulated_refused(device));
+                }
+                Ok(card)
             }
             None if require_card => Err(Repr::NoCard.into()),
             None => Self::open("emu:synthetic"),
@@ -131,6 +129,8 @@ impl Card {
     pub fn check_port(&self, port: u8) -> Result<(), Error> {
         // At most 8.
         let ports = self.info().ports.len() as u8;
-        if port < ports { Ok(()) } else { Err(Repr::NoSuchPort { device: self.name.to_string(), port, ports }.into()) }
+        // A card that does not tell its ports may have any that a record can name.
+        let most = if ports == 0 { 8 } else { ports };
+        if port < most { Ok(()) } else { Err(Repr::NoSuchPort { device: self.name.to_string(), port, ports }.into()) }
     }
 }

@@ -17,8 +17,10 @@ pub enum ErrorKind {
     Spec,
     /// There is no such card, or what an emulated card is to be fed from is not there.
     NotFound,
-    /// There is a card or library, but this build has no driver for it.
+    /// There is no libdag that could be used.
     NoDriver,
+    /// The card cannot do it, or not from here.
+    Unsupported,
     /// A real card is demanded and there is none.
     NoCard,
     /// A privilege is missing.
@@ -53,11 +55,34 @@ pub(crate) enum Repr {
     NotServed(String),
     #[error("{device}: no such card: {path} does not exist; emu:synthetic is an emulated one")]
     NoSuchCard { device: String, path: String },
+    #[error("{hint}, but {error}; name an emulated card with --device emu:synthetic to work without it")]
+    Hinted { hint: String, error: Box<Error> },
+    #[error("{device}: {error}")]
+    Library { device: String, error: dag_sys::LoadError },
+    #[error("{0}")]
+    Values(dag_sys::values::ValuesError),
     #[error(
-        "{device}: {hint}, but this build has no driver for real cards; \
-         name an emulated card with --device emu:synthetic to work without it"
+        "{device}: no permission to open {path} for reading and writing; run as root, or give your group the device node"
     )]
-    NoDriver { device: String, hint: String },
+    CardPermission { device: String, path: String },
+    #[error("{device} has no receive stream {stream} with memory; {has}")]
+    CardStream { device: String, stream: u16, has: String },
+    #[error(
+        "{device}: receive stream {stream} has no memory; {has}; `dagconfig` or the driver's settings give it some"
+    )]
+    StreamMemory { device: String, stream: u16, has: String },
+    #[error("{device}: receive stream {stream} is in use by another program{by}; stop that, or take another stream")]
+    StreamBusy { device: String, stream: u16, by: String },
+    #[error("{device}: stream {stream} transmits (odd numbers do); receive streams are even")]
+    TransmitStream { device: String, stream: u16 },
+    #[error("{device}, stream {stream}: {error}")]
+    StreamCall { device: String, stream: u16, error: dag_sys::CallError },
+    #[error("{device}: {error}")]
+    CardCall { device: String, error: dag_sys::CallError },
+    #[error("{device}, stream {stream}: the DAG library misbehaves: {what}; stop the stream and start it again")]
+    Misbehaves { device: String, stream: u16, what: String },
+    #[error("{0}: the snap length cannot be set from here; use `dagconfig`")]
+    NoSnaplen(String),
     #[error("a real card is required and none is here: no libdag, no /dev/dag*, no /sys/class/dag")]
     NoCard,
     #[error("a real card is required, and {0} is an emulated one")]
@@ -85,7 +110,18 @@ impl Error {
         match &*self.0 {
             Repr::UnknownDevice(_) => ErrorKind::UnknownDevice,
             Repr::NotServed(_) | Repr::NoSuchCard { .. } => ErrorKind::NotFound,
-            Repr::NoDriver { .. } => ErrorKind::NoDriver,
+            Repr::Hinted { error, .. } => error.kind(),
+            Repr::Library { .. } | Repr::Values(_) => ErrorKind::NoDriver,
+            Repr::CardPermission { .. } => ErrorKind::Permission,
+            Repr::CardStream { .. } | Repr::TransmitStream { .. } => ErrorKind::NoSuchStream,
+            Repr::StreamMemory { .. } => ErrorKind::Memory,
+            Repr::StreamBusy { .. } => ErrorKind::Busy,
+            Repr::StreamCall { error, .. } | Repr::CardCall { error, .. } => match error.errno() {
+                Some(libc::EINVAL) => ErrorKind::State,
+                _ => ErrorKind::Gone,
+            },
+            Repr::Misbehaves { .. } => ErrorKind::Gone,
+            Repr::NoSnaplen(_) => ErrorKind::Unsupported,
             Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
             Repr::State { .. } => ErrorKind::State,
             Repr::Thread(_) => ErrorKind::Memory,

@@ -30,7 +30,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("byteorder", &["erf"]),
     ("clap", &["dag-tools"]),
     ("crossbeam-channel", &["endace-dag"]),
-    ("libc", &["dag-sys", "dag-emu", "dag-emu-abi"]),
+    ("libc", &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag"]),
     ("memmap2", &["erf"]),
     ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools"]),
 ];

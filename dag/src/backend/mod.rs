@@ -1,8 +1,10 @@
 //! What a driver of cards is: the one trait that the emulated card implements, and libdag.
 
 mod emu;
+mod libdag;
 
 pub(crate) use emu::EmuCard;
+pub(crate) use libdag::open as open_real;
 
 use std::fmt;
 use std::sync::Arc;
@@ -107,7 +109,6 @@ impl Memory {
     }
 
     /// The memory that `owner` keeps mapped, in which a window begins at `base` and position `bottom`.
-    #[expect(dead_code, reason = "for the driver of real cards")]
     pub(crate) fn window(base: *const u8, bottom: u64, owner: Arc<dyn Send + Sync>) -> Self {
         Self { base, place: Place::From(bottom), _owner: owner }
     }

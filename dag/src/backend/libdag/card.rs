@@ -1,0 +1,187 @@
+//! A card that libdag has opened.
+
+use std::ffi::CString;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dag_sys::values::Values;
+use dag_sys::{Config, Libdag};
+use erf::Tick;
+use erf::meta::ClockState;
+use erf::session::ClockInfo;
+use serde_json::Value;
+
+use super::{errno, stream::LibdagStream};
+use crate::backend::{CardBackend, StreamBackend};
+use crate::error::{Error, Repr};
+use crate::info::{CardInfo, PortInfo, StampSource};
+
+/// Opens card `number`.
+pub(crate) fn open(number: u32) -> Result<Arc<dyn CardBackend>, Error> {
+    let device = format!("dag{number}");
+    let path = format!("/dev/{device}");
+    let lib = Libdag::open().map_err(|error| Repr::Library { device: device.clone(), error })?;
+    let values = Values::of_machine().map_err(Repr::Values)?;
+    let lib = lib.with_values(values);
+    let name = CString::new(path.as_str()).unwrap_or_default();
+    let fd = lib.dag_open(&name).map_err(|error| errno::opening(&device, &path, error))?;
+    // Without it a card captures all the same.
+    let config = lib.config(&name).ok();
+    let described = lib.describe(fd).and_then(|text| serde_json::from_str(&text).ok());
+    let card = Open { lib, fd, device, path, described, config: Mutex::new(config) };
+    Ok(Arc::new(LibdagCard(Arc::new(card))))
+}
+
+/// A card that libdag has opened, closed with the last of its streams.
+pub(super) struct Open {
+    pub(super) lib: Libdag,
+    pub(super) fd: i32,
+    pub(super) device: String,
+    path: String,
+    /// What an emulated card says of itself.
+    described: Option<Value>,
+    config: Mutex<Option<Config>>,
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").field("device", &self.device).field("lib", &self.lib).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // SAFETY: streams and their memory keep the card open, so there are none any more.
+        unsafe { self.lib.dag_close(self.fd) };
+    }
+}
+
+impl Open {
+    /// Asks the configuration, where there is one.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&Config) -> Option<T>) -> Option<T> {
+        question(self.config.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?)
+    }
+
+    pub(super) fn is_emulated(&self) -> bool {
+        self.lib.emulated().is_some()
+    }
+
+    /// Receive streams, each with its memory. Numbers are even; as many are looked at as there can be.
+    fn streams(&self) -> Vec<(u16, u64)> {
+        let count = self.lib.dag_rx_get_stream_count(self.fd).unwrap_or(0);
+        let mut streams = Vec::new();
+        for number in (0..256u16).step_by(2) {
+            if streams.len() as u32 >= count {
+                break;
+            }
+            if let Ok(memory) = self.lib.buffer_size(self.fd, number) {
+                streams.push((number, memory));
+            }
+        }
+        streams
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.described.as_ref()?[key].as_str()
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        self.described.as_ref()?[key].as_u64()
+    }
+}
+
+#[derive(Debug)]
+struct LibdagCard(Arc<Open>);
+
+impl CardBackend for LibdagCard {
+    fn info(&self) -> CardInfo {
+        let open = &*self.0;
+        let emulated = open.is_emulated();
+        let kind = open.lib.kind(open.fd);
+        let streams = open.streams();
+        let port = |number| PortInfo {
+            number,
+            name: None,
+            description: None,
+            mac: None,
+            speed: None,
+            link_up: open.ask(|config| config.link_up(number)).unwrap_or(true),
+        };
+        // Three bits number them.
+        let ports = open.ask(Config::interface_count).unwrap_or(0).min(8) as u8;
+        let place = kind.as_ref().map(|kind| {
+            let revision = kind.revision.map(|revision| format!(" rev {revision}")).unwrap_or_default();
+            let bus = kind.bus.as_deref().map(|bus| format!(" at {bus}")).unwrap_or_default();
+            format!("{}{revision}{bus}", open.device)
+        });
+        CardInfo {
+            model: match kind.as_ref().and_then(|kind| kind.name.clone()) {
+                _ if emulated => dag_emu::MODEL.to_owned(),
+                Some(name) => name,
+                None => "unknown".to_owned(),
+            },
+            emulated,
+            description: open.text("feed").map(str::to_owned).or(place).unwrap_or_else(|| open.device.clone()),
+            stamp_source: match open.text("stamp_source") {
+                _ if !emulated => StampSource::Card,
+                Some("kernel") => StampSource::Kernel,
+                Some("replay") => StampSource::Replay,
+                Some("script") => StampSource::Script,
+                _ => StampSource::Synthetic,
+            },
+            stamp_error_ns: open.number("stamp_error_ns"),
+            tick: open.number("tick_bits").and_then(|bits| Tick::new(u8::try_from(bits).ok()?)),
+            ports: (0..ports).map(port).collect(),
+            rx_streams: streams.len() as u16,
+            stream_memory: streams.iter().map(|(_, memory)| *memory).max().unwrap_or(0),
+            snaplen: open.ask(Config::snaplen).and_then(|bytes| u16::try_from(bytes).ok()),
+        }
+    }
+
+    fn clock(&self) -> ClockInfo {
+        let mut clock = ClockInfo::default();
+        clock.state = self.0.ask(Config::clock_synchronised).map(|synchronised| match synchronised {
+            true => ClockState::SYNCHRONISED,
+            false => ClockState::UNSYNCHRONISED,
+        });
+        clock
+    }
+
+    fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error> {
+        let open = &self.0;
+        let refused = |error| {
+            let with_memory: Vec<u16> =
+                open.streams().into_iter().filter(|(_, memory)| *memory > 0).map(|(number, _)| number).collect();
+            errno::attaching(&open.device, &open.path, number, &with_memory, error)
+        };
+        if number % 2 == 1 {
+            return Err(Repr::TransmitStream { device: open.device.clone(), stream: number }.into());
+        }
+        open.lib.attach(open.fd, number).map_err(refused)?;
+        Ok(Box::new(LibdagStream::new(Arc::clone(open), number)?))
+    }
+
+    fn source_defects(&self) -> u64 {
+        0
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let open = &self.0;
+        let mut notes = Vec::new();
+        if open.lib.values().is_none() {
+            notes.push(format!(
+                "{}: what this libdag calls its drop counter is not known, so losses are those that records tell; \
+                 `dagctl learn` finds it out from the headers of Endace's software",
+                open.device
+            ));
+        }
+        notes
+    }
+
+    fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {
+        match self.0.ask(|config| Some(config.set_snaplen(bytes.into()))) {
+            Some(true) => Ok(()),
+            _ => Err(Repr::NoSnaplen(self.0.device.clone()).into()),
+        }
+    }
+}
