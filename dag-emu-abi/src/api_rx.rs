@@ -202,6 +202,30 @@ pub(crate) extern "C" fn dag_rx_stream_next_record(dagfd: c_int, stream_num: c_i
     guard(std::ptr::null_mut(), || attached(dagfd, stream_num)?.next_record())
 }
 
+/// # Safety
+///
+/// Places for two values, or null.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn dag_emu_stream_drops(
+    dagfd: c_int,
+    stream_num: c_int,
+    dropped: *mut u32,
+    untold: *mut u64,
+) -> c_int {
+    guard(-1, || {
+        let handle = process().handle(dagfd)?;
+        let drops = handle.board.card.drops(stream(stream_num)?).ok_or(INVALID)?;
+        if dropped.is_null() || untold.is_null() {
+            return Err(INVALID);
+        }
+        // SAFETY: as promised.
+        unsafe { dropped.write(drops.total) };
+        // SAFETY: as promised.
+        unsafe { untold.write(drops.pending) };
+        Ok(0)
+    })
+}
+
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_emu_end_of_feed(dagfd: c_int, stream_num: c_int) -> c_int {
     guard(-1, || Ok(attached(dagfd, stream_num)?.is_last().into()))

@@ -31,6 +31,9 @@ pub(crate) unsafe extern "C" fn dag_emu_describe(dagfd: c_int, buffer: *mut c_ch
             "tick_bits": card.clock().tick().bits(),
             "ports": card.ports().count(),
             "snaplen": card.ports().snaplen(),
+            "source_defects": feed.counts().defects,
+            "notes": feed.counts().notes(),
+            "failure": card.failure().map(|error| error.to_string()),
         });
         let text = format!("{text}\0");
         if !buffer.is_null() && size > 0 {

@@ -306,6 +306,16 @@ impl Libdag {
         unsafe { function(fd, stream.into()) == 1 }
     }
 
+    /// Records that a stream of an emulated card has dropped, and those of them that no record has told yet; `None` for a real
+    /// card, which has a drop counter only: see [`Config::stream_drops`](crate::Config::stream_drops).
+    pub fn exact_drops(&self, fd: i32, stream: u16) -> Option<(u32, u64)> {
+        let function = self.extras.stream_drops?;
+        let (mut dropped, mut untold) = (0, 0);
+        // SAFETY: two numbers and two places of ours.
+        let result = unsafe { function(fd, stream.into(), &mut dropped, &mut untold) };
+        (result == 0).then_some((dropped, untold))
+    }
+
     /// What an emulated card says of itself, in JSON; `None` for a real card.
     pub fn describe(&self, fd: i32) -> Option<String> {
         let function = self.extras.describe?;

@@ -30,6 +30,7 @@ pub struct Libdag {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Extras {
     pub(crate) end_of_feed: Option<unsafe extern "C" fn(i32, i32) -> i32>,
+    pub(crate) stream_drops: Option<unsafe extern "C" fn(i32, i32, *mut u32, *mut u64) -> i32>,
     pub(crate) describe: Option<unsafe extern "C" fn(i32, *mut libc::c_char, usize) -> i64>,
 }
 
@@ -91,8 +92,11 @@ impl Libdag {
 
     fn of(main: unix::Library, conf: Option<unix::Library>) -> Result<Self, LoadError> {
         let path = origin(&main);
-        let extras =
-            Extras { end_of_feed: symbol(&main, c"dag_emu_end_of_feed"), describe: symbol(&main, c"dag_emu_describe") };
+        let extras = Extras {
+            end_of_feed: symbol(&main, c"dag_emu_end_of_feed"),
+            stream_drops: symbol(&main, c"dag_emu_stream_drops"),
+            describe: symbol(&main, c"dag_emu_describe"),
+        };
         let version: Option<AbiVersion> = symbol(&main, c"dag_emu_abi_version");
         let main = table(main);
         if main.dag_open.is_err() {

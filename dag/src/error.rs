@@ -71,7 +71,7 @@ pub(crate) enum Repr {
         "{device}: receive stream {stream} has no memory; {has}; `dagconfig` or the driver's settings give it some"
     )]
     StreamMemory { device: String, stream: u16, has: String },
-    #[error("{device}: receive stream {stream} is in use by another program{by}; stop that, or take another stream")]
+    #[error("{device}: receive stream {stream} is in use{by}; stop who uses it, or take another stream")]
     StreamBusy { device: String, stream: u16, by: String },
     #[error("{device}: stream {stream} transmits (odd numbers do); receive streams are even")]
     TransmitStream { device: String, stream: u16 },
@@ -81,6 +81,8 @@ pub(crate) enum Repr {
     CardCall { device: String, error: dag_sys::CallError },
     #[error("{device}, stream {stream}: the DAG library misbehaves: {what}; stop the stream and start it again")]
     Misbehaves { device: String, stream: u16, what: String },
+    #[error("{device}: {what}")]
+    FeedFailed { device: String, what: String },
     #[error("{0}: the snap length cannot be set from here; use `dagconfig`")]
     NoSnaplen(String),
     #[error("a real card is required and none is here: no libdag, no /dev/dag*, no /sys/class/dag")]
@@ -121,6 +123,7 @@ impl Error {
                 _ => ErrorKind::Gone,
             },
             Repr::Misbehaves { .. } => ErrorKind::Gone,
+            Repr::FeedFailed { .. } => ErrorKind::Feed,
             Repr::NoSnaplen(_) => ErrorKind::Unsupported,
             Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
             Repr::State { .. } => ErrorKind::State,

@@ -11,5 +11,6 @@
 
 pub mod judge;
 pub mod lab;
+pub mod library;
 pub mod run;
 pub mod seen;

@@ -21,22 +21,32 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub fn dagcap_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
-        // TARGET/PROFILE/deps/TEST-HASH
-        let test = std::env::current_exe().expect("the test's own path");
-        let profile = test.parent().and_then(Path::parent).expect("the profile's folder");
-        let target = profile.parent().expect("the target folder");
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--package", "dag-tools", "--bin", "dagcap"]);
-        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).env("CARGO_TARGET_DIR", target);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let built = build.output().expect("cargo runs");
-        assert!(built.status.success(), "building dagcap: {}", String::from_utf8_lossy(&built.stderr));
-        let path = profile.join("dagcap");
+        build(&["--package", "dag-tools", "--bin", "dagcap"]);
+        let path = profile().join("dagcap");
         assert!(path.is_file(), "{} is not there", path.display());
         path
     })
+}
+
+/// The folder of what cargo builds with the profile of this run.
+pub(crate) fn profile() -> PathBuf {
+    // TARGET/PROFILE/deps/TEST-HASH
+    let test = std::env::current_exe().expect("the test's own path");
+    test.parent().and_then(Path::parent).expect("the profile's folder").to_owned()
+}
+
+/// Lets cargo build what `arguments` say, with the profile of this run.
+pub(crate) fn build(arguments: &[&str]) {
+    let profile = profile();
+    let target = profile.parent().expect("the target folder");
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "--quiet"]).args(arguments);
+    build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).env("CARGO_TARGET_DIR", target);
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    let built = build.output().expect("cargo runs");
+    assert!(built.status.success(), "{build:?}: {}", String::from_utf8_lossy(&built.stderr));
 }
 
 /// `dagcap`, to be given arguments: nothing on standard input, output and messages kept, and no setting of the caller's that would
@@ -49,7 +59,7 @@ pub fn dagcap() -> Command {
 pub fn prepared(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for setting in ["DAG_LIBRARY", "DAG_REQUIRE_CARD", "RUST_LOG"] {
+    for setting in ["DAG_LIBRARY", "DAG_REQUIRE_CARD", "DAG_EMU_CARDS", "DAG_EMU_CONFIG", "DAG_VALUES", "RUST_LOG"] {
         command.env_remove(setting);
     }
     // A panic is to be seen as one.

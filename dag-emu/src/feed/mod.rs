@@ -132,6 +132,35 @@ pub struct FeedCounts {
     pub advice: Vec<String>,
 }
 
+impl FeedCounts {
+    /// What there is to say about them, in lines for a person, with the way out where there is one.
+    pub fn notes(&self) -> Vec<String> {
+        let advice = self.advice.join("`, `");
+        let mut notes = Vec::new();
+        if self.over_limit > 0 {
+            notes.push(format!(
+                "{} frames were longer than a record can be and are cut (segmentation offload); `{advice}` ends it",
+                self.over_limit
+            ));
+        } else if self.superframes > 0 {
+            notes.push(format!(
+                "{} frames were longer than the MTU (segmentation offload): not what is on a wire; `{advice}` ends it",
+                self.superframes
+            ));
+        }
+        let others = [
+            (self.checksums_completed, "checksums that the host leaves to its hardware were completed"),
+            (self.checksums_partial, "checksums that the host leaves to its hardware could not be completed"),
+            (self.vlan_restored, "VLAN tags that the kernel had taken off were put back"),
+            (self.skipped, "records of the replayed file left out: no packets, or of ports that the card lacks"),
+            (self.refused, "packets of the replayed file left out: they have no place in ERF"),
+            (self.defects, "places in the replayed file that are no records"),
+        ];
+        notes.extend(others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+        notes
+    }
+}
+
 impl FeedInfo {
     pub(crate) fn new(description: String, stamp_source: StampSource) -> Self {
         Self { description, stamp_source, stamp_error_ns: None, interfaces: Vec::new(), counts: Arc::default() }

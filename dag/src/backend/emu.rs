@@ -66,30 +66,7 @@ impl CardBackend for EmuCard {
     }
 
     fn notes(&self) -> Vec<String> {
-        let counts = self.0.feed().counts();
-        let advice = counts.advice.join("`, `");
-        let mut notes = Vec::new();
-        if counts.over_limit > 0 {
-            notes.push(format!(
-                "{} frames were longer than a record can be and are cut (segmentation offload); `{advice}` ends it",
-                counts.over_limit
-            ));
-        } else if counts.superframes > 0 {
-            notes.push(format!(
-                "{} frames were longer than the MTU (segmentation offload): not what is on a wire; `{advice}` ends it",
-                counts.superframes
-            ));
-        }
-        let others = [
-            (counts.checksums_completed, "checksums that the host leaves to its hardware were completed"),
-            (counts.checksums_partial, "checksums that the host leaves to its hardware could not be completed"),
-            (counts.vlan_restored, "VLAN tags that the kernel had taken off were put back"),
-            (counts.skipped, "records of the replayed file left out: no packets, or of ports that the card lacks"),
-            (counts.refused, "packets of the replayed file left out: they have no place in ERF"),
-            (counts.defects, "places in the replayed file that are no records"),
-        ];
-        notes.extend(others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
-        notes
+        self.0.feed().counts().notes()
     }
 
     fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use dag::emu::synthetic::packet_number;
 use dag::{Card, ErrorKind};
 
-use super::{read_all, started, stream};
+use super::{open, read_all, started, stream};
 
 #[test]
 fn everything_comes_once_and_in_order_whatever_the_batch() {
@@ -127,7 +127,7 @@ fn records_of_a_batch_are_for_any_number_of_threads() {
 /// Nothing rests on a destructor.
 #[test]
 fn a_stream_that_is_forgotten_does_no_harm() {
-    let card = Card::open("emu:synthetic,rate=max,count=50000,memory=1MiB,streams=2").unwrap();
+    let card = open("synthetic,rate=max,count=50000,memory=1MiB,streams=2");
     let mut forgotten = started(&card, 0);
     assert!(forgotten.advance().is_ok());
     std::mem::forget(forgotten);
@@ -140,7 +140,7 @@ fn a_stream_that_is_forgotten_does_no_harm() {
 
 #[test]
 fn stop_and_start_begin_anew() {
-    let card = Card::open("emu:synthetic,rate=20kpps").unwrap();
+    let card = open("synthetic,rate=20kpps");
     let mut stream = started(&card, 0);
     let before = super::read_some(&mut stream, 50);
     stream.stop().unwrap();
@@ -169,7 +169,7 @@ fn stop_and_start_begin_anew() {
 
 #[test]
 fn a_new_owner_finds_nothing_of_the_old_one() {
-    let card = Card::open("emu:synthetic,rate=20kpps").unwrap();
+    let card = open("synthetic,rate=20kpps");
     let mut first = started(&card, 0);
     let seen = super::read_some(&mut first, 100);
     first.close().unwrap();
@@ -183,14 +183,14 @@ fn a_new_owner_finds_nothing_of_the_old_one() {
 
 #[test]
 fn a_channel_gives_owned_records_in_order() {
-    let card = Card::open("emu:synthetic,rate=max,count=3000").unwrap();
+    let card = open("synthetic,rate=max,count=3000");
     let channel = dag::Channel::spawn(card.attach(0).unwrap(), 16).unwrap();
     let numbers: Vec<u64> =
         channel.iter().map(|item| packet_number(item.unwrap().record().unwrap().payload()).unwrap()).collect();
     assert_eq!(numbers, (0..3000).collect::<Vec<_>>());
 
     // Dropped early, it lets go of the stream.
-    let card = Card::open("emu:synthetic,rate=max").unwrap();
+    let card = open("synthetic,rate=max");
     let channel = dag::Channel::spawn(card.attach(0).unwrap(), 1).unwrap();
     assert!(channel.iter().next().unwrap().is_ok());
     drop(channel);

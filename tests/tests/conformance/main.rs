@@ -1,5 +1,5 @@
-//! What every card does, whatever driver it is reached by: attach, start, advance, stop, and what is in the records. Here on
-//! the emulated card in this process.
+//! What every card does, whatever driver it is reached by: attach, start, advance, stop, and what is in the records. On the emulated
+//! card in this process, and, by a second run of this program (`routes`), on the same card through libdag.
 //!
 //! The rules are those of `libdag-contract.md` section 2. Nothing depends on how fast the machine is.
 
@@ -11,6 +11,7 @@ mod polling;
 mod ports;
 mod records;
 mod replay;
+mod routes;
 mod script;
 mod steering;
 
@@ -26,9 +27,15 @@ fn card(spec: &str) -> (dag::emu::Card, Card) {
     (emulated.clone(), Card::emulated(emulated, "emu"))
 }
 
+/// An emulated card, by the route that is tried.
+fn open(spec: &str) -> Card {
+    let name = routes::name_of(spec);
+    Card::open(&name).unwrap_or_else(|error| panic!("{name}, {spec}: {error}"))
+}
+
 /// Stream 0 of a card, started.
 fn stream(spec: &str) -> RxStream {
-    started(&Card::open(&format!("emu:{spec}")).unwrap_or_else(|error| panic!("{spec}: {error}")), 0)
+    started(&open(spec), 0)
 }
 
 fn started(card: &Card, number: u16) -> RxStream {

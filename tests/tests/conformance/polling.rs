@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use dag::{PollRules, RxStream};
 use house_tests::run::PATIENCE;
 
-use super::stream;
+use super::{open, stream};
 
 /// Nothing ever arrives: the link is down.
 const SILENT: &str = "synthetic,ports=1,faults=link-down:1";
@@ -35,7 +35,7 @@ const MS: Duration = Duration::from_millis(1);
 
 #[test]
 fn rules_are_read_back_as_they_were_set() {
-    let card = dag::Card::open("emu:synthetic").unwrap();
+    let card = open("synthetic");
     let mut stream = card.attach(0).unwrap();
     let preset = stream.poll_rules();
     assert!(preset.mindata > 0 && !preset.poll.is_zero(), "a small poll that is not zero: {preset:?}");

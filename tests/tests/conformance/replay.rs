@@ -7,7 +7,7 @@ use dag::file::{pcap, pcapng};
 use dag::{Card, ErrorKind, StampSource};
 use house_tests::seen::Seen;
 
-use super::{read_all, started};
+use super::{open, read_all, started};
 
 /// Gaps between the packets of the recording, in microseconds: none, and one back in time.
 const GAPS: [i64; 6] = [0, 1500, 0, 40_000, -300, 7];
@@ -59,7 +59,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn replay(path: &Path, options: &str) -> Seen {
-    let card = Card::open(&format!("emu:replay={}{options}", path.display())).unwrap();
+    let card = open(&format!("replay={}{options}", path.display()));
     assert_eq!(card.info().stamp_source, StampSource::Replay);
     read_all(&mut started(&card, 0))
 }
@@ -117,7 +117,7 @@ fn a_recording_is_played_as_often_as_wanted() {
     }
     // For ever is more often than that.
     let path = &files(dir.path())[0];
-    let card = Card::open(&format!("emu:replay={},pace=max,loop=forever", path.display())).unwrap();
+    let card = open(&format!("replay={},pace=max,loop=forever", path.display()));
     assert!(super::read_some(&mut started(&card, 0), 1000).packets.len() >= 1000);
 }
 
@@ -150,13 +150,13 @@ fn compressed_recordings_are_played_too() {
 fn meta_records_and_ports_that_the_card_lacks_are_left_out_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = &files(dir.path())[0];
-    let card = Card::open(&format!("emu:replay={},pace=max,ports=2", path.display())).unwrap();
+    let card = open(&format!("replay={},pace=max,ports=2", path.display()));
     let seen = read_all(&mut started(&card, 0));
     assert_eq!(seen.packets.len(), 4, "two of six came in at port 2");
     assert!(card.notes().iter().any(|note| note.starts_with("2 records of the replayed file")), "{:?}", card.notes());
 
     let Some(path) = house_skip::sample("libtrace-provenance.erf") else { return };
-    let card = Card::open(&format!("emu:replay={},pace=max", path.display())).unwrap();
+    let card = open(&format!("replay={},pace=max", path.display()));
     assert!(read_all(&mut started(&card, 0)).packets.is_empty());
     assert!(card.notes().iter().any(|note| note.starts_with("100 records")), "{:?}", card.notes());
 }
@@ -167,7 +167,7 @@ fn damage_in_a_recording_is_told_and_what_came_before_is_played() {
     let path = dir.path().join("torn.erf");
     let whole = recording().concat();
     std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-    let card = Card::open(&format!("emu:replay={},pace=max", path.display())).unwrap();
+    let card = open(&format!("replay={},pace=max", path.display()));
     assert_eq!(read_all(&mut started(&card, 0)).packets.len(), GAPS.len() - 1);
     let notes = card.notes();
     assert!(notes.len() == 1 && notes[0].starts_with("1 places in the replayed file"), "{notes:?}");

@@ -6,7 +6,7 @@ use dag::emu::synthetic::packet_number;
 use dag::emu::{Script, erf_core::Record};
 use dag::{Card, RxStream};
 
-use super::{started, stream};
+use super::{open, started, stream};
 
 /// A conversation, the same for both its directions.
 fn flow(frame: &[u8]) -> (Vec<Vec<u8>>, u8) {
@@ -77,7 +77,7 @@ fn every_packet_goes_to_one_stream_and_a_flow_keeps_together() {
 
 #[test]
 fn streams_are_read_from_threads_of_their_own() {
-    let card = Card::open("emu:synthetic=128,rate=max,count=40000,streams=4").unwrap();
+    let card = open("synthetic=128,rate=max,count=40000,streams=4");
     let streams: Vec<RxStream> = (0..4).map(|n| card.attach(2 * n).unwrap()).collect();
     let counts: Vec<(u64, u64)> = std::thread::scope(|scope| {
         let threads: Vec<_> = streams

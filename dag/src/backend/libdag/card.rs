@@ -1,5 +1,6 @@
 //! A card that libdag has opened.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +28,7 @@ pub(crate) fn open(number: u32) -> Result<Arc<dyn CardBackend>, Error> {
     let fd = lib.dag_open(&name).map_err(|error| errno::opening(&device, &path, error))?;
     // Without it a card captures all the same.
     let config = lib.config(&name).ok();
-    let described = lib.describe(fd).and_then(|text| serde_json::from_str(&text).ok());
-    let card = Open { lib, fd, device, path, described, config: Mutex::new(config) };
+    let card = Open { lib, fd, device, path, config: Mutex::new(config), attached: Mutex::default() };
     Ok(Arc::new(LibdagCard(Arc::new(card))))
 }
 
@@ -38,9 +38,10 @@ pub(super) struct Open {
     pub(super) fd: i32,
     pub(super) device: String,
     path: String,
-    /// What an emulated card says of itself.
-    described: Option<Value>,
     config: Mutex<Option<Config>>,
+    /// Streams that this process has attached. What a library does about a second attach through the same descriptor is not
+    /// known (contract, section 11), so it is not asked.
+    pub(super) attached: Mutex<BTreeSet<u16>>,
 }
 
 impl fmt::Debug for Open {
@@ -81,12 +82,15 @@ impl Open {
         streams
     }
 
-    fn text(&self, key: &str) -> Option<&str> {
-        self.described.as_ref()?[key].as_str()
+    /// What an emulated card says of itself now; null for a real one.
+    fn described(&self) -> Value {
+        self.lib.describe(self.fd).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 
-    fn number(&self, key: &str) -> Option<u64> {
-        self.described.as_ref()?[key].as_u64()
+    /// What ended the feed of an emulated card.
+    pub(super) fn failure(&self) -> Option<Error> {
+        let what = self.described()["failure"].as_str()?.to_owned();
+        Some(Repr::FeedFailed { device: self.device.clone(), what }.into())
     }
 }
 
@@ -97,6 +101,7 @@ impl CardBackend for LibdagCard {
     fn info(&self) -> CardInfo {
         let open = &*self.0;
         let emulated = open.is_emulated();
+        let said = open.described();
         let kind = open.lib.kind(open.fd);
         let streams = open.streams();
         let port = |number| PortInfo {
@@ -121,16 +126,16 @@ impl CardBackend for LibdagCard {
                 None => "unknown".to_owned(),
             },
             emulated,
-            description: open.text("feed").map(str::to_owned).or(place).unwrap_or_else(|| open.device.clone()),
-            stamp_source: match open.text("stamp_source") {
+            description: said["feed"].as_str().map(str::to_owned).or(place).unwrap_or_else(|| open.device.clone()),
+            stamp_source: match said["stamp_source"].as_str() {
                 _ if !emulated => StampSource::Card,
                 Some("kernel") => StampSource::Kernel,
                 Some("replay") => StampSource::Replay,
                 Some("script") => StampSource::Script,
                 _ => StampSource::Synthetic,
             },
-            stamp_error_ns: open.number("stamp_error_ns"),
-            tick: open.number("tick_bits").and_then(|bits| Tick::new(u8::try_from(bits).ok()?)),
+            stamp_error_ns: said["stamp_error_ns"].as_u64(),
+            tick: said["tick_bits"].as_u64().and_then(|bits| Tick::new(u8::try_from(bits).ok()?)),
             ports: (0..ports).map(port).collect(),
             rx_streams: streams.len() as u16,
             stream_memory: streams.iter().map(|(_, memory)| *memory).max().unwrap_or(0),
@@ -157,17 +162,26 @@ impl CardBackend for LibdagCard {
         if number % 2 == 1 {
             return Err(Repr::TransmitStream { device: open.device.clone(), stream: number }.into());
         }
-        open.lib.attach(open.fd, number).map_err(refused)?;
+        if !open.attached.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
+            let by = " of this process".to_owned();
+            return Err(Repr::StreamBusy { device: open.device.clone(), stream: number, by }.into());
+        }
+        if let Err(error) = open.lib.attach(open.fd, number) {
+            open.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+            return Err(refused(error));
+        }
         Ok(Box::new(LibdagStream::new(Arc::clone(open), number)?))
     }
 
     fn source_defects(&self) -> u64 {
-        0
+        self.0.described()["source_defects"].as_u64().unwrap_or(0)
     }
 
     fn notes(&self) -> Vec<String> {
         let open = &self.0;
-        let mut notes = Vec::new();
+        let said = open.described();
+        let said = said["notes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut notes: Vec<String> = said.map(str::to_owned).collect();
         if open.lib.values().is_none() {
             notes.push(format!(
                 "{}: what this libdag calls its drop counter is not known, so losses are those that records tell; \

@@ -31,7 +31,7 @@ pub(super) fn attaching(device: &str, path: &str, stream: u16, with_memory: &[u1
         Some(libc::EBUSY) => {
             let by = match holders::of(path).as_slice() {
                 [] => String::new(),
-                some => format!(" ({} open: {})", path, some.join(", ")),
+                some => format!(" by another program ({} is open in: {})", path, some.join(", ")),
             };
             Repr::StreamBusy { device, stream, by }.into()
         }

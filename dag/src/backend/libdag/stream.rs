@@ -1,8 +1,8 @@
 //! A receive stream of libdag: pointers, made into positions.
 
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use dag_emu::ring::{PollRules, Window};
@@ -37,6 +37,7 @@ impl Attached {
         }
         // SAFETY: the stream and every `Memory` of it hold a reference to this, and this is the last or the only one.
         let detached = unsafe { self.open.lib.dag_detach_stream(self.open.fd, self.number) };
+        self.open.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
         detached.map_err(|error| errno::stream(&self.open.device, self.number, error))
     }
 }
@@ -145,7 +146,8 @@ impl LibdagStream {
                 return match error.errno() {
                     Some(libc::EAGAIN) => Ok(Some(false)),
                     Some(libc::EINTR) => Ok(None),
-                    _ => Err(self.failed(error)),
+                    // An emulated card knows better what has happened to it.
+                    _ => Err(self.open.failure().unwrap_or_else(|| self.failed(error))),
                 };
             }
         };
@@ -281,7 +283,7 @@ impl StreamBackend for LibdagStream {
     }
 
     fn failure(&self) -> Option<Error> {
-        None
+        self.open.failure()
     }
 
     fn is_last(&self) -> bool {
@@ -289,6 +291,9 @@ impl StreamBackend for LibdagStream {
     }
 
     fn drops(&self) -> Option<Drops> {
+        if let Some((counter, untold)) = self.open.lib.exact_drops(self.open.fd, self.number) {
+            return Some(Drops { counter, pending: Some(untold) });
+        }
         let (now, before) = (self.open.ask(|config| config.stream_drops(self.number))?, self.baseline?);
         Some(Drops { counter: now.wrapping_sub(before), pending: None })
     }
