@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where it lies.
 #[derive(Debug)]
@@ -59,11 +60,18 @@ fn put(from: &Path, to: &Path) {
 
 /// Compiles `tests/c/NAME` against the library's headers and links it to the library; gives the program.
 pub fn client(name: &str) -> PathBuf {
+    client_with(name, &[])
+}
+
+/// [`client`], compiled with `options` as well.
+pub fn client_with(name: &str, options: &[&str]) -> PathBuf {
     let library = libdag();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(name);
     let folder = library.base.join("clients");
     fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let program = folder.join(format!("{name}.{}", std::process::id()));
+    // Tests compile side by side.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let program = folder.join(format!("{name}.{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let is_cxx = source.extension().is_some_and(|ending| ending == "cc");
     let mut compile = Command::new(if is_cxx { "c++" } else { "cc" });
     compile.args([
@@ -75,7 +83,7 @@ pub fn client(name: &str) -> PathBuf {
         "-Werror",
         "-pthread",
     ]);
-    compile.arg("-I").arg(library.include()).arg(&source).arg("-o").arg(&program);
+    compile.args(options).arg("-I").arg(library.include()).arg(&source).arg("-o").arg(&program);
     compile.arg("-L").arg(library.lib()).args(["-ldag", "-ldagconf", "-ldl"]);
     let output = compile.output().unwrap_or_else(|error| panic!("{compile:?}: {error}"));
     assert!(output.status.success(), "{compile:?}\n{}", String::from_utf8_lossy(&output.stderr));

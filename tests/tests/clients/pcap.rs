@@ -1,0 +1,1 @@
+//! Stock programs on libpcap.
