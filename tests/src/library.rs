@@ -58,6 +58,16 @@ fn put(from: &Path, to: &Path) {
     fs::copy(from, &new).and_then(|_| fs::rename(&new, to)).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
 }
 
+/// The folder of the libpcap that `cargo xtask clients` has built; where it has not, the test is [skipped](house_skip::skip).
+pub fn libpcap() -> Option<PathBuf> {
+    let target = crate::run::profile().parent().expect("the target folder").join("clients/libpcap");
+    if target.join("libpcap.so.0.8").is_file() {
+        return Some(target);
+    }
+    house_skip::skip("no libpcap with DAG support; `cargo xtask clients` builds it");
+    None
+}
+
 /// Compiles `tests/c/NAME` against the library's headers and links it to the library; gives the program.
 pub fn client(name: &str) -> PathBuf {
     client_with(name, &[])
@@ -66,11 +76,20 @@ pub fn client(name: &str) -> PathBuf {
 /// [`client`], compiled with `options` as well.
 pub fn client_with(name: &str, options: &[&str]) -> PathBuf {
     let library = libdag();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(name);
-    let folder = library.base.join("clients");
-    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut all: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+    all.push(format!("-I{}", library.include().display()));
+    all.push(format!("-L{}", library.lib().display()));
+    all.extend(["-ldag", "-ldagconf", "-ldl"].map(str::to_owned));
+    compile(name, &all)
+}
+
+/// Compiles `tests/c/NAME` with `options`; gives the program.
+pub fn compile(name: &str, options: &[String]) -> PathBuf {
     // Tests compile side by side.
     static NEXT: AtomicU32 = AtomicU32::new(0);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(name);
+    let folder = libdag().base.join("clients");
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let program = folder.join(format!("{name}.{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let is_cxx = source.extension().is_some_and(|ending| ending == "cc");
     let mut compile = Command::new(if is_cxx { "c++" } else { "cc" });
@@ -83,8 +102,7 @@ pub fn client_with(name: &str, options: &[&str]) -> PathBuf {
         "-Werror",
         "-pthread",
     ]);
-    compile.args(options).arg("-I").arg(library.include()).arg(&source).arg("-o").arg(&program);
-    compile.arg("-L").arg(library.lib()).args(["-ldag", "-ldagconf", "-ldl"]);
+    compile.arg(&source).arg("-o").arg(&program).args(options);
     let output = compile.output().unwrap_or_else(|error| panic!("{compile:?}: {error}"));
     assert!(output.status.success(), "{compile:?}\n{}", String::from_utf8_lossy(&output.stderr));
     program

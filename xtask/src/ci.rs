@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::shell::{Result, finding};
 use crate::testing::Counts;
-use crate::{bare, bindings, check, fuzz, house, loom, miri, testing};
+use crate::{bare, bindings, check, clients, fuzz, house, loom, miri, testing};
 
 /// A step of CI. The quick ones come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Doc,
     /// erf-core for a target without std
     NoStd,
+    /// libpcap, built against our headers and libdag
+    Clients,
     /// All tests, none skipped
     Test,
     /// Undefined behaviour, on a big-endian machine too
@@ -51,6 +53,7 @@ impl Step {
             Step::Clippy => check::clippy(),
             Step::Doc => check::doc(),
             Step::NoStd => check::no_std(),
+            Step::Clients => clients::chore(),
             Step::Test => testing::step(counts),
             Step::Miri => miri::step(counts),
             Step::Loom => loom::step(counts),

@@ -8,6 +8,7 @@ mod bare;
 mod bindings;
 mod check;
 mod ci;
+mod clients;
 mod fuzz;
 mod house;
 mod long;
@@ -48,6 +49,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Build libpcap from its Debian source package, against our headers and libdag
+    Clients,
     /// Fuzz all targets or some
     Fuzz {
         /// Targets; all where none is named
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Chore::Test { arguments } => testing::chore(&arguments),
         Chore::Ci { steps } => ci::chore(&steps),
         Chore::Bindings { check } => bindings::chore(check),
+        Chore::Clients => clients::chore(),
         Chore::Fuzz { seeds: true, .. } => fuzz::write_seeds(),
         Chore::Fuzz { targets, replay: Some(file), .. } => fuzz::replay(&targets, &file),
         Chore::Fuzz { targets, seconds, .. } => fuzz::chore(&targets, Duration::from_secs(seconds)),
