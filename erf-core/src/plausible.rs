@@ -66,12 +66,25 @@ pub(crate) enum Chain {
 /// Records that must follow one another to be believed.
 const CHAIN: usize = 3;
 
+/// Records that must follow one another to be believed although their stamps are far from that of the last good one: it may
+/// be the last good one that was wrong. Shorter than what [`RESUME_MIN`](crate::RESUME_MIN) has room for.
+const LONG_CHAIN: usize = 8;
+
 /// Whether a chain of records starts at the start of `data`: three headers, or fewer that end exactly with the data when
 /// it is `complete` (`erf-format.md` section 11, "Resync").
 pub(crate) fn chain(data: &[u8], near: Option<Timestamp>, complete: bool) -> Chain {
+    chain_of(CHAIN, data, near, complete)
+}
+
+/// Whether a chain starts at the start of `data` that is long enough to be believed whatever its time.
+pub(crate) fn long_chain(data: &[u8], complete: bool) -> Chain {
+    chain_of(LONG_CHAIN, data, None, complete)
+}
+
+fn chain_of(count: usize, data: &[u8], near: Option<Timestamp>, complete: bool) -> Chain {
     let mut near = near;
     let mut rest = data;
-    for seen in 0..CHAIN {
+    for seen in 0..count {
         if rest.is_empty() && seen > 0 && complete {
             return Chain::Yes;
         }

@@ -292,8 +292,17 @@ impl<'a> Records<'a> {
     fn search(&mut self, from: u64, torn: bool, end: End) -> Option<Defect> {
         let complete = end == End::Complete;
         while self.rest().len() >= HEADER_LEN {
-            match plausible::chain(self.rest(), self.state.last, complete) {
+            let near = plausible::chain(self.rest(), self.state.last, complete);
+            // The stamp that others are measured by may itself have been made up by the damage, and must not cost all that follows.
+            let found = match near {
+                Chain::No if self.state.last.is_some() => plausible::long_chain(self.rest(), complete),
+                other => other,
+            };
+            match found {
                 Chain::Yes => {
+                    if near != Chain::Yes {
+                        self.state.last = None;
+                    }
                     self.state.phase = Phase::Walking;
                     self.halted = false;
                     return Some(Defect::new(from, DefectKind::Skipped { bytes: self.offset() - from }));

@@ -228,6 +228,25 @@ fn one_wrong_stamp_is_not_what_all_others_are_measured_by() {
     }
 }
 
+/// Found by fuzzing: two wrong stamps that agree were believed, and the rest of the file was nowhere near them.
+#[test]
+fn two_wrong_stamps_that_agree_do_not_cost_the_rest_of_the_file() {
+    let mut data = file(30);
+    for record in [0, 1] {
+        data[record * 88 + 7] = 0xAB;
+    }
+    data[2 * 88..][..40].fill(0xEE);
+    let (records, defects) = good(&data, true);
+    assert_eq!(records, 29, "{defects:?}");
+    // A few records that follow one another may be bytes of the damage; a long row of them is not.
+    let mut data = file(8);
+    for record in [0, 1] {
+        data[record * 88 + 7] = 0xAB;
+    }
+    data[2 * 88..][..40].fill(0xEE);
+    assert!(good(&data, true).0 < 8);
+}
+
 #[test]
 fn zeros_at_the_end_of_a_piece_are_no_end_yet() {
     // A length that swallows three more records and ends in the padding of the last.
