@@ -33,7 +33,8 @@ pub fn libdag() -> &'static Library {
         crate::run::build(&["--package", "dag-emu-abi", "--package", "dag-emu-conf-abi"]);
         let base = profile.join("libdag");
         let (lib, include) = (base.join("lib"), base.join("include"));
-        for folder in [&lib, &include] {
+        let pkgconfig = lib.join("pkgconfig");
+        for folder in [&pkgconfig, &include] {
             fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         }
         for (built, name) in [("dag_emu_abi", "dag"), ("dag_emu_conf_abi", "dagconf")] {
@@ -48,6 +49,9 @@ pub fn libdag() -> &'static Library {
         for header in headers.map(|entry| entry.expect("a header").path()) {
             put(&header, &include.join(header.file_name().expect("a name")));
         }
+        let template = fs::read_to_string(root.join("dag-sys/libdag.pc.in")).expect("the template is there");
+        let text = template.replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+        fs::write(pkgconfig.join("libdag.pc"), text).unwrap_or_else(|error| panic!("{}: {error}", pkgconfig.display()));
         Library { base }
     })
 }

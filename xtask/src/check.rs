@@ -10,10 +10,10 @@ const FUZZ: &str = "fuzz/Cargo.toml";
 /// A machine without an operating system.
 const NO_STD: &str = "thumbv7em-none-eabi";
 
-/// Formatting of the workspace, of the fuzz targets and of the example.
+/// Formatting of the workspace, of the fuzz targets and of the examples.
 pub(crate) fn fmt() -> Result {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    for package in [FUZZ, "examples/unit-test/Cargo.toml"] {
+    for package in [FUZZ, "examples/unit-test/Cargo.toml", "examples/capture/Cargo.toml"] {
         run(cargo().args(["fmt", "--check", "--manifest-path", package]))?;
     }
     Ok(())

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::shell::{self, About, Result, cargo, finding, output, program, run};
+use crate::dist;
+use crate::shell::{self, About, Result, finding, output, program, run};
 
 /// The source package, and what its library is called.
 const PACKAGE: &str = "libpcap";
@@ -24,7 +25,8 @@ pub(crate) fn chore() -> Result {
             return finding(format!("`{name}` is needed to build libpcap; .ci/run installs it"));
         }
     }
-    let dag = stage(&base.join("dag"))?;
+    let dag = base.join("dag");
+    dist::libdag_for_tests(&dag)?;
     let source = unpack(&base.join("src"))?;
     configure(&source, &dag)?;
     build(&source)?;
@@ -33,24 +35,6 @@ pub(crate) fn chore() -> Result {
     fs::copy(source.join(LIBRARY), &done).about(&done)?;
     // The headers are for a client of libpcap that is our own.
     run(program("cp").arg("-r").arg(source.join("pcap.h")).arg(source.join("pcap")).arg(&folder))
-}
-
-/// The headers and the library, as they are installed.
-fn stage(folder: &Path) -> Result<PathBuf> {
-    run(cargo().args(["build", "--quiet", "--package", "dag-emu-abi", "--package", "dag-emu-conf-abi"]))?;
-    let lib = folder.join("lib");
-    fs::create_dir_all(&lib).about(&lib)?;
-    let built = shell::target().join("debug");
-    for (from, to) in [
-        ("libdag_emu_abi.so", "libdag.so.5"),
-        ("libdag_emu_abi.so", "libdag.so"),
-        ("libdag_emu_conf_abi.so", "libdagconf.so.5"),
-        ("libdag_emu_conf_abi.so", "libdagconf.so"),
-    ] {
-        fs::copy(built.join(from), lib.join(to)).about(&lib)?;
-    }
-    run(program("cp").args(["-rT", "dag-sys/include"]).arg(folder.join("include")))?;
-    Ok(folder.to_owned())
 }
 
 /// The source of the version that this Debian has, with Debian's patches.

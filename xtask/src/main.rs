@@ -9,6 +9,7 @@ mod bindings;
 mod check;
 mod ci;
 mod clients;
+mod dist;
 mod fuzz;
 mod house;
 mod long;
@@ -51,6 +52,11 @@ enum Chore {
     },
     /// Build libpcap from its Debian source package, against our headers and libdag
     Clients,
+    /// Build everything and lay it out as it is installed: programs, drop-in libdag, headers, pkg-config
+    Dist {
+        /// Where; `target/dist` if not given
+        folder: Option<std::path::PathBuf>,
+    },
     /// Fuzz all targets or some
     Fuzz {
         /// Targets; all where none is named
@@ -79,6 +85,7 @@ fn main() -> ExitCode {
         Chore::Ci { steps } => ci::chore(&steps),
         Chore::Bindings { check } => bindings::chore(check),
         Chore::Clients => clients::chore(),
+        Chore::Dist { folder } => dist::chore(folder.as_deref()),
         Chore::Fuzz { seeds: true, .. } => fuzz::write_seeds(),
         Chore::Fuzz { targets, replay: Some(file), .. } => fuzz::replay(&targets, &file),
         Chore::Fuzz { targets, seconds, .. } => fuzz::chore(&targets, Duration::from_secs(seconds)),

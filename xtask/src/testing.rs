@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::ops::AddAssign;
 use std::process::{Command, Stdio};
 
+use crate::dist;
 use crate::shell::{self, About, Error, Result, finding};
 
 /// What became of tests.
@@ -31,13 +32,33 @@ pub(crate) fn chore(arguments: &[String]) -> Result {
     done
 }
 
-/// The step of CI: all tests, and those of the example that stands outside the workspace.
+/// The step of CI: all tests, and the examples that stand outside the workspace.
 pub(crate) fn step(counts: &mut Counts) -> Result {
     let own = with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts);
-    let example = shell::root().join("examples/unit-test/Cargo.toml");
-    let mut test = shell::cargo();
-    test.args(["test", "--manifest-path"]).arg(example).env("CARGO_TARGET_DIR", shell::target().join("examples"));
-    own.and(counted(&mut test, counts))
+    let example = |what: &str, name: &str| {
+        let mut cargo = shell::cargo();
+        cargo.args([what, "--manifest-path"]).arg(shell::root().join("examples").join(name).join("Cargo.toml"));
+        cargo.env("CARGO_TARGET_DIR", shell::target().join("examples"));
+        cargo
+    };
+    own.and(counted(&mut example("test", "unit-test"), counts)).and_then(|()| {
+        capture(example("run", "capture").args(["--", "emu:synthetic,rate=1000pps", "100"]))?;
+        let folder = shell::target().join("clients/dag");
+        dist::libdag_for_tests(&folder)?;
+        let mut through_libdag = example("run", "capture");
+        through_libdag.env("DAG_LIBRARY", folder.join("lib/libdag.so.5"));
+        capture(through_libdag.env("DAG_EMU_CARDS", "dag0=synthetic,rate=1000pps").args(["--", "dag0", "100"]))
+    })
+}
+
+/// Runs the example that captures: a line for each of a hundred packets.
+fn capture(command: &mut Command) -> Result {
+    eprintln!("$ {}", shell::shown(command));
+    let said = shell::output(command)?;
+    match said.lines().filter(|line| line.contains(" port ") && line.ends_with(" bytes")).count() {
+        100 => Ok(()),
+        lines => finding(format!("the example shows {lines} packets instead of 100")),
+    }
 }
 
 /// Runs tests, and shows at the end which of them were skipped. In CI none may be.

@@ -1,6 +1,7 @@
 //! Programs in C on the drop-in libdag: small ones of our own, each in the way of one kind of living program
 //! (`libdag-contract.md` sections 2, 9 and 12), and stock ones on a libpcap built from its unmodified sources.
 
+mod example;
 mod hostile;
 mod pcap;
 mod ways;
