@@ -1,13 +1,18 @@
 //! Stock programs on a libpcap that was built, unmodified, against our headers and library.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use dag::Card;
 use dag::emu::synthetic::packet_number;
 use house_tests::judge::tshark;
 use house_tests::library::{compile, libdag, libpcap};
-use house_tests::run::run;
+use house_tests::run::{PATIENCE, run, start};
+use nix::sys::signal::Signal;
 
 use super::on_cards;
 
@@ -110,14 +115,60 @@ fn tcpdump_says_clearly_what_cannot_be() {
     }
 }
 
+/// Each packet that the card has sent is captured or counted as dropped.
 #[test]
 fn tcpdump_counts_what_the_card_drops() {
-    let Some(mut tcpdump) = stock("tcpdump", "dag0=synthetic=1518,rate=max,memory=1MiB") else { return };
-    // To standard output, which the test reads slower than the card sends.
-    let ran = run(tcpdump.args(["-ni", "dag0", "-c", "20000", "-w", "-"])).exits(0);
-    let line = ran.says("dropped by kernel");
-    let dropped: u64 = line.split(' ').next().unwrap().parse().unwrap();
-    assert!(dropped > 0, "{line}");
+    const SENT: u64 = 20_000;
+    let messages = tempfile::NamedTempFile::new().unwrap();
+    let Some(mut tcpdump) = stock("tcpdump", "dag0=synthetic=1518,rate=max,count=20000,memory=1MiB") else { return };
+    tcpdump.args(["-ni", "dag0", "-U", "-w", "-"]).stderr(messages.reopen().unwrap());
+    let mut running = start(&mut tcpdump);
+    let mut stdout = running.take_stdout();
+    let mut header = [0; 24];
+    stdout.read_exact(&mut header).unwrap();
+    // The pipe gets full, tcpdump waits, and the card drops.
+    std::thread::sleep(Duration::from_millis(500));
+    let seen = Arc::new(AtomicU64::new(0));
+    let reader = {
+        let seen = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut header = [0; 16];
+            while stdout.read_exact(&mut header).is_ok() {
+                let len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+                let mut frame = vec![0; len as usize];
+                stdout.read_exact(&mut frame).unwrap();
+                assert!(packet_number(&frame) < Some(SENT));
+                seen.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    };
+    let said = || std::fs::read_to_string(messages.path()).unwrap();
+    let (begun, mut before, mut sum) = (Instant::now(), 0, 0);
+    while sum != SENT {
+        assert!(begun.elapsed() < PATIENCE, "{sum} of {SENT} packets: {}", said());
+        std::thread::sleep(Duration::from_millis(100));
+        // What came last may have been dropped, and only the counters tell that it was sent. They are asked for while tcpdump
+        // is not writing, which a signal would interrupt.
+        let now = seen.load(Ordering::Relaxed);
+        if std::mem::replace(&mut before, now) == now {
+            running.signal(Signal::SIGUSR1);
+        }
+        sum = said().lines().filter_map(counts).map(|(captured, dropped)| captured + dropped).next_back().unwrap_or(0);
+        assert!(sum <= SENT, "{}", said());
+    }
+    running.signal(Signal::SIGINT);
+    running.wait().exits(0);
+    reader.join().unwrap();
+    let (captured, dropped) = said().lines().filter_map(counts).next_back().unwrap();
+    assert_eq!((captured, captured + dropped), (seen.load(Ordering::Relaxed), SENT), "{}", said());
+    assert!(dropped > 0, "{}", said());
+}
+
+/// `tcpdump: N packets captured, N packets received by filter, N packets dropped by kernel`: the first and the last.
+fn counts(line: &str) -> Option<(u64, u64)> {
+    let numbers = line.strip_prefix("tcpdump: ")?.split(", ").map(|part| part.split(' ').next()?.parse().ok());
+    let numbers = numbers.collect::<Option<Vec<u64>>>()?;
+    (numbers.len() == 3).then(|| (numbers[0], numbers[2]))
 }
 
 #[test]

@@ -75,12 +75,20 @@ fn in_the_way_of_pf_ring() {
 
 #[test]
 fn in_the_way_of_zeek() {
+    if !house_skip::need_program("c++") {
+        return;
+    }
     sees_all("like_zeek.cc", "dag0");
 }
 
 #[test]
 fn in_the_way_of_dpmi() {
     sees_all("like_dpmi.c", "dag0");
+}
+
+#[test]
+fn in_the_way_of_snort() {
+    sees_all("like_daq.c", "dag0");
 }
 
 #[test]
