@@ -1,12 +1,14 @@
-//! The example in C, built by the lines that stand in it.
+//! The example in C, and the recipe for the CI of other projects: both by the very lines that stand there.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use dag::Card;
 use house_tests::library::libdag;
-use house_tests::run::{prepared, run};
+use house_tests::run::{dagcap_path, prepared, run};
+use house_tests::seen::Seen;
 
 use super::on_cards;
 
@@ -65,4 +67,32 @@ fn sent() -> Vec<String> {
     }
     lines.truncate(100);
     lines
+}
+
+/// The recipe for other projects' CI: its commands, but for those that fetch and build this project.
+#[test]
+fn the_recipe_works() {
+    if !house_skip::need_program("pkg-config") {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("docs/ci-with-a-card.md")).unwrap();
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split_once("```").expect("an end").0);
+    let blocks: Vec<&str> = blocks.filter(|block| !block.contains("git clone")).collect();
+    assert!(blocks.len() >= 6, "{} blocks of commands", blocks.len());
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(root.join("examples/c/capture.c"), dir.path().join("capture.c")).unwrap();
+    let base = dir.path().join("dag");
+    fs::create_dir(&base).unwrap();
+    for folder in ["include", "lib"] {
+        symlink(libdag().lib().with_file_name(folder), base.join(folder)).unwrap();
+    }
+    fs::create_dir(base.join("bin")).unwrap();
+    symlink(dagcap_path(), base.join("bin/dagcap")).unwrap();
+    for block in blocks {
+        let mut shell = prepared("sh");
+        run(shell.args(["-euc", block]).current_dir(dir.path()).env("DAG", &base)).exits(0);
+    }
+    assert_eq!(Seen::in_file(&dir.path().join("wire.erf")).packets.len(), 100);
 }

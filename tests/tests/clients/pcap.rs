@@ -32,8 +32,13 @@ fn stock(program: &str, cards: &str) -> Option<Command> {
 
 /// The first frames that the card sends, without their FCS.
 fn sent(packets: usize) -> Vec<Vec<u8>> {
-    let card = Card::open(&format!("emu:{SPEC}")).unwrap();
-    let mut stream = card.attach(0).unwrap();
+    sent_to(SPEC, 0, packets)
+}
+
+/// The first frames that a card sends to one of its streams, without their FCS.
+fn sent_to(spec: &str, stream: u16, packets: usize) -> Vec<Vec<u8>> {
+    let card = Card::open(&format!("emu:{spec}")).unwrap();
+    let mut stream = card.attach(stream).unwrap();
     stream.start().unwrap();
     let mut frames = Vec::new();
     while frames.len() < packets {
@@ -86,6 +91,16 @@ fn tcpdump_captures_packet_for_packet() {
     ran.says("500 packets captured");
     ran.says("0 packets dropped by kernel");
     same(&captured(&file), &sent(500));
+}
+
+#[test]
+fn tcpdump_captures_from_the_stream_that_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("second.pcap");
+    let spec = "synthetic=imix,rate=20kpps,seed=6,streams=2";
+    let Some(mut tcpdump) = stock("tcpdump", &format!("dag0={spec}")) else { return };
+    run(tcpdump.args(["-ni", "dag0:2", "-c", "200", "-w"]).arg(&file)).exits(0).says("0 packets dropped by kernel");
+    same(&captured(&file), &sent_to(spec, 2, 200));
 }
 
 #[test]
