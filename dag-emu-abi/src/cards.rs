@@ -4,6 +4,8 @@
 //! `emu:` in a device name (a `;` in it is `\;`). Without it, the file that `DAG_EMU_CONFIG` names: one card a line, empty lines and
 //! lines that begin with `#` aside. A card begins when it is first opened, and ends when its last descriptor is closed; all
 //! who open it in one process share it.
+//!
+//! A card that is not described is looked for among those that `dagemu` serves.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -36,10 +38,17 @@ impl Boards {
         if let Some(board) = boards.get(&number).and_then(Weak::upgrade) {
             return Ok(board);
         }
-        let description = description(number)?.ok_or(Errno(libc::ENOENT))?;
-        let spec: CardSpec = description.parse().map_err(|error: dag_emu::Error| complain(number, &error))?;
-        let types = types(&spec);
-        let card = Card::open(&spec).map_err(|error| complain(number, &error))?;
+        let (card, types) = match description(number)? {
+            Some(description) => {
+                let spec: CardSpec = description.parse().map_err(|error: dag_emu::Error| complain(number, &error))?;
+                (Card::open(&spec).map_err(|error| complain(number, &error))?, types(&spec))
+            }
+            // Without a word: programs try every number there can be.
+            None => {
+                let card = Card::connect(&format!("dag{number}")).map_err(|error| Errno::from(&error))?;
+                (card, vec![erf::RecordType::ETH.number()])
+            }
+        };
         let board = Arc::new(Board { number, card, types, slots: Slots::default() });
         boards.insert(number, Arc::downgrade(&board));
         Ok(board)

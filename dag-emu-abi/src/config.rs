@@ -137,6 +137,9 @@ fn indexed_stream(index: c_int) -> Option<u8> {
 fn value(cookie: Cookie, uuid: u64) -> Result<u64, u32> {
     let handle = handle(cookie).ok_or(error::INVALID_CARD)?;
     let card = &handle.board.card;
+    // One of another process is asked how it is. One that may not be asked any more, since the program has dropped its
+    // privileges, shows what it was.
+    let _ = card.refresh();
     let Attribute { code, index, .. } = Attribute::of(uuid).ok_or(error::NO_SUCH_ATTRIBUTE)?;
     match code {
         attribute::VARLEN => Ok(card.ports().varlen().into()),

@@ -15,6 +15,8 @@ pub(crate) unsafe extern "C" fn dag_emu_describe(dagfd: c_int, buffer: *mut c_ch
     guard(-1, || {
         let handle = process().handle(dagfd)?;
         let (card, number) = (&handle.board.card, handle.board.number);
+        // One that has gone is described as it was.
+        let _ = card.refresh();
         let feed = card.feed();
         let source = match feed.stamp_source {
             StampSource::Kernel => "kernel",

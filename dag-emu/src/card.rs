@@ -1,5 +1,7 @@
 //! [`Card`]: an emulated card in this process.
 
+#[cfg(all(not(miri), target_os = "linux"))]
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -14,6 +16,9 @@ use crate::receive::Receiver;
 use crate::ring::{self, Access, Allocation, Driver, Drops, Need, Share, Turn};
 use crate::spec::CardSpec;
 use crate::stream::Stream;
+
+#[cfg(all(not(miri), target_os = "linux"))]
+use crate::serve::Remote;
 
 /// What the card calls itself wherever a model is named, so that emulated data cannot pass for a measurement.
 pub const MODEL: &str = "dag-emu (emulated card)";
@@ -48,6 +53,28 @@ struct Inner {
     /// The engine's thread; a script has none.
     thread: Mutex<Option<JoinHandle<()>>>,
     wake: Option<Wake>,
+    /// Where the card really is, if that is another process.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    remote: Option<Remote>,
+    /// The streams of that card that were lent to this handle of it.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    lent: Mutex<BTreeMap<u16, Share>>,
+}
+
+/// A stream that is lent by another process, from attach to detach.
+#[cfg(all(not(miri), target_os = "linux"))]
+#[derive(Debug)]
+pub(crate) struct Lent {
+    number: u16,
+    card: Card,
+    _held: crate::serve::Held,
+}
+
+#[cfg(all(not(miri), target_os = "linux"))]
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.card.0.lent.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
 }
 
 /// Gets the engine out of its sleep.
@@ -79,9 +106,61 @@ impl Card {
     ///
     /// When the feed cannot be had (file, interface, permission) or there is no memory for the streams.
     pub fn open(spec: &CardSpec) -> Result<Self, Error> {
+        Self::with_memory(spec, Allocation::OnDemand)
+    }
+
+    /// As [`open`](Self::open), with all memory of the streams taken from the system at once: too little is an error then, and not
+    /// the end of a process later. For a card that is served to others.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_reserved(spec: &CardSpec) -> Result<Self, Error> {
+        Self::with_memory(spec, Allocation::Reserved)
+    }
+
+    /// Opens the card that another process serves under `name`, see [`serve`](crate::serve).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when none is served, [`ErrorKind::Permission`](crate::ErrorKind::Permission).
+    #[cfg(all(not(miri), target_os = "linux"))]
+    pub fn connect(name: &str) -> Result<Self, Error> {
+        let crate::serve::Parts { remote, ports, clock, feed } = crate::serve::connect(name)?;
+        Ok(Self(Arc::new(Inner {
+            streams: Vec::new(),
+            ports,
+            clock,
+            shared: Arc::default(),
+            feed,
+            memory: remote.memory,
+            bare_streams: remote.bare_streams,
+            thread: Mutex::new(None),
+            wake: None,
+            remote: Some(remote),
+            lent: Mutex::default(),
+        })))
+    }
+
+    /// Asks the card of another process what it is now, and shows that here; one of this process is as it is.
+    ///
+    /// # Errors
+    ///
+    /// When it has gone.
+    pub fn refresh(&self) -> Result<(), Error> {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            let status = remote.status()?;
+            remote.show(&status, &self.0.ports, &self.0.clock);
+            self.0.feed.show(&status);
+        }
+        Ok(())
+    }
+
+    fn with_memory(spec: &CardSpec, allocation: Allocation) -> Result<Self, Error> {
         let (feed, info, waker) = spec.feed.open(spec)?;
         let clock = Clock::new(spec.clock, TimeSource::Host);
-        let (parts, producers) = Parts::new(spec, clock, info)?;
+        let (parts, producers) = Parts::new(spec, clock, info, allocation)?;
         let engine = parts.engine(spec, producers, feed, false);
         let thread =
             std::thread::Builder::new().name("dag-emu".to_owned()).spawn(move || engine.run()).map_err(Repr::Thread)?;
@@ -104,7 +183,7 @@ impl Card {
         info: FeedInfo,
     ) -> Result<Self, Error> {
         let clock = Clock::new(spec.clock, time);
-        let (parts, producers) = Parts::new(spec, clock, info)?;
+        let (parts, producers) = Parts::new(spec, clock, info, Allocation::OnDemand)?;
         let engine = Mutex::new(parts.engine(spec, producers, feed, true));
         let driver = Driver::new(move |need| {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,6 +209,10 @@ impl Card {
     /// [`ErrorKind::NoSuchStream`](crate::ErrorKind::NoSuchStream), [`ErrorKind::Busy`](crate::ErrorKind::Busy) while
     /// it has an owner.
     pub fn attach(&self, number: u16) -> Result<Stream, Error> {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return self.attach_there(remote, number, Access::Read);
+        }
         let consumer = self.share(number)?.attach().map_err(|source| Repr::Request { stream: number, source })?;
         Ok(Stream::new(consumer, number, self.clone()))
     }
@@ -141,13 +224,33 @@ impl Card {
     ///
     /// As for [`attach`](Self::attach); [`ErrorKind::Memory`](crate::ErrorKind::Memory) when there is no room for the mapping.
     pub fn attach_writable(&self, number: u16) -> Result<Stream, Error> {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return self.attach_there(remote, number, Access::ReadWrite);
+        }
         let share = self.share(number)?.mapped_anew(Access::ReadWrite);
         let share = share.map_err(|source| Repr::Memory { stream: number, source })?;
         let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
         Ok(Stream::new(consumer, number, self.clone()))
     }
 
-    fn share(&self, number: u16) -> Result<&Share, Error> {
+    /// Attaches a stream of a card of another process.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    fn attach_there(&self, remote: &Remote, number: u16, access: Access) -> Result<Stream, Error> {
+        let (share, held) = remote.attach(number, access)?;
+        let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
+        self.0.lent.lock().unwrap_or_else(PoisonError::into_inner).insert(number, share);
+        Ok(Stream::new(consumer, number, self.clone()).lent(Lent { number, card: self.clone(), _held: held }))
+    }
+
+    /// Wakes the card up for a request that another process has put into the registers of a stream.
+    pub(crate) fn wake(&self) {
+        if let Some(wake) = &self.0.wake {
+            wake.wake();
+        }
+    }
+
+    pub(crate) fn share(&self, number: u16) -> Result<&Share, Error> {
         let streams = self.stream_count();
         let share = match number % 2 {
             0 => self.0.streams.get(usize::from(number / 2)),
@@ -162,11 +265,25 @@ impl Card {
     /// The loss account of receive stream `number` since it was last attached, whoever owns it; `None` where there is no such
     /// stream, or it has no memory.
     pub fn drops(&self, number: u16) -> Option<Drops> {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(share) = self.0.lent.lock().unwrap_or_else(PoisonError::into_inner).get(&number) {
+            return Some(share.drops());
+        }
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            let index = number.is_multiple_of(2).then_some(usize::from(number / 2))?;
+            let there = remote.status().ok()?.streams.get(index)?.clone();
+            return Some(Drops { total: there.dropped, pending: there.untold });
+        }
         self.share(number).ok().map(Share::drops)
     }
 
     /// How many receive streams the card has: numbers 0, 2, ... `2 * (count - 1)`.
     pub fn stream_count(&self) -> u16 {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return remote.streams;
+        }
         // `CardSpec` holds it below 32.
         self.0.streams.len() as u16
     }
@@ -198,6 +315,10 @@ impl Card {
 
     /// What ended the feed, if it was an error.
     pub fn failure(&self) -> Option<Error> {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return remote.status().ok()?.failure.map(|text| Repr::FailedThere(text).into());
+        }
         self.0.shared.failure()
     }
 }
@@ -231,12 +352,17 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(spec: &CardSpec, clock: Clock, info: FeedInfo) -> Result<(Self, Vec<ring::Producer>), Error> {
+    fn new(
+        spec: &CardSpec,
+        clock: Clock,
+        info: FeedInfo,
+        allocation: Allocation,
+    ) -> Result<(Self, Vec<ring::Producer>), Error> {
         let mut producers = Vec::new();
         let mut shares = Vec::new();
         for n in 0..spec.streams {
-            let (producer, share) = ring::create(spec.memory, Allocation::OnDemand)
-                .map_err(|source| Repr::Memory { stream: 2 * n, source })?;
+            let (producer, share) =
+                ring::create(spec.memory, allocation).map_err(|source| Repr::Memory { stream: 2 * n, source })?;
             producers.push(producer);
             shares.push(share);
         }
@@ -265,6 +391,10 @@ impl Parts {
             bare_streams: self.bare_streams,
             thread: Mutex::new(thread),
             wake,
+            #[cfg(all(not(miri), target_os = "linux"))]
+            remote: None,
+            #[cfg(all(not(miri), target_os = "linux"))]
+            lent: Mutex::default(),
         }))
     }
 }

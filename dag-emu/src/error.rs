@@ -57,6 +57,24 @@ pub(crate) enum Repr {
     #[error("no thread for the emulated card: {0}")]
     Thread(std::io::Error),
     #[error("{0}")]
+    FailedThere(String),
+    #[error("no emulated card named {0:?} is served on this machine; `dagemu run {0} --feed synthetic` serves one")]
+    NotServed(String),
+    #[error(
+        "no permission to use the emulated card {name:?}: {path} belongs to others; see `dagemu run --mode --group`"
+    )]
+    ServedPermission { name: String, path: String },
+    #[error("the emulated card {name:?} does not answer: {source}")]
+    ServedSilent { name: String, source: std::io::Error },
+    #[error("the emulated card {name:?}: {text}")]
+    ServedRefused { name: String, text: String },
+    #[error("an emulated card named {0:?} is served already; `dagemu stop {0}` ends it")]
+    ServedAlready(String),
+    #[error("{0:?} is no name for a served card: letters, digits, `-`, `_` and `.`, 64 at most")]
+    ServedName(String),
+    #[error("{path}: no socket to serve a card at: {source}")]
+    Serve { path: String, source: std::io::Error },
+    #[error("{0}")]
     Failed(std::sync::Arc<Error>),
 }
 
@@ -90,7 +108,16 @@ impl Error {
                 Some(std::io::ErrorKind::PermissionDenied) => ErrorKind::Permission,
                 _ => ErrorKind::Feed,
             },
-            Repr::ReplayContent { .. } | Repr::Thread(_) => ErrorKind::Feed,
+            Repr::ReplayContent { .. } | Repr::Thread(_) | Repr::FailedThere(_) => ErrorKind::Feed,
+            Repr::NotServed(_) => ErrorKind::NotFound,
+            Repr::ServedPermission { .. } => ErrorKind::Permission,
+            Repr::ServedSilent { .. } | Repr::ServedRefused { .. } => ErrorKind::Gone,
+            Repr::ServedAlready(_) => ErrorKind::Busy,
+            Repr::ServedName(_) => ErrorKind::Spec,
+            Repr::Serve { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                ErrorKind::Permission
+            }
+            Repr::Serve { .. } => ErrorKind::Feed,
             Repr::Failed(error) => error.kind(),
         }
     }

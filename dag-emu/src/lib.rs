@@ -29,6 +29,7 @@
 //! | [`Script`], [`script`] | a card for unit tests: no thread, no sleep, a clock that the test moves |
 //! | [`Clock`], [`Ports`] | what can be set while it runs: clock errors, links, snap length |
 //! | [`synthetic`], [`tap`], [`faults`] | where packets come from, and what goes wrong on purpose |
+//! | `serve` | a card for other processes (Linux) |
 //! | [`ring`] | stream memory and the protocol between card and reader |
 //!
 //! ```text
@@ -47,6 +48,8 @@ mod ports;
 mod receive;
 pub mod ring;
 mod script;
+#[cfg(all(not(miri), target_os = "linux"))]
+pub mod serve;
 mod spec;
 mod steer;
 mod stream;

@@ -17,6 +17,9 @@ struct Inner {
     snaplen: AtomicU64,
     /// Records as long as their packet, not slots of one length.
     varlen: AtomicBool,
+    /// Where the card really is, if that is another process.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    remote: Option<crate::serve::Remote>,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +47,41 @@ impl Ports {
             ports: (0..count).map(|_| Port::default()).collect(),
             snaplen: AtomicU64::new(snaplen.into()),
             varlen: AtomicBool::new(varlen),
+            #[cfg(all(not(miri), target_os = "linux"))]
+            remote: None,
         }))
+    }
+
+    /// The ports of a card of another process, which is told what is set here.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    pub(crate) fn of(self, remote: crate::serve::Remote) -> Self {
+        Self(Arc::new(Inner {
+            ports: (0..self.count()).map(|_| Port::default()).collect(),
+            snaplen: AtomicU64::new(self.snaplen().into()),
+            varlen: AtomicBool::new(self.varlen()),
+            remote: Some(remote),
+        }))
+    }
+
+    /// Shows what the card of another process says.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    pub(crate) fn show(&self, status: &crate::serve::Status) {
+        self.0.snaplen.store(status.snaplen.into(), Ordering::Release);
+        self.0.varlen.store(status.varlen, Ordering::Release);
+        for (here, there) in self.0.ports.iter().zip(&status.ports) {
+            here.disabled.store(!there.enabled, Ordering::Release);
+            here.link_down.store(!there.link_up, Ordering::Release);
+            here.packets.store(there.packets, Ordering::Release);
+            here.bytes.store(there.bytes, Ordering::Release);
+        }
+    }
+
+    /// Tells the card of another process.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    fn tell(&self, setting: crate::serve::Setting) {
+        if let Some(remote) = &self.0.remote {
+            remote.set(setting);
+        }
     }
 
     /// How many ports the card has.
@@ -59,7 +96,10 @@ impl Ports {
 
     /// Enables or disables a port: nothing arrives at a disabled one. `false` if there is no such port.
     pub fn set_enabled(&self, port: u8, enabled: bool) -> bool {
-        self.get(port).map(|p| p.disabled.store(!enabled, Ordering::Release)).is_some()
+        let there = self.get(port).map(|p| p.disabled.store(!enabled, Ordering::Release)).is_some();
+        #[cfg(all(not(miri), target_os = "linux"))]
+        self.tell(crate::serve::Setting::PortEnabled { port, on: enabled });
+        there
     }
 
     /// Whether a port is enabled.
@@ -69,7 +109,10 @@ impl Ports {
 
     /// Takes a port's link up or down: nothing arrives while it is down. `false` if there is no such port.
     pub fn set_link(&self, port: u8, up: bool) -> bool {
-        self.get(port).map(|p| p.link_down.store(!up, Ordering::Release)).is_some()
+        let there = self.get(port).map(|p| p.link_down.store(!up, Ordering::Release)).is_some();
+        #[cfg(all(not(miri), target_os = "linux"))]
+        self.tell(crate::serve::Setting::PortLink { port, up });
+        there
     }
 
     /// Whether a port's link is up.
@@ -81,6 +124,8 @@ impl Ports {
     /// below the word in which their headers end: the first 6 bytes of an Ethernet frame are always there.
     pub fn set_snaplen(&self, bytes: u16) {
         self.0.snaplen.store(bytes.into(), Ordering::Release);
+        #[cfg(all(not(miri), target_os = "linux"))]
+        self.tell(crate::serve::Setting::Snaplen(bytes));
     }
 
     /// How many bytes of each packet are stored, before records are cut down to a multiple of 8.
@@ -92,6 +137,8 @@ impl Ports {
     /// Records as long as their packet (the default), or slots of one length, for the snap length.
     pub fn set_varlen(&self, varlen: bool) {
         self.0.varlen.store(varlen, Ordering::Release);
+        #[cfg(all(not(miri), target_os = "linux"))]
+        self.tell(crate::serve::Setting::Varlen(varlen));
     }
 
     /// Whether records are as long as their packet.

@@ -16,13 +16,28 @@ pub struct Stream {
     consumer: Consumer,
     number: u16,
     rules: PollRules,
+    /// What holds a stream of another process's card; after the consumer, which has to be detached first.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    _lent: Option<crate::card::Lent>,
     /// Kept last: the card must not be closed while the stream lives.
     card: Card,
 }
 
 impl Stream {
     pub(crate) fn new(consumer: Consumer, number: u16, card: Card) -> Self {
-        Self { consumer, number, rules: PollRules::default(), card }
+        Self {
+            consumer,
+            number,
+            rules: PollRules::default(),
+            #[cfg(all(not(miri), target_os = "linux"))]
+            _lent: None,
+            card,
+        }
+    }
+
+    #[cfg(all(not(miri), target_os = "linux"))]
+    pub(crate) fn lent(self, lent: crate::card::Lent) -> Self {
+        Self { _lent: Some(lent), ..self }
     }
 
     /// The stream's number: even, for streams that receive.

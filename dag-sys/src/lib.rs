@@ -42,6 +42,19 @@ pub mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
 
+/// Our headers, by name: for programs that install them.
+pub const HEADERS: &[(&str, &str)] = &[
+    ("dagapi.h", include_str!("../include/dagapi.h")),
+    ("dagerf.h", include_str!("../include/dagerf.h")),
+    ("dagnew.h", include_str!("../include/dagnew.h")),
+    ("daginf.h", include_str!("../include/daginf.h")),
+    ("dagpci.h", include_str!("../include/dagpci.h")),
+    ("dagutil.h", include_str!("../include/dagutil.h")),
+    ("dag_config.h", include_str!("../include/dag_config.h")),
+    ("dag_config_api.h", include_str!("../include/dag_config_api.h")),
+    ("dag_emu.h", include_str!("../include/dag_emu.h")),
+];
+
 mod calls;
 mod card;
 mod error;

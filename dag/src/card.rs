@@ -45,7 +45,7 @@ impl Card {
     pub fn open_device(device: &Device, name: &str) -> Result<Self, Error> {
         match device {
             Device::Emulated(spec) => Ok(Self::emulated(dag_emu::Card::open(spec)?, name)),
-            Device::Served(served) => Err(Repr::NotServed(served.clone()).into()),
+            Device::Served(served) => Ok(Self::emulated(dag_emu::Card::connect(served)?, name)),
             Device::Real { card, .. } => Ok(Self { backend: backend::open_real(*card)?, name: name.into() }),
         }
     }

@@ -51,8 +51,6 @@ pub enum ErrorKind {
 pub(crate) enum Repr {
     #[error("{0:?} names no card; write dag0, dag0:2, /dev/dag0, or emu:synthetic, emu:replay=FILE, emu:tap=IFACE")]
     UnknownDevice(String),
-    #[error("no emulated card named {0:?} is served on this machine; emu:synthetic is one in this process")]
-    NotServed(String),
     #[error("{device}: no such card: {path} does not exist; emu:synthetic is an emulated one")]
     NoSuchCard { device: String, path: String },
     #[error("{hint}, but {error}; name an emulated card with --device emu:synthetic to work without it")]
@@ -111,7 +109,7 @@ impl Error {
         use dag_emu::ErrorKind as Emu;
         match &*self.0 {
             Repr::UnknownDevice(_) => ErrorKind::UnknownDevice,
-            Repr::NotServed(_) | Repr::NoSuchCard { .. } => ErrorKind::NotFound,
+            Repr::NoSuchCard { .. } => ErrorKind::NotFound,
             Repr::Hinted { error, .. } => error.kind(),
             Repr::Library { .. } | Repr::Values(_) => ErrorKind::NoDriver,
             Repr::CardPermission { .. } => ErrorKind::Permission,

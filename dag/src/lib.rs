@@ -172,4 +172,5 @@ pub use info::{CardInfo, PortInfo, StampSource};
 pub use stream::{Interrupter, RxStream};
 
 pub use dag_emu as emu;
+pub use dag_sys as sys;
 pub use erf as file;

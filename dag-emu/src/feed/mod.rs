@@ -130,11 +130,16 @@ pub struct FeedCounts {
     pub defects: u64,
     /// The command that ends segmentation offload, once there is reason for it.
     pub advice: Vec<String>,
+    /// What another process says about its feed, whose counts are not here.
+    told: Option<Vec<String>>,
 }
 
 impl FeedCounts {
     /// What there is to say about them, in lines for a person, with the way out where there is one.
     pub fn notes(&self) -> Vec<String> {
+        if let Some(told) = &self.told {
+            return told.clone();
+        }
         let advice = self.advice.join("`, `");
         let mut notes = Vec::new();
         if self.over_limit > 0 {
@@ -164,6 +169,14 @@ impl FeedCounts {
 impl FeedInfo {
     pub(crate) fn new(description: String, stamp_source: StampSource) -> Self {
         Self { description, stamp_source, stamp_error_ns: None, interfaces: Vec::new(), counts: Arc::default() }
+    }
+
+    /// What a feed of another process has counted, as it says.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    pub(crate) fn show(&self, status: &crate::serve::Status) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.defects = status.defects;
+        counts.told = Some(status.notes.clone());
     }
 
     /// What the feed has counted beside packets, as of its last turn.

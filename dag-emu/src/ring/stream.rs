@@ -272,6 +272,20 @@ impl Share {
         protocol::drops(&*self.registers)
     }
 
+    /// Takes the stream from its owner, who is no more: it is detached, and free for the next one.
+    pub fn take_from_owner(&self) {
+        let half = ConsumerHalf::usurp(self.registers.clone(), self.memory.ring_len(), self.driver.clone());
+        // Free in any case.
+        if let Err(error) = half.detach() {
+            log::warn!("a stream was taken back from an owner who has gone: {error}");
+        }
+    }
+
+    /// Tells the stream's owner that the card is no more, when its process cannot.
+    pub fn declare_gone(&self) {
+        protocol::declare_gone(&*self.registers);
+    }
+
     /// The same, through a mapping of its own, writable or not. The producer relies on nothing that lies there.
     ///
     /// # Errors

@@ -14,9 +14,19 @@ use crate::info::{CardInfo, PortInfo, StampSource};
 #[derive(Debug)]
 pub(crate) struct EmuCard(pub(crate) dag_emu::Card);
 
+impl EmuCard {
+    /// One of another process is asked how it is.
+    fn refresh(&self) {
+        if let Err(error) = self.0.refresh() {
+            log::warn!("{error}");
+        }
+    }
+}
+
 impl CardBackend for EmuCard {
     fn info(&self) -> CardInfo {
         let card = &self.0;
+        self.refresh();
         let feed = card.feed();
         let ports = (0..card.ports().count()).map(|port| {
             let behind = feed.interfaces.iter().find(|i| i.port == port);
@@ -49,6 +59,7 @@ impl CardBackend for EmuCard {
     }
 
     fn clock(&self) -> ClockInfo {
+        self.refresh();
         let clock = self.0.clock();
         let synchronised = clock.settings().health == dag_emu::ClockHealth::Synchronised;
         let mut info = ClockInfo::default();
@@ -62,10 +73,12 @@ impl CardBackend for EmuCard {
     }
 
     fn source_defects(&self) -> u64 {
+        self.refresh();
         self.0.feed().counts().defects
     }
 
     fn notes(&self) -> Vec<String> {
+        self.refresh();
         self.0.feed().counts().notes()
     }
 

@@ -119,6 +119,14 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
         Ok(half)
     }
 
+    /// Takes the stream over from an owner who is no more, whatever he has left in the registers.
+    pub(crate) fn usurp(registers: R, len: u64, driver: Option<Driver>) -> Self {
+        registers.asked.0.owner.store(1, Ordering::Relaxed);
+        let epoch = registers::epoch(registers.asked.0.request.load(Ordering::Relaxed));
+        let window = Window { bottom: 0, top: 0 };
+        Self { registers, driver, len, epoch, phase: Phase::Fresh, window, flags: 0, owner: true }
+    }
+
     /// Lets the stream receive, from ring offset 0 on. After a stop, what was not read is given up.
     ///
     /// # Errors
@@ -286,6 +294,13 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
             self.registers.asked.0.owner.store(0, Ordering::Release);
         }
     }
+}
+
+/// Tells the consumer that the producer is no more, when it could not do so itself.
+pub(in crate::ring) fn declare_gone<A: Atomics>(registers: &Registers<A>) {
+    let flags = &registers.told.0.flags;
+    flags.store(flags.load(Ordering::Relaxed) | PRODUCER_GONE, Ordering::Release);
+    registers.to_consumer.ring(ALWAYS);
 }
 
 /// The loss account in a register page.

@@ -23,8 +23,8 @@ mod consumer;
 mod producer;
 
 pub(crate) use consumer::ConsumerHalf;
-pub(in crate::ring) use consumer::drops;
 pub use consumer::{AdvanceError, RequestError};
+pub(in crate::ring) use consumer::{declare_gone, drops};
 pub(crate) use producer::ProducerHalf;
 pub use producer::{Event, Overrun};
 

@@ -79,7 +79,7 @@ fn offloaded_checksums_are_completed() {
     }
     assert!(completed.iter().all(|count| *count > 0), "{completed:?}");
     let stats = tap.stats().unwrap();
-    assert_eq!(stats.ports.iter().map(|p| p.checksums_completed).sum::<u64>(), completed.iter().sum());
+    assert_eq!(stats.ports.iter().map(|p| p.checksums_completed).sum::<u64>(), completed.iter().sum::<u64>());
     assert_eq!(stats.ports.iter().map(|p| p.checksums_partial).sum::<u64>(), 0);
 }
 

@@ -1,0 +1,64 @@
+//! `dagemu install`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::libraries::files;
+use super::{Failure, PROGRAM};
+use crate::messages::say;
+
+/// The options of `dagemu install`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where to: DIR/include, DIR/lib, DIR/lib/pkgconfig.
+    #[arg(long, value_name = "DIR")]
+    prefix: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let files = files()?;
+    fs::create_dir_all(&args.prefix).map_err(|cause| failed(&args.prefix, cause))?;
+    let prefix = args.prefix.canonicalize().map_err(|cause| failed(&args.prefix, cause))?;
+    let (include, lib, config) = (prefix.join("include"), prefix.join("lib"), prefix.join("lib/pkgconfig"));
+    for folder in [&include, &lib, &config] {
+        fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
+    }
+    for (name, text) in dag::sys::HEADERS {
+        put(&include.join(name), text.as_bytes())?;
+    }
+    for (name, file) in &files {
+        put(&lib.join(name), &fs::read(file).map_err(|cause| failed(file, cause))?)?;
+        let link = lib.join(name.trim_end_matches(".5"));
+        match fs::remove_file(&link) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(failed(&link, cause)),
+            _ => symlink(name, &link).map_err(|cause| failed(&link, cause))?,
+        }
+    }
+    put(&config.join("dag.pc"), pkg_config(&prefix).as_bytes())?;
+    say(PROGRAM, format_args!("headers, libraries and dag.pc are in {}", prefix.display()));
+    Ok(())
+}
+
+fn failed(path: &Path, cause: std::io::Error) -> Failure {
+    Failure::File { path: path.display().to_string(), cause }
+}
+
+/// Writes beside and renames: who runs with the old library goes on with it.
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let new = path.with_extension(format!("new{}", std::process::id()));
+    fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).map_err(|cause| {
+        let _ = fs::remove_file(&new);
+        failed(path, cause)
+    })
+}
+
+fn pkg_config(prefix: &Path) -> String {
+    format!(
+        "prefix={}\nincludedir=${{prefix}}/include\nlibdir=${{prefix}}/lib\n\nName: dag\n\
+         Description: Emulated Endace DAG card, a drop-in libdag\nVersion: {}\n\
+         Cflags: -I${{includedir}}\nLibs: -L${{libdir}} -ldag -ldagconf\n",
+        prefix.display(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
