@@ -20,12 +20,23 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Cargo builds programs for the tests of their own package only, so it is asked to, once; that is quick where it is built.
 pub fn dagcap_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("dagcap"))
+}
+
+/// The program `dagemu`, built for this run of the tests, with the libraries that it looks for beside it.
+pub fn dagemu_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
-        build(&["--package", "dag-tools", "--bin", "dagcap"]);
-        let path = profile().join("dagcap");
-        assert!(path.is_file(), "{} is not there", path.display());
-        path
+        crate::library::libdag();
+        built("dagemu")
     })
+}
+
+fn built(program: &str) -> PathBuf {
+    build(&["--package", "dag-tools", "--bin", program]);
+    let path = profile().join(program);
+    assert!(path.is_file(), "{} is not there", path.display());
+    path
 }
 
 /// The folder of what cargo builds with the profile of this run.
@@ -59,12 +70,29 @@ pub fn dagcap() -> Command {
 pub fn prepared(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for setting in ["DAG_LIBRARY", "DAG_REQUIRE_CARD", "DAG_EMU_CARDS", "DAG_EMU_CONFIG", "DAG_VALUES", "RUST_LOG"] {
+    for setting in
+        ["DAG_LIBRARY", "DAG_REQUIRE_CARD", "DAG_EMU_CARDS", "DAG_EMU_CONFIG", "DAG_EMU_DIR", "DAG_VALUES", "RUST_LOG"]
+    {
         command.env_remove(setting);
     }
     // A panic is to be seen as one.
     command.env("RUST_BACKTRACE", "1");
     command
+}
+
+/// `dagemu`, whose cards lie in `folder`.
+pub fn dagemu(folder: &Path) -> Command {
+    let mut command = prepared(dagemu_path());
+    command.env("DAG_EMU_DIR", folder);
+    command
+}
+
+/// A card that is served under `name` in `folder`, from now until the answer is dropped.
+pub fn serve(folder: &Path, name: &str, feed: &str, options: &[&str]) -> Running {
+    let mut running = start(dagemu(folder).args(["run", name, "--feed", feed]).args(options));
+    // There may be a socket that one before has left.
+    running.until("it serves", || dagemu(folder).args(["stat", name]).output().is_ok_and(|said| said.status.success()));
+    running
 }
 
 /// Runs `command` to its end.

@@ -24,6 +24,7 @@ pub use message::{PortStatus, Status, StreamStatus};
 pub use server::Server;
 
 use std::env;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 
 use crate::error::{Error, Repr};
@@ -63,6 +64,9 @@ pub fn list() -> Vec<(String, Result<Status, Error>)> {
         names.sort();
         for name in names.into_iter().filter(|name| check_name(name).is_ok()) {
             let path = folder.join(&name);
+            if !is_socket(&path) {
+                continue;
+            }
             match client::status(&path, &name) {
                 Err(error) if error.kind() == crate::ErrorKind::NotFound => {
                     // Nobody listens: it is left over.
@@ -73,6 +77,11 @@ pub fn list() -> Vec<(String, Result<Status, Error>)> {
         }
     }
     found
+}
+
+/// Nothing else in such a folder is ours to ask, or to remove.
+fn is_socket(path: &std::path::Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 /// What the card `name` says of itself.

@@ -12,7 +12,7 @@ use std::{fs, thread};
 
 use super::message::{PortStatus, Reason, Reply, Request, Setting, Status, StreamStatus, VERSION};
 use super::socket::{Connection, accept_within, listen_at};
-use super::{check_name, client, folders};
+use super::{check_name, client, folders, is_socket};
 use crate::card::Card;
 use crate::clock::ClockHealth;
 use crate::error::{Error, Repr};
@@ -62,10 +62,12 @@ impl Server {
         fs::create_dir_all(&folder).map_err(failed)?;
         match client::status(&path, name) {
             // Nobody answers: left over from one that was killed.
-            Err(error) if error.kind() == ErrorKind::NotFound => match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
-                _ => {}
-            },
+            Err(error) if error.kind() == ErrorKind::NotFound && (is_socket(&path) || !path.exists()) => {
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
+                    _ => {}
+                }
+            }
             _ => return Err(Repr::ServedAlready(name.to_owned()).into()),
         }
         // Made where nobody can connect before its mode is right.

@@ -18,7 +18,7 @@ impl EmuCard {
     /// One of another process is asked how it is.
     fn refresh(&self) {
         if let Err(error) = self.0.refresh() {
-            log::warn!("{error}");
+            log::debug!("{error}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What every card does, whatever driver it is reached by: attach, start, advance, stop, and what is in the records. On the emulated
-//! card in this process, and, by a second run of this program (`routes`), on the same card through libdag.
+//! card in this process, and, by further runs of this program (`routes`), through libdag, and served by another process.
 //!
 //! The rules are those of `libdag-contract.md` section 2. Nothing depends on how fast the machine is.
 

@@ -121,6 +121,9 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
 
     /// Takes the stream over from an owner who is no more, whatever he has left in the registers.
     pub(crate) fn usurp(registers: R, len: u64, driver: Option<Driver>) -> Self {
+        // What the producer writes once, or only when there is a reason to.
+        registers.layout.0.store(registers::LAYOUT, Ordering::Relaxed);
+        registers.told.0.flags.store(0, Ordering::Relaxed);
         registers.asked.0.owner.store(1, Ordering::Relaxed);
         let epoch = registers::epoch(registers.asked.0.request.load(Ordering::Relaxed));
         let window = Window { bottom: 0, top: 0 };
