@@ -1,5 +1,6 @@
 /* Drains at the start in a loop that compares a saved end, sets the poll parameters before every packet, counts what lies ready in 32
- * bits, edits records where they lie, asks for the clock, and leaves its configuration reference open. */
+ * bits, edits records where they lie, asks for the clock, and leaves its configuration reference open. With a third argument it
+ * wants the card's name to be a character device. */
 #include "client.h"
 #include <dag_config_api.h>
 #include <sys/ioctl.h>
@@ -8,6 +9,8 @@
 int main(int argc, char **argv)
 {
     long left = wanted(argc, argv);
+    struct stat device;
+    if (argc > 3 && (stat(argv[1], &device) < 0 || !S_ISCHR(device.st_mode))) die("no device");
     int fd = dag_open(argv[1]);
     CHECK(fd);
     dag_card_ref_t card = dag_config_init(argv[1]);

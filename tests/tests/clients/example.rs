@@ -7,7 +7,7 @@ use std::process::Command;
 
 use dag::Card;
 use house_tests::library::libdag;
-use house_tests::run::{dagcap_path, prepared, run};
+use house_tests::run::{dagcap_path, dagemu_path, prepared, run};
 use house_tests::seen::Seen;
 
 use super::on_cards;
@@ -89,7 +89,9 @@ fn the_recipe_works() {
         symlink(libdag().lib().with_file_name(folder), base.join(folder)).unwrap();
     }
     fs::create_dir(base.join("bin")).unwrap();
-    symlink(dagcap_path(), base.join("bin/dagcap")).unwrap();
+    for program in [dagcap_path(), dagemu_path()] {
+        symlink(program, base.join("bin").join(program.file_name().unwrap())).unwrap();
+    }
     for block in blocks {
         let mut shell = prepared("sh");
         run(shell.args(["-euc", block]).current_dir(dir.path()).env("DAG", &base)).exits(0);

@@ -4,6 +4,7 @@
 mod example;
 mod hostile;
 mod pcap;
+mod served;
 mod ways;
 
 use std::process::Command;

@@ -15,7 +15,7 @@ fn digest(record: &[u8]) -> u64 {
 }
 
 /// What the card of this description sends, read by ourselves.
-fn sent(spec: &str, packets: usize) -> Vec<u64> {
+pub(super) fn sent(spec: &str, packets: usize) -> Vec<u64> {
     let card = Card::open(&format!("emu:{spec}")).unwrap();
     let mut stream = card.attach(0).unwrap();
     stream.start().unwrap();
@@ -27,7 +27,7 @@ fn sent(spec: &str, packets: usize) -> Vec<u64> {
     digests
 }
 
-fn seen(stdout: &[u8]) -> Vec<u64> {
+pub(super) fn seen(stdout: &[u8]) -> Vec<u64> {
     let text = std::str::from_utf8(stdout).unwrap();
     text.lines().map(|line| u64::from_str_radix(line, 16).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
@@ -41,8 +41,8 @@ fn watch(name: &str, spec: &str, card: &str, packets: usize) -> Vec<u64> {
     seen
 }
 
-const SPEC: &str = "synthetic=imix,rate=20kpps,seed=7";
-const PACKETS: usize = 3000;
+pub(super) const SPEC: &str = "synthetic=imix,rate=20kpps,seed=7";
+pub(super) const PACKETS: usize = 3000;
 
 #[track_caller]
 fn sees_all(name: &str, card: &str) {
