@@ -55,6 +55,9 @@ pub const HEADERS: &[(&str, &str)] = &[
     ("dag_emu.h", include_str!("../include/dag_emu.h")),
 ];
 
+/// What pkg-config is to know of an installation of them, as `lib/pkgconfig/libdag.pc`. `@VERSION@` stands for the version.
+pub const PKG_CONFIG: &str = include_str!("../libdag.pc.in");
+
 mod calls;
 mod card;
 mod error;

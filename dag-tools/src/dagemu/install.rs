@@ -35,8 +35,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             _ => symlink(name, &link).map_err(|cause| failed(&link, cause))?,
         }
     }
-    put(&config.join("dag.pc"), pkg_config(&prefix).as_bytes())?;
-    say(PROGRAM, format_args!("headers, libraries and dag.pc are in {}", prefix.display()));
+    let text = dag::sys::PKG_CONFIG.replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+    put(&config.join("libdag.pc"), text.as_bytes())?;
+    say(PROGRAM, format_args!("headers, libraries and libdag.pc are in {}", prefix.display()));
     Ok(())
 }
 
@@ -51,14 +52,4 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let _ = fs::remove_file(&new);
         failed(path, cause)
     })
-}
-
-fn pkg_config(prefix: &Path) -> String {
-    format!(
-        "prefix={}\nincludedir=${{prefix}}/include\nlibdir=${{prefix}}/lib\n\nName: dag\n\
-         Description: Emulated Endace DAG card, a drop-in libdag\nVersion: {}\n\
-         Cflags: -I${{includedir}}\nLibs: -L${{libdir}} -ldag -ldagconf\n",
-        prefix.display(),
-        env!("CARGO_PKG_VERSION")
-    )
 }

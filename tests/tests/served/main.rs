@@ -231,17 +231,14 @@ fn what_is_installed_builds_a_program_in_c() {
     run(dagemu(dir.path()).arg("install").arg("--prefix").arg(&prefix)).exits(0);
     // Twice is no harm.
     run(dagemu(dir.path()).arg("install").arg("--prefix").arg(&prefix)).exits(0);
-    let config = fs::read_to_string(prefix.join("lib/pkgconfig/dag.pc")).unwrap();
-    let value = |key: &str| config.lines().find_map(|line| line.strip_prefix(key)).unwrap().to_owned();
-    let full = |text: String| {
-        text.replace("${includedir}", &prefix.join("include").display().to_string())
-            .replace("${libdir}", &prefix.join("lib").display().to_string())
-    };
+    if !house_skip::need_program("pkg-config") {
+        return;
+    }
     let program = dir.path().join("capture");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/like_yaf.c");
-    let mut cc = prepared("cc");
-    cc.args(full(value("Cflags: ")).split(' ')).arg(&source).arg("-o").arg(&program);
-    run(cc.args(full(value("Libs: ")).split(' '))).exits(0);
+    let mut build = prepared("sh");
+    build.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")).env("SOURCE", source).env("PROGRAM", &program);
+    run(build.args(["-ec", "cc \"$SOURCE\" -o \"$PROGRAM\" $(pkg-config --cflags --libs libdag)"])).exits(0);
     let mut capture = prepared(&program);
     capture.env("LD_LIBRARY_PATH", prefix.join("lib")).env("DAG_EMU_CARDS", "dag0=synthetic,rate=20kpps");
     run(capture.args(["dag0", "50"])).exits(0);
