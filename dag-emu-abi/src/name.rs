@@ -11,7 +11,7 @@ pub(crate) fn parse(name: &str) -> Option<(u16, u16)> {
     Some((number(card)?, stream))
 }
 
-/// Digits only; below `DAG_MAX_BOARDS` and `DAG_STREAM_MAX`, which are the same.
+/// Digits only; below `DAG_STREAM_MAX`, cards too: a number past `DAG_MAX_BOARDS` only is one that no program looks for by itself.
 fn number(text: &str) -> Option<u16> {
     let digits = !text.is_empty() && text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten().filter(|number| *number < crate::constants::STREAM_MAX)

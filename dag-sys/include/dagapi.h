@@ -39,8 +39,9 @@ typedef int64_t dag_ssize_t;
 #define DAGNAME_BUFSIZE 128
 /* Stream numbers are below this. */
 #define DAG_STREAM_MAX 256
-/* Numbers of cards are below this. */
-#define DAG_MAX_BOARDS 256
+/* Numbers of cards that programs look for are below this: with any stream a name is then no longer than what libpcap has room for,
+ * nine characters. */
+#define DAG_MAX_BOARDS 100
 
 #define DAGF_NONBLOCK 0x01
 

@@ -1,10 +1,11 @@
 //! Each client sees what the card sends, packet for packet.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use dag::Card;
 use house_tests::library::client;
-use house_tests::run::run;
+use house_tests::run::{run, start};
 
 use super::on_cards;
 
@@ -128,7 +129,10 @@ fn one_descriptor_for_all_threads() {
 fn losses_are_counted_as_libpcap_counts_them() {
     let spec = "synthetic=1518,rate=max,memory=1MiB";
     let mut command = on_cards(client("like_libpcap.c"), &format!("dag0={spec}"));
-    let ran = run(command.args(["dag0", "20000"])).exits(0);
+    let running = start(command.args(["dag0", "20000"]));
+    // Nobody reads what it prints, so that it waits, and the card drops.
+    std::thread::sleep(Duration::from_secs(1));
+    let ran = running.wait().exits(0);
     let line = ran.says("dropped ");
     let dropped: u64 = line.trim_start_matches("dropped ").parse().unwrap();
     assert!(dropped > 0, "{line}");
