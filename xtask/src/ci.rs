@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Clients,
     /// All tests, none skipped
     Test,
+    /// The examples outside the workspace, tested and run
+    Examples,
     /// Undefined behaviour, on a big-endian machine too
     Miri,
     /// Every interleaving of the ring's protocol
@@ -55,6 +57,7 @@ impl Step {
             Step::NoStd => check::no_std(),
             Step::Clients => clients::chore(),
             Step::Test => testing::step(counts),
+            Step::Examples => testing::examples(counts),
             Step::Miri => miri::step(counts),
             Step::Loom => loom::step(counts),
             Step::Fuzz => fuzz::chore(&[], FUZZ),

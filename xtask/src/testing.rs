@@ -32,23 +32,27 @@ pub(crate) fn chore(arguments: &[String]) -> Result {
     done
 }
 
-/// The step of CI: all tests, and the examples that stand outside the workspace.
+/// The step of CI: all tests of the workspace.
 pub(crate) fn step(counts: &mut Counts) -> Result {
-    let own = with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts);
+    with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts)
+}
+
+/// The examples that stand outside the workspace: the tests of one, and the other on both ways to a card. The one in C is built and
+/// run by a test of the workspace.
+pub(crate) fn examples(counts: &mut Counts) -> Result {
     let example = |what: &str, name: &str| {
         let mut cargo = shell::cargo();
         cargo.args([what, "--manifest-path"]).arg(shell::root().join("examples").join(name).join("Cargo.toml"));
         cargo.env("CARGO_TARGET_DIR", shell::target().join("examples"));
         cargo
     };
-    own.and(counted(&mut example("test", "unit-test"), counts)).and_then(|()| {
-        capture(example("run", "capture").args(["--", "emu:synthetic,rate=1000pps", "100"]))?;
-        let folder = shell::target().join("clients/dag");
-        dist::libdag_for_tests(&folder)?;
-        let mut through_libdag = example("run", "capture");
-        through_libdag.env("DAG_LIBRARY", folder.join("lib/libdag.so.5"));
-        capture(through_libdag.env("DAG_EMU_CARDS", "dag0=synthetic,rate=1000pps").args(["--", "dag0", "100"]))
-    })
+    counted(&mut example("test", "unit-test"), counts)?;
+    capture(example("run", "capture").args(["--", "emu:synthetic,rate=1000pps", "100"]))?;
+    let folder = shell::target().join("clients/dag");
+    dist::libdag_for_tests(&folder)?;
+    let mut through_libdag = example("run", "capture");
+    through_libdag.env("DAG_LIBRARY", folder.join("lib/libdag.so.5"));
+    capture(through_libdag.env("DAG_EMU_CARDS", "dag0=synthetic,rate=1000pps").args(["--", "dag0", "100"]))
 }
 
 /// Runs the example that captures: a line for each of a hundred packets.
