@@ -130,7 +130,7 @@ pub(crate) extern "C" fn dag_rx_get_stream_count(dagfd: c_int) -> c_int {
 
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_tx_get_stream_count(dagfd: c_int) -> c_int {
-    guard(-1, || process().handle(dagfd).map(|_| 0))
+    guard(-1, || Ok(process().handle(dagfd)?.board.card.tx_stream_count().into()))
 }
 
 /// Memory of a stream.
@@ -139,7 +139,10 @@ fn memory(dagfd: c_int, stream_num: c_int) -> Result<u64, Errno> {
     let (number, card) = (stream(stream_num)?, &handle.board.card);
     let (with, bare) = (card.stream_count(), card.bare_stream_count());
     match number / 2 {
-        _ if number % 2 == 1 => Err(INVALID),
+        index if number % 2 == 1 => match index < card.tx_stream_count() {
+            true => Ok(card.stream_memory()),
+            false => Err(INVALID),
+        },
         index if index < with => Ok(card.stream_memory()),
         index if index < with + bare => Ok(0),
         _ => Err(INVALID),

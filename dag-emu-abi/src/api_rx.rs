@@ -1,35 +1,62 @@
 //! `dagapi.h`, receive streams: attach to detach, and the data in between.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dag_emu::ring::PollRules;
 use libc::{c_int, timeval};
 
 use crate::api_card::stream;
-use crate::constants::REVERSE_MODE;
+use crate::constants::{NORMAL_MODE, REVERSE_MODE};
 use crate::guard::{Errno, guard};
 use crate::handles::process;
-use crate::rx::Rx;
+use crate::rx::{Rx, Slot};
 
 const INVALID: Errno = Errno(libc::EINVAL);
 
 /// The attached stream.
-fn attached(dagfd: c_int, stream_num: c_int) -> Result<Arc<Rx>, Errno> {
+fn attached_any(dagfd: c_int, stream_num: c_int) -> Result<Slot, Errno> {
     let handle = process().handle(dagfd)?;
     handle.board.slots.find(handle.id, stream(stream_num)?)
+}
+
+/// The attached receive stream.
+fn attached(dagfd: c_int, stream_num: c_int) -> Result<Arc<Rx>, Errno> {
+    match attached_any(dagfd, stream_num)? {
+        Slot::Rx(rx) => Ok(rx),
+        Slot::Tx(_) => Err(INVALID),
+    }
+}
+
+/// The poll parameters of a stream of either kind.
+fn rules(dagfd: c_int, stream_num: c_int) -> Result<PollRules, Errno> {
+    Ok(match attached_any(dagfd, stream_num)? {
+        Slot::Rx(rx) => rx.rules(),
+        Slot::Tx(tx) => tx.rules(),
+    })
+}
+
+/// Bytes that wait in a stream of either kind.
+fn level(dagfd: c_int, stream_num: c_int) -> Result<u64, Errno> {
+    Ok(match attached_any(dagfd, stream_num)? {
+        Slot::Rx(rx) => rx.level(),
+        Slot::Tx(tx) => tx.level(),
+    })
 }
 
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_set_mode(dagfd: c_int, stream_num: c_int, mode: u32) -> c_int {
     guard(-1, || {
-        process().handle(dagfd)?;
-        stream(stream_num)?;
+        let handle = process().handle(dagfd)?;
+        let number = stream(stream_num)?;
+        let mut reversed = handle.reversed.lock().unwrap_or_else(PoisonError::into_inner);
         match mode {
-            0 => Ok(0),
-            REVERSE_MODE => Err(Errno(libc::ENOTSUP)),
-            _ => Err(INVALID),
+            NORMAL_MODE => drop(reversed.remove(&number)),
+            REVERSE_MODE if handle.board.card.is_reversible() => drop(reversed.insert(number)),
+            REVERSE_MODE => return Err(Errno(libc::ENOTSUP)),
+            _ => return Err(INVALID),
         }
+        Ok(0)
     })
 }
 
@@ -43,7 +70,9 @@ pub(crate) extern "C" fn dag_attach_stream64(dagfd: c_int, stream_num: c_int, _f
     guard(-1, || {
         let handle = process().handle(dagfd)?;
         // The window is always the whole ring, whatever is asked for.
-        handle.board.slots.attach(&handle.board.card, handle.id, stream(stream_num)?).map(|()| 0)
+        let number = stream(stream_num)?;
+        let reverse = handle.reversed.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
+        handle.board.slots.attach(&handle.board.card, handle.id, number, reverse).map(|()| 0)
     })
 }
 
@@ -57,22 +86,34 @@ pub(crate) extern "C" fn dag_detach_stream(dagfd: c_int, stream_num: c_int) -> c
 
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_start_stream(dagfd: c_int, stream_num: c_int) -> c_int {
-    guard(-1, || attached(dagfd, stream_num)?.start().map(|()| 0))
+    guard(-1, || {
+        match attached_any(dagfd, stream_num)? {
+            Slot::Rx(rx) => rx.start(),
+            Slot::Tx(tx) => tx.start(),
+        }
+        .map(|()| 0)
+    })
 }
 
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_stop_stream(dagfd: c_int, stream_num: c_int) -> c_int {
-    guard(-1, || attached(dagfd, stream_num)?.stop().map(|()| 0))
+    guard(-1, || {
+        match attached_any(dagfd, stream_num)? {
+            Slot::Rx(rx) => rx.stop(),
+            Slot::Tx(tx) => tx.stop(),
+        }
+        .map(|()| 0)
+    })
 }
 
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_get_stream_buffer_level64(dagfd: c_int, stream_num: c_int) -> i64 {
-    guard(-1, || Ok(i64::try_from(attached(dagfd, stream_num)?.level()).unwrap_or(i64::MAX)))
+    guard(-1, || Ok(i64::try_from(level(dagfd, stream_num)?).unwrap_or(i64::MAX)))
 }
 
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn dag_get_stream_buffer_level(dagfd: c_int, stream_num: c_int) -> c_int {
-    guard(-1, || Ok(c_int::try_from(attached(dagfd, stream_num)?.level()).unwrap_or(c_int::MAX)))
+    guard(-1, || Ok(c_int::try_from(level(dagfd, stream_num)?).unwrap_or(c_int::MAX)))
 }
 
 /// # Safety
@@ -87,7 +128,7 @@ pub(crate) unsafe extern "C" fn dag_get_stream_poll(
     poll: *mut timeval,
 ) -> c_int {
     guard(-1, || {
-        let rules = attached(dagfd, stream_num)?.rules();
+        let rules = rules(dagfd, stream_num)?;
         if mindata.is_null() || maxwait.is_null() || poll.is_null() {
             return Err(INVALID);
         }
@@ -113,7 +154,7 @@ pub(crate) unsafe extern "C" fn dag_get_stream_poll64(
     poll: *mut timeval,
 ) -> c_int {
     guard(-1, || {
-        let rules = attached(dagfd, stream_num)?.rules();
+        let rules = rules(dagfd, stream_num)?;
         if mindata.is_null() || maxwait.is_null() || poll.is_null() {
             return Err(INVALID);
         }
@@ -154,7 +195,7 @@ pub(crate) unsafe extern "C" fn dag_set_stream_poll64(
     poll: *mut timeval,
 ) -> c_int {
     guard(-1, || {
-        let rx = attached(dagfd, stream_num)?;
+        let slot = attached_any(dagfd, stream_num)?;
         if maxwait.is_null() || poll.is_null() {
             return Err(INVALID);
         }
@@ -162,7 +203,11 @@ pub(crate) unsafe extern "C" fn dag_set_stream_poll64(
         let maxwait = from_timeval(unsafe { maxwait.read() })?;
         // SAFETY: as promised.
         let poll = from_timeval(unsafe { poll.read() })?;
-        rx.set_rules(PollRules { mindata, maxwait, poll });
+        let rules = PollRules { mindata, maxwait, poll };
+        match slot {
+            Slot::Rx(rx) => rx.set_rules(rules),
+            Slot::Tx(tx) => tx.set_rules(rules),
+        }
         Ok(0)
     })
 }

@@ -9,7 +9,7 @@ use dag_emu::ClockHealth;
 use libc::{c_char, c_int, c_uint};
 
 use crate::api_card::text;
-use crate::constants::{attribute, component, error};
+use crate::constants::{TERF_STRIP_32, attribute, component, error};
 use crate::guard::{Errno, guard};
 use crate::handles::{Handle, process};
 use crate::name;
@@ -81,6 +81,7 @@ const ATTRIBUTES: &[(u32, u32)] = &[
     (component::PORT, attribute::LINK),
     (component::DUCK, attribute::SYNCHRONIZED),
     (component::DUCK, attribute::CRYSTAL_FREQUENCY),
+    (component::TERF, attribute::TERF_STRIP_CRC),
     (component::STREAM, attribute::DROP_COUNT),
     (component::STREAM, attribute::MEM_NODE),
 ];
@@ -121,6 +122,8 @@ fn count(handle: &Handle, kind: u32) -> u16 {
     match kind {
         component::ROOT | component::DUCK | component::STREAM_FEATURES => 1,
         component::PORT => card.ports().count().into(),
+        // A card whose part can be played is a vDAG, which has none (`libdag-contract.md` section 6).
+        component::TERF => (card.tx_stream_count() > 0 && !card.is_reversible()).into(),
         component::STREAM => 2 * (card.stream_count() + card.bare_stream_count()),
         _ => 0,
     }
@@ -148,6 +151,7 @@ fn value(cookie: Cookie, uuid: u64) -> Result<u64, u32> {
         attribute::LINK => Ok(card.ports().link_up(index).into()),
         attribute::SYNCHRONIZED => Ok((card.clock().settings().health == ClockHealth::Synchronised).into()),
         attribute::CRYSTAL_FREQUENCY => Ok(1 << card.clock().tick().bits().min(31)),
+        attribute::TERF_STRIP_CRC => Ok(TERF_STRIP_32),
         attribute::DROP_COUNT => Ok(card.drops(index.into()).map_or(0, |drops| drops.total.into())),
         _ => Err(error::NO_SUCH_ATTRIBUTE),
     }

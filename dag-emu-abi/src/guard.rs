@@ -14,6 +14,7 @@ impl From<&dag_emu::Error> for Errno {
         Self(match error.kind() {
             Kind::Spec | Kind::NoSuchStream | Kind::State => libc::EINVAL,
             Kind::Busy => libc::EBUSY,
+            Kind::Unsupported => libc::ENOTSUP,
             Kind::Memory => libc::ENOMEM,
             Kind::Permission => libc::EACCES,
             Kind::NotFound => libc::ENOENT,

@@ -1,16 +1,16 @@
 //! Descriptors, and what is behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Once, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::{mem, ptr};
 
 use libc::c_int;
 
 use crate::cards::{Board, Boards};
 use crate::config::Refs;
-use crate::constants::DEVICE_CODE;
+use crate::constants::{DEVICE_CODE, VDAG_CODE};
 use crate::guard::Errno;
 
 /// `daginf_t`.
@@ -38,6 +38,8 @@ pub(crate) struct Handle {
     pub(crate) id: u64,
     pub(crate) info: Box<DagInf>,
     pub(crate) card_info: Box<CardInf>,
+    /// Streams on which the program plays the card, once it attaches them.
+    pub(crate) reversed: Mutex<BTreeSet<u16>>,
 }
 
 impl Drop for Handle {
@@ -85,12 +87,13 @@ impl Process {
     pub(crate) fn open(&self, number: u16) -> Result<c_int, Errno> {
         let board = self.boards.open(number)?;
         let fd = descriptor()?;
-        let info = Box::new(DagInf { id: number.into(), device_code: DEVICE_CODE });
+        let device_code = if board.card.is_reversible() { VDAG_CODE } else { DEVICE_CODE };
+        let info = Box::new(DagInf { id: number.into(), device_code });
         let mut bus_id = [0; 32];
         bus_id.iter_mut().zip(b"EMULATED").for_each(|(to, from)| *to = *from);
-        let card_info = Box::new(CardInf { device_code: DEVICE_CODE, brd_rev: 0, bus_id });
+        let card_info = Box::new(CardInf { device_code, brd_rev: 0, bus_id });
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let handle = Arc::new(Handle { board, id, info, card_info });
+        let handle = Arc::new(Handle { board, id, info, card_info, reversed: Mutex::default() });
         // One of a descriptor that somebody closed past us goes now.
         let before = self.handles.write().unwrap_or_else(PoisonError::into_inner).insert(fd, handle);
         drop(before);

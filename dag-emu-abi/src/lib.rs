@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `cards` | which cards there are: `DAG_EMU_CARDS`, or the file that `DAG_EMU_CONFIG` names |
 //! | `handles` | descriptors and what is behind them, also after a fork |
-//! | `rx` | a receive stream as the C API sees it: pointers, not positions |
+//! | `rx`, `tx` | streams as the C API sees them: pointers, not positions |
 //! | `api_*`, `config` | the exported functions |
 //! | `guard` | `errno`, and no panic across the border |
 
@@ -26,3 +26,4 @@ mod guard;
 mod handles;
 mod name;
 mod rx;
+mod tx;

@@ -9,6 +9,7 @@ use dag_emu::ring::{PollRules, Window};
 use dag_emu::{Card, Stream};
 
 use crate::guard::Errno;
+use crate::tx::Tx;
 
 /// One advance exposes at most so much: callers count what lies ready in 32 bits (`libdag-contract.md` section 9).
 const MOST_EXPOSED: u64 = 1 << 30;
@@ -21,43 +22,73 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// The streams of a card that this process has attached.
 #[derive(Debug, Default)]
-pub(crate) struct Slots(RwLock<BTreeMap<u16, Arc<Rx>>>);
+pub(crate) struct Slots(RwLock<BTreeMap<u16, Slot>>);
+
+/// A stream that somebody has attached.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot {
+    Rx(Arc<Rx>),
+    Tx(Arc<Tx>),
+}
+
+impl Slot {
+    fn owner(&self) -> u64 {
+        match self {
+            Self::Rx(rx) => rx.owner,
+            Self::Tx(tx) => tx.owner,
+        }
+    }
+
+    /// Nobody is to wait here any more.
+    fn quit(&self) {
+        if let Self::Rx(rx) = self {
+            rx.leave.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Slots {
     /// Attaches stream `number` for the descriptor `owner`. That descriptor may do so twice, as some programs do.
-    pub(crate) fn attach(&self, card: &Card, owner: u64, number: u16) -> Result<(), Errno> {
+    pub(crate) fn attach(&self, card: &Card, owner: u64, number: u16, reverse: bool) -> Result<(), Errno> {
         let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match slots.get(&number) {
-            Some(rx) if rx.owner == owner => return Ok(()),
+            Some(slot) if slot.owner() == owner => return Ok(()),
             Some(_) => return Err(Errno(libc::EBUSY)),
             None => {}
         }
-        let stream = card.attach_writable(number).map_err(|error| Errno::from(&error))?;
-        slots.insert(number, Arc::new(Rx::new(owner, stream)));
+        let rx = |stream| Slot::Rx(Arc::new(Rx::new(owner, stream)));
+        let tx = |stream| Slot::Tx(Arc::new(Tx::new(owner, stream)));
+        let slot = match (number % 2, reverse) {
+            (0, false) => card.attach_writable(number).map(rx),
+            (0, true) => card.attach_reverse_tx(number).map(tx),
+            (_, false) => card.attach_tx(number).map(tx),
+            (_, true) => card.attach_reverse_rx(number).map(rx),
+        };
+        slots.insert(number, slot.map_err(|error| Errno::from(&error))?);
         Ok(())
     }
 
     /// The stream that the descriptor `owner` has attached.
-    pub(crate) fn find(&self, owner: u64, number: u16) -> Result<Arc<Rx>, Errno> {
+    pub(crate) fn find(&self, owner: u64, number: u16) -> Result<Slot, Errno> {
         let slots = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        slots.get(&number).filter(|rx| rx.owner == owner).cloned().ok_or(Errno(libc::EINVAL))
+        slots.get(&number).filter(|slot| slot.owner() == owner).cloned().ok_or(Errno(libc::EINVAL))
     }
 
     /// Gives a stream up. A call that waits on it ends.
     pub(crate) fn detach(&self, owner: u64, number: u16) -> Result<(), Errno> {
-        let rx = self.find(owner, number)?;
+        let slot = self.find(owner, number)?;
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        rx.quit();
+        slot.quit();
         Ok(())
     }
 
     /// Gives up all that `owner` has attached.
     pub(crate) fn detach_all(&self, owner: u64) {
         let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        slots.retain(|_, rx| {
-            let keep = rx.owner != owner;
+        slots.retain(|_, slot| {
+            let keep = slot.owner() != owner;
             if !keep {
-                rx.quit();
+                slot.quit();
             }
             keep
         });
@@ -114,11 +145,6 @@ impl Rx {
         state
     }
 
-    /// Nobody is to wait here any more.
-    fn quit(&self) {
-        self.leave.store(true, Ordering::Relaxed);
-    }
-
     /// Lets the stream receive, from the begin of its memory on.
     pub(crate) fn start(&self) -> Result<(), Errno> {
         let mut state = self.interrupting();
@@ -168,6 +194,11 @@ impl Rx {
 
     /// Releases the last record and gives the next one.
     pub(crate) fn next_record(&self) -> Result<*mut u8, Errno> {
+        self.next_record_and_len().map(|(record, _)| record)
+    }
+
+    /// As [`next_record`](Self::next_record), with its length, of which as much lies there.
+    pub(crate) fn next_record_and_len(&self) -> Result<(*mut u8, u16), Errno> {
         let mut state = self.lock();
         let release = state.next.clamp(state.lent.bottom, state.lent.top);
         if release == state.lent.top || release != state.lent.bottom {
@@ -180,7 +211,7 @@ impl Rx {
         // A length that cannot be leaves nothing to go on from: the rest of the window is given as it is, once.
         let len = if (HEADER..=state.lent.len()).contains(&len) { len } else { state.lent.len() };
         state.next = state.lent.bottom + len;
-        Ok(state.bottom)
+        Ok((state.bottom, u16::try_from(len).unwrap_or(u16::MAX)))
     }
 }
 

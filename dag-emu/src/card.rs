@@ -16,6 +16,8 @@ use crate::receive::Receiver;
 use crate::ring::{self, Access, Allocation, Driver, Drops, Need, Share, Turn};
 use crate::spec::CardSpec;
 use crate::stream::Stream;
+use crate::transmit::{Counter, Sink, Transmitter, TxCount};
+use crate::tx_stream::TxStream;
 
 #[cfg(all(not(miri), target_os = "linux"))]
 use crate::serve::Remote;
@@ -50,6 +52,12 @@ struct Inner {
     feed: FeedInfo,
     memory: u64,
     bare_streams: u16,
+    /// Transmit streams, and what they have sent.
+    tx: Vec<Share>,
+    tx_counts: Vec<Arc<Counter>>,
+    /// For whoever plays the card: the other side of its receive streams, and of its transmit streams.
+    reverse_rx: Vec<Share>,
+    reverse_tx: Vec<Share>,
     /// The engine's thread; a script has none.
     thread: Mutex<Option<JoinHandle<()>>>,
     wake: Option<Wake>,
@@ -58,14 +66,14 @@ struct Inner {
     remote: Option<Remote>,
     /// The streams of that card that were lent to this handle of it.
     #[cfg(all(not(miri), target_os = "linux"))]
-    lent: Mutex<BTreeMap<u16, Share>>,
+    lent: Mutex<BTreeMap<Side, Share>>,
 }
 
 /// A stream that is lent by another process, from attach to detach.
 #[cfg(all(not(miri), target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) struct Lent {
-    number: u16,
+    side: Side,
     card: Card,
     _held: crate::serve::Held,
 }
@@ -73,7 +81,22 @@ pub(crate) struct Lent {
 #[cfg(all(not(miri), target_os = "linux"))]
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.card.0.lent.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        self.card.0.lent.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.side);
+    }
+}
+
+/// One side of a stream: the usual one, or that of whoever plays the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Side {
+    pub(crate) number: u16,
+    /// Its owner sends.
+    pub(crate) transmit: bool,
+    pub(crate) reverse: bool,
+}
+
+impl Side {
+    pub(crate) const fn receive(number: u16) -> Self {
+        Self { number, transmit: false, reverse: false }
     }
 }
 
@@ -129,6 +152,10 @@ impl Card {
         let crate::serve::Parts { remote, ports, clock, feed } = crate::serve::connect(name)?;
         Ok(Self(Arc::new(Inner {
             streams: Vec::new(),
+            tx: Vec::new(),
+            tx_counts: Vec::new(),
+            reverse_rx: Vec::new(),
+            reverse_tx: Vec::new(),
             ports,
             clock,
             shared: Arc::default(),
@@ -160,7 +187,7 @@ impl Card {
     fn with_memory(spec: &CardSpec, allocation: Allocation) -> Result<Self, Error> {
         let (feed, info, waker) = spec.feed.open(spec)?;
         let clock = Clock::new(spec.clock, TimeSource::Host);
-        let (parts, producers) = Parts::new(spec, clock, info, allocation)?;
+        let (mut parts, producers) = Parts::new(spec, clock, info, allocation)?;
         let engine = parts.engine(spec, producers, feed, false);
         let thread =
             std::thread::Builder::new().name("dag-emu".to_owned()).spawn(move || engine.run()).map_err(Repr::Thread)?;
@@ -183,7 +210,7 @@ impl Card {
         info: FeedInfo,
     ) -> Result<Self, Error> {
         let clock = Clock::new(spec.clock, time);
-        let (parts, producers) = Parts::new(spec, clock, info, Allocation::OnDemand)?;
+        let (mut parts, producers) = Parts::new(spec, clock, info, Allocation::OnDemand)?;
         let engine = Mutex::new(parts.engine(spec, producers, feed, true));
         let driver = Driver::new(move |need| {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,9 +238,10 @@ impl Card {
     pub fn attach(&self, number: u16) -> Result<Stream, Error> {
         #[cfg(all(not(miri), target_os = "linux"))]
         if let Some(remote) = &self.0.remote {
-            return self.attach_there(remote, number, Access::Read);
+            return self.attach_there(remote, Side::receive(number), Access::Read);
         }
-        let consumer = self.share(number)?.attach().map_err(|source| Repr::Request { stream: number, source })?;
+        let consumer =
+            self.share(Side::receive(number))?.attach().map_err(|source| Repr::Request { stream: number, source })?;
         Ok(Stream::new(consumer, number, self.clone()))
     }
 
@@ -226,21 +254,98 @@ impl Card {
     pub fn attach_writable(&self, number: u16) -> Result<Stream, Error> {
         #[cfg(all(not(miri), target_os = "linux"))]
         if let Some(remote) = &self.0.remote {
-            return self.attach_there(remote, number, Access::ReadWrite);
+            return self.attach_there(remote, Side::receive(number), Access::ReadWrite);
         }
-        let share = self.share(number)?.mapped_anew(Access::ReadWrite);
+        let share = self.share(Side::receive(number))?.mapped_anew(Access::ReadWrite);
         let share = share.map_err(|source| Repr::Memory { stream: number, source })?;
         let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
         Ok(Stream::new(consumer, number, self.clone()))
     }
 
+    /// Becomes the owner of transmit stream `number` (odd: 1, 3, ...).
+    ///
+    /// # Errors
+    ///
+    /// As for [`attach`](Self::attach).
+    pub fn attach_tx(&self, number: u16) -> Result<TxStream, Error> {
+        self.attach_side_tx(Side { number, transmit: true, reverse: false })
+    }
+
+    /// Plays the card: what is sent here arrives in receive stream `number` (even), as it is. Where nobody reads that, it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) unless the card is one with `reverse=on`; as for
+    /// [`attach`](Self::attach).
+    pub fn attach_reverse_tx(&self, number: u16) -> Result<TxStream, Error> {
+        self.attach_side_tx(Side { number, transmit: true, reverse: true })
+    }
+
+    /// Plays the card: what transmit stream `number` (odd) sends arrives here, as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`attach_reverse_tx`](Self::attach_reverse_tx).
+    pub fn attach_reverse_rx(&self, number: u16) -> Result<Stream, Error> {
+        let side = Side { number, transmit: false, reverse: true };
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return self.attach_there(remote, side, Access::ReadWrite);
+        }
+        let share = self.share(side)?.mapped_anew(Access::ReadWrite);
+        let share = share.map_err(|source| Repr::Memory { stream: number, source })?;
+        let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
+        Ok(Stream::new(consumer, number, self.clone()))
+    }
+
+    fn attach_side_tx(&self, side: Side) -> Result<TxStream, Error> {
+        let number = side.number;
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            let (share, held) = remote.attach(side, Access::ReadWrite)?;
+            let writer = share.attach_writer().map_err(|source| Repr::Request { stream: number, source })?;
+            let lent = Lent { side, card: self.clone(), _held: held };
+            return Ok(TxStream::new(writer, number, self.clone()).lent(lent));
+        }
+        let share = self.share(side)?.mapped_anew(Access::ReadWrite);
+        let share = share.map_err(|source| Repr::Memory { stream: number, source })?;
+        let writer = share.attach_writer().map_err(|source| Repr::Request { stream: number, source })?;
+        Ok(TxStream::new(writer, number, self.clone()))
+    }
+
+    /// How many transmit streams the card has: numbers 1, 3, ...
+    pub fn tx_stream_count(&self) -> u16 {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return remote.tx_streams;
+        }
+        // `CardSpec` holds it below 33.
+        self.0.tx.len() as u16
+    }
+
+    /// Whether a program may play this card, in reverse mode.
+    pub fn is_reversible(&self) -> bool {
+        #[cfg(all(not(miri), target_os = "linux"))]
+        if let Some(remote) = &self.0.remote {
+            return remote.reversible;
+        }
+        !self.0.reverse_tx.is_empty()
+    }
+
+    /// What transmit stream `number` has sent; `None` where there is none, or the card is another process's.
+    pub fn tx_count(&self, number: u16) -> Option<TxCount> {
+        let index = number.checked_sub(1).filter(|even| even.is_multiple_of(2))? / 2;
+        self.0.tx_counts.get(usize::from(index)).map(|counter| counter.get())
+    }
+
     /// Attaches a stream of a card of another process.
     #[cfg(all(not(miri), target_os = "linux"))]
-    fn attach_there(&self, remote: &Remote, number: u16, access: Access) -> Result<Stream, Error> {
-        let (share, held) = remote.attach(number, access)?;
+    fn attach_there(&self, remote: &Remote, side: Side, access: Access) -> Result<Stream, Error> {
+        let number = side.number;
+        let (share, held) = remote.attach(side, access)?;
         let consumer = share.attach().map_err(|source| Repr::Request { stream: number, source })?;
-        self.0.lent.lock().unwrap_or_else(PoisonError::into_inner).insert(number, share);
-        Ok(Stream::new(consumer, number, self.clone()).lent(Lent { number, card: self.clone(), _held: held }))
+        self.0.lent.lock().unwrap_or_else(PoisonError::into_inner).insert(side, share);
+        Ok(Stream::new(consumer, number, self.clone()).lent(Lent { side, card: self.clone(), _held: held }))
     }
 
     /// Wakes the card up for a request that another process has put into the registers of a stream.
@@ -250,12 +355,25 @@ impl Card {
         }
     }
 
-    pub(crate) fn share(&self, number: u16) -> Result<&Share, Error> {
+    /// The share of one side of a stream.
+    pub(crate) fn share(&self, side: Side) -> Result<&Share, Error> {
+        let Side { number, transmit, reverse } = side;
+        let index = usize::from(number / 2);
+        let is_odd = number % 2 == 1;
+        match (reverse, transmit) {
+            (false, false) => {}
+            (false, true) => {
+                let streams = self.tx_stream_count();
+                let share = self.0.tx.get(index).filter(|_| is_odd);
+                return share.ok_or_else(|| Repr::NoTxStream { stream: number, streams }.into());
+            }
+            (true, _) => {
+                let shares = if transmit { &self.0.reverse_tx } else { &self.0.reverse_rx };
+                return shares.get(index).filter(|_| is_odd != transmit).ok_or_else(|| Repr::NoReverse(number).into());
+            }
+        }
         let streams = self.stream_count();
-        let share = match number % 2 {
-            0 => self.0.streams.get(usize::from(number / 2)),
-            _ => None,
-        };
+        let share = if is_odd { None } else { self.0.streams.get(index) };
         let bare = number.is_multiple_of(2) && number / 2 < streams + self.0.bare_streams;
         share.ok_or_else(|| {
             if bare { Repr::NoMemory(number) } else { Repr::NoSuchStream { stream: number, streams } }.into()
@@ -266,7 +384,7 @@ impl Card {
     /// stream, or it has no memory.
     pub fn drops(&self, number: u16) -> Option<Drops> {
         #[cfg(all(not(miri), target_os = "linux"))]
-        if let Some(share) = self.0.lent.lock().unwrap_or_else(PoisonError::into_inner).get(&number) {
+        if let Some(share) = self.0.lent.lock().unwrap_or_else(PoisonError::into_inner).get(&Side::receive(number)) {
             return Some(share.drops());
         }
         #[cfg(all(not(miri), target_os = "linux"))]
@@ -275,7 +393,7 @@ impl Card {
             let there = remote.status().ok()?.streams.get(index)?.clone();
             return Some(Drops { total: there.dropped, pending: there.untold });
         }
-        self.share(number).ok().map(Share::drops)
+        self.share(Side::receive(number)).ok().map(Share::drops)
     }
 
     /// How many receive streams the card has: numbers 0, 2, ... `2 * (count - 1)`.
@@ -349,6 +467,11 @@ struct Parts {
     info: FeedInfo,
     memory: u64,
     bare_streams: u16,
+    tx: Vec<Share>,
+    tx_counts: Vec<Arc<Counter>>,
+    reverse_rx: Vec<Share>,
+    reverse_tx: Vec<Share>,
+    transmitters: Vec<Transmitter>,
 }
 
 impl Parts {
@@ -367,22 +490,82 @@ impl Parts {
             shares.push(share);
         }
         let ports = Ports::new(spec.ports, spec.snaplen, spec.varlen);
-        let shared = Arc::default();
-        Ok((
-            Self { shares, ports, clock, shared, info, memory: spec.memory, bare_streams: spec.bare_streams },
-            producers,
-        ))
+        let mut parts = Self {
+            shares,
+            ports,
+            clock,
+            shared: Arc::default(),
+            info,
+            memory: spec.memory,
+            bare_streams: spec.bare_streams,
+            tx: Vec::new(),
+            tx_counts: Vec::new(),
+            reverse_rx: Vec::new(),
+            reverse_tx: Vec::new(),
+            transmitters: Vec::new(),
+        };
+        parts.transmit(spec, allocation)?;
+        Ok((parts, producers))
     }
 
-    fn engine(&self, spec: &CardSpec, producers: Vec<ring::Producer>, feed: Box<dyn Feed>, patient: bool) -> Engine {
+    /// The transmit streams, and the other sides of a card whose part can be played.
+    fn transmit(&mut self, spec: &CardSpec, allocation: Allocation) -> Result<(), Error> {
+        let count = usize::from(spec.transmits());
+        let memory = |stream| move |source| Repr::Memory { stream, source };
+        let mut sinks = Vec::new();
+        match &spec.tx {
+            Some(tx) => sinks = tx.open(count)?,
+            None => {
+                for number in 0..count {
+                    // Below 64.
+                    let stream = 2 * number as u16 + 1;
+                    let (producer, share) = ring::create(spec.memory, allocation).map_err(memory(stream))?;
+                    self.reverse_rx.push(share);
+                    sinks.push(Sink::Stream(producer));
+                }
+            }
+        }
+        for (number, sink) in (0u16..).zip(sinks) {
+            let (taker, share) = ring::create_transmit(spec.memory, allocation).map_err(memory(2 * number + 1))?;
+            let counter = Arc::new(Counter::default());
+            self.tx.push(share);
+            self.tx_counts.push(Arc::clone(&counter));
+            self.transmitters.push(Transmitter::new(taker, sink, counter));
+        }
+        if spec.reverse {
+            for number in 0..spec.streams {
+                let (taker, share) = ring::create_transmit(spec.memory, allocation).map_err(memory(2 * number))?;
+                self.reverse_tx.push(share);
+                let sink = Sink::Receive(number.into());
+                self.transmitters.push(Transmitter::new(taker, sink, Arc::default()));
+            }
+        }
+        Ok(())
+    }
+
+    fn engine(
+        &mut self,
+        spec: &CardSpec,
+        producers: Vec<ring::Producer>,
+        feed: Box<dyn Feed>,
+        patient: bool,
+    ) -> Engine {
         let faults = spec.faults.as_ref().map(|faults| Faults::new(faults, spec.seed));
         let receiver = Receiver::new(producers, self.ports.clone(), self.clock.clone(), faults);
+        let transmitters = std::mem::take(&mut self.transmitters);
         Engine::new(receiver, feed, self.clock.clone(), Arc::clone(&self.shared), patient)
+            .with_transmitters(transmitters)
     }
 
     fn card(self, driver: Driver, thread: Option<JoinHandle<()>>, wake: Option<Wake>) -> Card {
+        let driven =
+            |shares: Vec<Share>| shares.into_iter().map(|share| share.with_driver(driver.clone())).collect::<Vec<_>>();
         Card(Arc::new(Inner {
-            streams: self.shares.into_iter().map(|share| share.with_driver(driver.clone())).collect(),
+            streams: driven(self.shares),
+            tx: driven(self.tx),
+            reverse_rx: driven(self.reverse_rx),
+            reverse_tx: driven(self.reverse_tx),
+            tx_counts: self.tx_counts,
             ports: self.ports,
             clock: self.clock,
             shared: self.shared,

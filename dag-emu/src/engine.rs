@@ -4,19 +4,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use erf_core::Timestamp;
+use erf_core::{TimeDelta, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::feed::{Feed, Turn};
 use crate::receive::Receiver;
 use crate::ring::Event;
+use crate::transmit::{Left, Transmitter};
 
 /// Nothing to do wakes up this often, to be on the safe side: requests wake it at once.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 
 /// Sleeping for less costs more than it saves, and the packets bear their own due times anyway.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
+
+/// Where somebody has to make room for what is sent, it is looked again after this.
+const ROOM_AGAIN: Duration = Duration::from_millis(1);
 
 /// What the engine and the handles of the card share.
 #[derive(Debug, Default)]
@@ -50,6 +54,7 @@ pub(crate) struct Engine {
     ended: bool,
     /// A full stream holds the feed back instead of dropping (scripts only: their wire waits).
     patient: bool,
+    transmitters: Vec<Transmitter>,
 }
 
 /// What an engine wants next.
@@ -73,11 +78,42 @@ impl Engine {
         shared: Arc<Shared>,
         patient: bool,
     ) -> Self {
-        Self { receiver, feed, clock, shared, begun: false, ended: false, patient }
+        Self { receiver, feed, clock, shared, begun: false, ended: false, patient, transmitters: Vec::new() }
+    }
+
+    /// The card transmits, too.
+    pub(crate) fn with_transmitters(self, transmitters: Vec<Transmitter>) -> Self {
+        Self { transmitters, ..self }
+    }
+
+    /// Takes what the owners of transmit streams have sent, and answers them.
+    fn transmit(&mut self) -> Left {
+        if self.transmitters.is_empty() {
+            return Left::Nothing;
+        }
+        let mut transmitters = std::mem::take(&mut self.transmitters);
+        let now = self.clock.true_time();
+        let mut left = Left::Nothing;
+        self.receiver.begin_turn();
+        for transmitter in &mut transmitters {
+            match transmitter.turn(now, &mut self.receiver) {
+                Ok(Left::Nothing) => {}
+                Ok(Left::Room) if left == Left::More => {}
+                Ok(more) => left = more,
+                Err(error) => self.fail(error),
+            }
+        }
+        self.receiver.end_turn();
+        self.transmitters = transmitters;
+        left
     }
 
     /// Answers requests of the streams' owners. To be called between turns, and while asleep whenever woken.
     pub(crate) fn service(&mut self) {
+        if self.patient {
+            // Nobody else's turn would come before the answer is awaited.
+            self.transmit();
+        }
         let mut started = false;
         for stream in &mut self.receiver.streams {
             while let Some(event) = stream.service() {
@@ -98,8 +134,20 @@ impl Engine {
         }
     }
 
-    /// One turn: requests answered, the packets that are due taken in and exposed.
+    /// One turn: requests answered, what was sent taken, the packets that are due taken in and exposed.
     pub(crate) fn turn(&mut self) -> Next {
+        let left = self.transmit();
+        let next = self.receive();
+        let soon = || self.clock.true_time() + TimeDelta::from_nanos(ROOM_AGAIN.as_nanos() as i64);
+        match (left, next) {
+            (Left::Nothing, next) | (Left::Room, next @ Next::Turn) => next,
+            (Left::More, _) => Next::Turn,
+            (Left::Room, Next::Until(time)) => Next::Until(time.min(soon())),
+            (Left::Room, Next::Outside | Next::Request) => Next::Until(soon()),
+        }
+    }
+
+    fn receive(&mut self) -> Next {
         if self.begun && !self.ended && self.receiver.is_ending() {
             self.settle();
         }

@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Spec,
     /// The card has no such stream.
     NoSuchStream,
+    /// The card cannot do it.
+    Unsupported,
     /// The stream has an owner already.
     Busy,
     /// No memory for a stream.
@@ -38,6 +40,16 @@ pub(crate) enum Repr {
     Spec(String),
     #[error("the emulated card has no receive stream {stream}; it has {}", list_streams(*.streams))]
     NoSuchStream { stream: u16, streams: u16 },
+    #[error(
+        "the emulated card has no transmit stream {stream}; it has {streams} (odd numbers); the option `tx=loop` gives it one"
+    )]
+    NoTxStream { stream: u16, streams: u16 },
+    #[error("stream {0}: this card's part cannot be played; the option `reverse=on` makes it one whose part can")]
+    NoReverse(u16),
+    #[error("stream {stream}: not started, or no room to send in time")]
+    NoRoom { stream: u16 },
+    #[error("what is sent: {0}")]
+    TxFile(erf::Error),
     #[error(
         "receive stream {0} has no memory; take another stream, or give it some (of an emulated card: `streams=N`)"
     )]
@@ -96,7 +108,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::Spec(_) => ErrorKind::Spec,
-            Repr::NoSuchStream { .. } => ErrorKind::NoSuchStream,
+            Repr::NoSuchStream { .. } | Repr::NoTxStream { .. } => ErrorKind::NoSuchStream,
+            Repr::NoReverse(_) => ErrorKind::Unsupported,
+            Repr::NoRoom { .. } => ErrorKind::State,
             Repr::Request { source: RequestError::Busy, .. } => ErrorKind::Busy,
             Repr::Request { .. } => ErrorKind::Gone,
             Repr::Advance { source: AdvanceError::ProducerGone, .. } => ErrorKind::Gone,
@@ -108,7 +122,7 @@ impl Error {
                 Some(std::io::ErrorKind::PermissionDenied) => ErrorKind::Permission,
                 _ => ErrorKind::Feed,
             },
-            Repr::ReplayContent { .. } | Repr::Thread(_) | Repr::FailedThere(_) => ErrorKind::Feed,
+            Repr::TxFile(_) | Repr::ReplayContent { .. } | Repr::Thread(_) | Repr::FailedThere(_) => ErrorKind::Feed,
             Repr::NotServed(_) => ErrorKind::NotFound,
             Repr::ServedPermission { .. } => ErrorKind::Permission,
             Repr::ServedSilent { .. } | Repr::ServedRefused { .. } => ErrorKind::Gone,

@@ -25,7 +25,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`CardSpec`] | a card described in one line: feed, ports, streams, memory, clock, faults |
-//! | [`Card`], [`Stream`] | the card, and its streams |
+//! | [`Card`], [`Stream`], [`TxStream`] | the card, and its streams |
 //! | [`Script`], [`script`] | a card for unit tests: no thread, no sleep, a clock that the test moves |
 //! | [`Clock`], [`Ports`] | what can be set while it runs: clock errors, links, snap length |
 //! | [`synthetic`], [`tap`], [`faults`] | where packets come from, and what goes wrong on purpose |
@@ -54,6 +54,8 @@ mod spec;
 mod steer;
 mod stream;
 pub mod tap;
+mod transmit;
+mod tx_stream;
 pub mod units;
 
 pub use card::{Card, MODEL};
@@ -66,5 +68,7 @@ pub use ports::{MAX_PORTS, PortCount, Ports};
 pub use script::{Script, script};
 pub use spec::{CardSpec, FEEDS, FeedSpec, MAX_STREAMS};
 pub use stream::Stream;
+pub use transmit::{TxCount, TxSpec};
+pub use tx_stream::TxStream;
 
 pub use erf_core;

@@ -9,6 +9,7 @@ use crate::feed::Intake;
 use crate::ports::{MAX_PORTS, PortCount, Ports};
 use crate::ring::{Overrun, Producer};
 use crate::steer::flow_hash;
+use crate::transmit::Streams;
 
 /// Records of a card begin at multiples of this (`libdag-contract.md` section 2.11).
 const ALIGN: usize = 8;
@@ -178,6 +179,12 @@ impl Receiver {
             let index = self.stream_of(arrival);
             self.streams.iter_mut().skip(index).take(1).for_each(Producer::drop_one);
         }
+    }
+}
+
+impl Streams for Receiver {
+    fn stream(&mut self, index: usize) -> Option<&mut Producer> {
+        self.streams.get_mut(index)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::feed::synthetic::{Rate, SizeMix, Synthetic, SyntheticSpec};
 use crate::feed::{self, FeedInfo, Opened, StampSource};
 use crate::ports::MAX_PORTS;
 use crate::tap::{Iface, TapSpec};
+use crate::transmit::TxSpec;
 use crate::units::{parse_delta, parse_size};
 
 /// The most receive streams a card can have: numbers 0 to 62 (`libdag-contract.md` section 2.1).
@@ -29,6 +30,7 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// |---|---|
 /// | `synthetic`, `synthetic=SIZE` | invented packets, the same for the same seed |
 /// | `replay=FILE` | the packets of an ERF, pcap or pcapng file, plain or compressed |
+/// | `none` | nothing but what is sent, see `tx` |
 /// | `tap=A`, `tap=A+B` | real packets: at port 0 what arrives at interface A; at port 1 what leaves A, or what arrives at B. `NETNS/IFACE` names an interface of a named network namespace |
 ///
 /// | key | for | default | meaning |
@@ -49,6 +51,9 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// | `tick=BITS` | all | `26` | clock step 2^-BITS s, 24 to 32 |
 /// | `drift=PPB` | all | `0` | how much too fast the clock runs, in parts per 10^9 |
 /// | `offset=TIME` | all | `0` | what the clock shows too much |
+/// | `tx=loop\|file=PATH\|drop` | all | none | what becomes of what is sent; `loop`: on interface *i* it arrives at port *i* xor 1 |
+/// | `tx_streams=N` | all | `1` with `tx` | transmit streams 1, 3, ... |
+/// | `reverse=on\|off` | all | `off` | a program may play the card, in reverse mode |
 /// | `faults=NAME[:RATE][+...]` | all | none | see [`FaultSpec`] |
 ///
 /// ```
@@ -81,6 +86,12 @@ pub struct CardSpec {
     pub clock: ClockSettings,
     /// What goes wrong on purpose.
     pub faults: Option<FaultSpec>,
+    /// What becomes of what is sent; `None` for a card that does not transmit.
+    pub tx: Option<TxSpec>,
+    /// Transmit streams: numbers 1, 3, ...; 1 where [`tx`](Self::tx) or [`reverse`](Self::reverse) is given and this is not.
+    pub tx_streams: Option<u16>,
+    /// A card whose part a program may play, in reverse mode (`libdag-contract.md` section 2.14).
+    pub reverse: bool,
 }
 
 /// Where the packets of a card come from.
@@ -93,6 +104,8 @@ pub enum FeedSpec {
     Replay(ReplaySpec),
     /// Live interfaces.
     Tap(TapSpec),
+    /// Nothing but what is sent.
+    Nothing,
 }
 
 impl Default for CardSpec {
@@ -109,6 +122,9 @@ impl Default for CardSpec {
             varlen: true,
             clock: ClockSettings::default(),
             faults: None,
+            tx: None,
+            tx_streams: None,
+            reverse: false,
         }
     }
 }
@@ -149,9 +165,29 @@ impl CardSpec {
                 self.clock.drift_ppb
             )));
         }
+        if self.tx_streams.is_some_and(|count| !(1..=MAX_STREAMS).contains(&count)) {
+            return Err(Error::spec(format!("tx_streams: a card has 1 to {MAX_STREAMS} transmit streams")));
+        }
+        if self.tx_streams.is_some() && self.tx.is_none() && !self.reverse {
+            return Err(Error::spec("tx_streams: what becomes of what they send? tx=loop, tx=file=PATH or tx=drop"));
+        }
+        if self.tx.is_some() && self.reverse {
+            return Err(Error::spec("reverse=on and tx: what is sent goes to the program that plays the card"));
+        }
         match self.feed {
             FeedSpec::Tap(_) if self.ports < 2 => Err(Error::spec("ports=1: a tap has two ports")),
             _ => Ok(()),
+        }
+    }
+}
+
+impl CardSpec {
+    /// How many transmit streams the card has.
+    pub(crate) fn transmits(&self) -> u16 {
+        match (self.tx_streams, self.tx.is_some() || self.reverse) {
+            (Some(count), true) => count,
+            (None, true) => 1,
+            (_, false) => 0,
         }
     }
 }
@@ -166,6 +202,10 @@ impl FeedSpec {
             }
             Self::Replay(spec) => feed::replay::open(spec, card.ports),
             Self::Tap(spec) => feed::tap::open(spec),
+            Self::Nothing => {
+                let info = FeedInfo::new("nothing but what is sent".to_owned(), StampSource::Kernel);
+                Ok((Box::new(feed::none::Nothing), info, None))
+            }
         }
     }
 
@@ -174,12 +214,13 @@ impl FeedSpec {
             Self::Synthetic(_) => "synthetic",
             Self::Replay(_) => "replay",
             Self::Tap(_) => "tap",
+            Self::Nothing => "none",
         }
     }
 }
 
 /// The words that begin a description; no served card can have such a name.
-pub const FEEDS: [&str; 3] = ["synthetic", "replay", "tap"];
+pub const FEEDS: [&str; 4] = ["synthetic", "replay", "tap", "none"];
 
 const KEYS: &[(&str, Option<&str>)] = &[
     ("size", Some("synthetic")),
@@ -199,6 +240,9 @@ const KEYS: &[(&str, Option<&str>)] = &[
     ("drift", None),
     ("offset", None),
     ("faults", None),
+    ("tx", None),
+    ("tx_streams", None),
+    ("reverse", None),
 ];
 
 impl FromStr for CardSpec {
@@ -241,6 +285,8 @@ fn feed_of(word: &str, value: Option<&str>) -> Result<FeedSpec, Error> {
             let sizes = size.parse::<SizeMix>().map_err(|e| Error::spec(format!("synthetic={size}: {e}")))?;
             Ok(FeedSpec::Synthetic(SyntheticSpec { sizes, ..SyntheticSpec::default() }))
         }
+        ("none", None) => Ok(FeedSpec::Nothing),
+        ("none", Some(_)) => Err(Error::spec("none takes no value: nothing comes from it")),
         ("replay", Some(path)) if !path.is_empty() => Ok(FeedSpec::Replay(ReplaySpec::new(path))),
         ("replay", _) => Err(Error::spec("replay needs a file: emu:replay=FILE")),
         ("tap", Some(names)) if !names.is_empty() => {
@@ -302,6 +348,15 @@ impl CardSpec {
             }
             ("drift", _) => self.clock.drift_ppb = number(key, value)?,
             ("offset", _) => self.clock.offset = parse_delta(value).map_err(|e| bad(&e))?,
+            ("tx", _) => self.tx = Some(value.parse::<TxSpec>().map_err(|e| bad(&e))?),
+            ("tx_streams", _) => self.tx_streams = Some(number(key, value)?),
+            ("reverse", _) => {
+                self.reverse = match value {
+                    "on" => true,
+                    "off" => false,
+                    _ => return Err(bad(&"on or off")),
+                }
+            }
             ("faults", _) => self.faults = Some(value.parse::<FaultSpec>().map_err(|e| bad(&e))?),
             // `KEYS` and this list name the same options: a test holds them together.
             _ => return Err(unknown(key)),
@@ -371,7 +426,8 @@ mod tests {
     fn every_listed_key_is_understood() {
         for (key, owner) in KEYS {
             let feed = owner.map_or("synthetic", |o| if o == "replay" { "replay=x" } else { o });
-            let values = ["1", "64", "max", "26", "on", "pad", "recorded", "1MiB", "0", "1000pps", "erf"];
+            let feed = if *key == "tx_streams" { "none,tx=drop" } else { feed };
+            let values = ["loop", "1", "64", "max", "26", "on", "pad", "recorded", "1MiB", "0", "1000pps", "erf"];
             let understood = values.iter().any(|v| format!("{feed},{key}={v}").parse::<CardSpec>().is_ok());
             assert!(understood, "{key}");
         }

@@ -226,6 +226,45 @@ static void streams(void)
     HOLDS(dag_close(again) == 0 && dag_close(other) == 0);
 }
 
+static void transmits(void)
+{
+    uint8_t record[88] = {0};
+    int fd = dag_open("dag2"), other = dag_open("dag2");
+    HOLDS(fd >= 0 && dag_tx_get_stream_count(fd) == 2 && dag_rx_get_stream_count(fd) == 1);
+    HOLDS(dag_get_stream_buffer_size64(fd, 3) > 0);
+    every_call(fd, 5, EINVAL);
+    IS_NULL(dag_tx_get_stream_space64(fd, 1, 8), EINVAL);
+    HOLDS(dag_attach_stream64(fd, 1, 0, 0) == 0);
+    FAILS(dag_attach_stream64(other, 1, 0, 0), EBUSY);
+    IS_NULL(dag_tx_get_stream_space64(fd, 1, 8), EINVAL);
+    FAILS(dag_tx_stream_copy_bytes64(fd, 1, record, sizeof record), EINVAL);
+    HOLDS(dag_start_stream(fd, 1) == 0);
+    IS_NULL(dag_tx_get_stream_space64(fd, 1, UINT64_MAX), EINVAL);
+    IS_NULL(dag_tx_get_stream_space(other, 1, 8), EINVAL);
+    IS_NULL(dag_tx_stream_commit_bytes64(fd, 1, 8), EINVAL);
+    HOLDS(dag_tx_get_stream_space64(fd, 1, 88) != NULL);
+    IS_NULL(dag_tx_stream_commit_records64(fd, 1, 96), EINVAL);
+    IS_NULL(dag_tx_stream_commit_bytes(fd, 1, UINT32_MAX), EINVAL);
+    FAILS(dag_tx_stream_copy_bytes(fd, 1, NULL, 8), EINVAL);
+    FAILS(dag_tx_stream_copy_bytes64(fd, 1, record, UINT64_MAX), EINVAL);
+    uint8_t *bottom = NULL;
+    IS_NULL(dag_advance_stream(fd, 1, &bottom), EINVAL);
+    IS_NULL(dag_rx_stream_next_record(fd, 1), EINVAL);
+    IS_NULL(dag_rx_stream_next_inline(fd, 1, 1), EINVAL);
+    FAILS(dag_set_mode(fd, 3, DAG_REVERSE_MODE), ENOTSUP);
+    /* What is no record goes nowhere, and does not stay. */
+    HOLDS(dag_tx_stream_copy_bytes64(fd, 1, record, sizeof record) == sizeof record);
+    for (int n = 0; n < 1000 && dag_get_stream_buffer_level64(fd, 1) > 0; n++) usleep(1000);
+    HOLDS(dag_get_stream_buffer_level64(fd, 1) == 0);
+    /* A part of a record stays until the stop. */
+    record[11] = 88;
+    HOLDS(dag_tx_stream_copy_bytes64(fd, 1, record, 40) == 40);
+    usleep(20000);
+    HOLDS(dag_get_stream_buffer_level64(fd, 1) == 40);
+    HOLDS(dag_stop_stream(fd, 1) == 0 && dag_get_stream_buffer_level64(fd, 1) == 0);
+    HOLDS(dag_close(fd) == 0 && dag_close(other) == 0);
+}
+
 static int shared;
 
 static void *waits(void *nothing)
@@ -300,6 +339,7 @@ int main(void)
     helpers();
     configuration();
     streams();
+    transmits();
     closed_while_waiting();
     forked();
     int fd = dag_open("dag0");

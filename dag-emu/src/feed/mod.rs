@@ -1,5 +1,6 @@
 //! Feeds: where the packets of an emulated card come from.
 
+pub(crate) mod none;
 pub(crate) mod replay;
 pub(crate) mod script;
 pub mod synthetic;

@@ -33,6 +33,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`create`], [`Producer`], [`Slot`], [`Share`], [`Consumer`] | what one uses |
+//! | [`create_transmit`], [`Taker`], [`Writer`] | the same for transmit streams: the owner writes, the card takes |
 //! | [`StreamMemory`], [`Mapping`] | the bytes: a sealed memory file, mapped twice in a row |
 //! | `registers`, `page` | the words the two ends share, and where they lie |
 //! | `protocol` | who may do what when; [`Window`], [`Event`], [`Driver`] |
@@ -49,12 +50,14 @@ mod protocol;
 mod registers;
 mod stream;
 mod sync;
+mod transmit;
 
 pub use memory::{Access, Allocation, Mapping, MemoryError, StreamMemory};
 pub use poll::PollRules;
 pub use protocol::{AdvanceError, Driver, Drops, Event, Need, Overrun, RequestError, Turn, Window};
 pub use registers::{Command, State};
 pub use stream::{Consumer, Producer, Share, Slot, create};
+pub use transmit::{Taker, Writer, create_transmit};
 
 #[cfg(all(test, loom))]
 mod loom;

@@ -240,6 +240,24 @@ impl Share {
         Ok(Self { memory: Arc::new(memory), reader, registers, driver: None })
     }
 
+    /// Of a ring whose owner has no use for what the card maps.
+    pub(super) fn of(memory: StreamMemory, registers: RegisterPage) -> Result<Self, MemoryError> {
+        let reader = Arc::new(Mapping::new(&memory, Access::Read, false)?);
+        Ok(Self { memory: Arc::new(memory), reader, registers, driver: None })
+    }
+
+    pub(super) fn registers(&self) -> &RegisterPage {
+        &self.registers
+    }
+
+    pub(super) fn mapping(&self) -> &Arc<Mapping> {
+        &self.reader
+    }
+
+    pub(super) fn driver(&self) -> Option<Driver> {
+        self.driver.clone()
+    }
+
     /// The sealed memory file of the ring, to be passed to another process.
     #[cfg(all(not(miri), target_os = "linux"))]
     #[must_use]

@@ -12,6 +12,7 @@ use erf_core::Tick;
 use super::message::{Reason, Reply, Request, Setting, Status, VERSION};
 use super::socket::Connection;
 use super::{check_name, folders};
+use crate::card::Side;
 use crate::clock::{Clock, ClockHealth, ClockSettings, TimeSource};
 use crate::error::{Error, Repr};
 use crate::feed::{FeedInfo, FeedInterface, StampSource};
@@ -90,6 +91,8 @@ pub(crate) struct Remote {
     name: String,
     pub(crate) streams: u16,
     pub(crate) bare_streams: u16,
+    pub(crate) tx_streams: u16,
+    pub(crate) reversible: bool,
     pub(crate) memory: u64,
 }
 
@@ -114,6 +117,8 @@ pub(crate) fn connect(name: &str) -> Result<Parts, Error> {
         name: name.to_owned(),
         streams,
         bare_streams: status.bare_streams.min(crate::MAX_STREAMS),
+        tx_streams: status.tx_streams.len().min(crate::MAX_STREAMS.into()) as u16,
+        reversible: status.reversible,
         memory: status.memory,
     };
     let count = status.ports.len().min(crate::MAX_PORTS.into()) as u8;
@@ -165,10 +170,11 @@ impl Remote {
     }
 
     /// Becomes the owner of a receive stream: its memory and registers, and what holds it.
-    pub(crate) fn attach(&self, stream: u16, access: Access) -> Result<(Share, Held), Error> {
+    pub(crate) fn attach(&self, side: Side, access: Access) -> Result<(Share, Held), Error> {
+        let Side { number: stream, transmit, reverse } = side;
         let name = &self.name;
         let connection = connect_to(&self.path, name)?;
-        let request = Request::Attach { version: VERSION, stream };
+        let request = Request::Attach { version: VERSION, stream, transmit, reverse };
         connection.send(&request, &[]).map_err(|error| silent(name, error))?;
         let (reply, fds) = connection.receive(PATIENCE).map_err(|error| silent(name, error))?;
         let streams = self.streams;
@@ -176,6 +182,10 @@ impl Remote {
             Reply::Attached => {}
             Reply::Refused { reason: Reason::Busy, .. } => {
                 return Err(Repr::Request { stream, source: RequestError::Busy }.into());
+            }
+            Reply::Refused { reason: Reason::NoReverse, .. } => return Err(Repr::NoReverse(stream).into()),
+            Reply::Refused { reason: Reason::NoSuchStream, .. } if transmit => {
+                return Err(Repr::NoTxStream { stream, streams: self.tx_streams }.into());
             }
             Reply::Refused { reason: Reason::NoSuchStream, .. } => {
                 return Err(Repr::NoSuchStream { stream, streams }.into());

@@ -16,7 +16,7 @@ pub(super) enum Request {
     /// What are you?
     Status { version: u32 },
     /// I want to own this receive stream.
-    Attach { version: u32, stream: u16 },
+    Attach { version: u32, stream: u16, transmit: bool, reverse: bool },
     /// A setting of the card.
     Set { version: u32, setting: Setting },
     /// End.
@@ -64,6 +64,7 @@ pub(super) enum Reply {
 pub(super) enum Reason {
     NoSuchStream,
     NoMemory,
+    NoReverse,
     Busy,
     Version,
     Malformed,
@@ -96,6 +97,10 @@ pub struct Status {
     pub memory: u64,
     /// Streams without memory, behind the others.
     pub bare_streams: u16,
+    /// Transmit streams: numbers 1, 3, ...
+    pub tx_streams: Vec<TxStatus>,
+    /// Whether a program may play the card.
+    pub reversible: bool,
     /// The ports in order.
     pub ports: Vec<PortStatus>,
     /// Receive streams with memory, in order: numbers 0, 2, ...
@@ -128,6 +133,18 @@ pub struct PortStatus {
     pub mac: Option<[u8; 6]>,
     /// Bits per second.
     pub speed: Option<u64>,
+}
+
+/// A transmit stream of a served card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TxStatus {
+    /// Process number of its owner.
+    pub owner: Option<i32>,
+    /// Records sent.
+    pub records: u64,
+    /// What was no record.
+    pub bad: u64,
 }
 
 /// A receive stream of a served card.

@@ -20,7 +20,7 @@ mod socket;
 
 pub(crate) use client::{Held, Parts, Remote, connect};
 pub(crate) use message::Setting;
-pub use message::{PortStatus, Status, StreamStatus};
+pub use message::{PortStatus, Status, StreamStatus, TxStatus};
 pub use server::Server;
 
 use std::env;

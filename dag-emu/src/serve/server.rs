@@ -1,5 +1,6 @@
 //! [`Server`]: gives a card of this process to others.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,10 +11,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fs, thread};
 
-use super::message::{PortStatus, Reason, Reply, Request, Setting, Status, StreamStatus, VERSION};
+use super::message::{PortStatus, Reason, Reply, Request, Setting, Status, StreamStatus, TxStatus, VERSION};
 use super::socket::{Connection, accept_within, listen_at};
 use super::{check_name, client, folders, is_socket};
-use crate::card::Card;
+use crate::card::{Card, Side};
 use crate::clock::ClockHealth;
 use crate::error::{Error, Repr};
 use crate::{ErrorKind, StampSource};
@@ -42,8 +43,8 @@ struct Shared {
     card: Card,
     ending: AtomicBool,
     connections: AtomicUsize,
-    /// The process that owns each stream.
-    owners: Mutex<Vec<Option<i32>>>,
+    /// The process that owns a side of a stream.
+    owners: Mutex<BTreeMap<Side, i32>>,
 }
 
 impl Server {
@@ -83,12 +84,11 @@ impl Server {
             socket
         };
         let inode = inode(&path).map_err(failed)?;
-        let streams = card.stream_count().into();
         let shared = Arc::new(Shared {
             card,
             ending: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
-            owners: Mutex::new(vec![None; streams]),
+            owners: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
         let thread = thread::Builder::new()
@@ -195,7 +195,9 @@ impl Shared {
                 self.ending.store(true, Ordering::Release);
                 self.reply(connection, &Reply::Done);
             }
-            Request::Attach { stream, .. } => self.attach(connection, stream),
+            Request::Attach { stream, transmit, reverse, .. } => {
+                self.attach(connection, Side { number: stream, transmit, reverse });
+            }
         }
     }
 
@@ -209,25 +211,28 @@ impl Shared {
     }
 
     /// Lends a stream for as long as the connection lasts.
-    fn attach(&self, connection: &Connection, stream: u16) {
-        let share = match self.card.share(stream) {
+    fn attach(&self, connection: &Connection, side: Side) {
+        let share = match self.card.share(side) {
             Ok(share) => share,
             Err(error) => {
-                let bare = error.kind() == ErrorKind::Memory;
-                let reason = if bare { Reason::NoMemory } else { Reason::NoSuchStream };
+                let reason = match error.kind() {
+                    ErrorKind::Memory => Reason::NoMemory,
+                    ErrorKind::Unsupported => Reason::NoReverse,
+                    _ => Reason::NoSuchStream,
+                };
                 return self.refuse(connection, reason, &error.to_string());
             }
         };
-        let index = usize::from(stream / 2);
-        {
+        let taken = {
             let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-            match owners.get_mut(index) {
-                Some(owner @ None) => *owner = Some(connection.peer().unwrap_or(0)),
-                _ => {
-                    drop(owners);
-                    return self.refuse(connection, Reason::Busy, "the stream has an owner");
-                }
+            let taken = owners.contains_key(&side);
+            if !taken {
+                owners.insert(side, connection.peer().unwrap_or(0));
             }
+            taken
+        };
+        if taken {
+            return self.refuse(connection, Reason::Busy, "the stream has an owner");
         }
         // Whatever the last owner has left in the registers.
         share.take_from_owner();
@@ -241,9 +246,7 @@ impl Shared {
             }
         }
         share.take_from_owner();
-        if let Some(owner) = self.owners.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-            *owner = None;
-        }
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner).remove(&side);
     }
 
     fn set(&self, setting: Setting) {
@@ -275,10 +278,15 @@ impl Shared {
                 speed: behind.and_then(|one| one.speed),
             }
         };
-        let stream = |(index, owner): (usize, &Option<i32>)| {
-            // At most 32.
-            let drops = card.drops(2 * index as u16).unwrap_or_default();
-            StreamStatus { owner: *owner, dropped: drops.total, untold: drops.pending }
+        let stream = |index: u16| {
+            let side = Side::receive(2 * index);
+            let drops = card.drops(side.number).unwrap_or_default();
+            StreamStatus { owner: owners.get(&side).copied(), dropped: drops.total, untold: drops.pending }
+        };
+        let tx_stream = |index: u16| {
+            let side = Side { number: 2 * index + 1, transmit: true, reverse: false };
+            let count = card.tx_count(side.number).unwrap_or_default();
+            TxStatus { owner: owners.get(&side).copied(), records: count.records, bad: count.bad }
         };
         Status {
             version: VERSION,
@@ -293,7 +301,9 @@ impl Shared {
             memory: card.stream_memory(),
             bare_streams: card.bare_stream_count(),
             ports: (0..ports.count()).map(port).collect(),
-            streams: owners.iter().enumerate().map(stream).collect(),
+            streams: (0..card.stream_count()).map(stream).collect(),
+            tx_streams: (0..card.tx_stream_count()).map(tx_stream).collect(),
+            reversible: card.is_reversible(),
             notes: counts.notes(),
             defects: counts.defects,
             failure: card.failure().map(|error| error.to_string()),

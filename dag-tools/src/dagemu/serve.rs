@@ -32,6 +32,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
 
+    /// What becomes of what is sent: loop, file=PATH or drop.
+    #[arg(long, value_name = "SINK")]
+    tx: Option<String>,
+
     /// What goes wrong on purpose, such as rx-error:0.01+truncate.
     #[arg(long, value_name = "FAULTS")]
     faults: Option<String>,
@@ -63,6 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     for (key, value) in [
         ("streams", args.streams.map(|streams| streams.to_string())),
         ("memory", args.memory.clone()),
+        ("tx", args.tx.clone()),
         ("faults", args.faults.clone()),
     ] {
         if let Some(value) = value {

@@ -36,6 +36,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let owner = stream.owner.map_or("free".to_owned(), |pid| format!("owned by process {pid}"));
         text += &format!("stream {}  {} bytes, {owner}, {} dropped\n", 2 * index, status.memory, stream.dropped);
     }
+    for (index, stream) in status.tx_streams.iter().enumerate() {
+        let owner = stream.owner.map_or("free".to_owned(), |pid| format!("owned by process {pid}"));
+        let bad = if stream.bad == 0 { String::new() } else { format!(", {} that were none", stream.bad) };
+        text += &format!("stream {}  transmits, {owner}, {} records sent{bad}\n", 2 * index + 1, stream.records);
+    }
     for line in status.notes.iter().chain(&status.failure) {
         text += &format!("note      {line}\n");
     }

@@ -5,7 +5,8 @@ use house_tests::run::{prepared, run};
 
 use super::on_cards;
 
-const CARDS: &str = "dag0=synthetic,rate=50kpps,streams=2,bare_streams=1;dag8=synthetic,size=x";
+const CARDS: &str =
+    "dag0=synthetic,rate=50kpps,streams=2,bare_streams=1;dag2=none,tx=drop,tx_streams=2;dag8=synthetic,size=x";
 
 #[test]
 fn every_call_bears_every_argument() {

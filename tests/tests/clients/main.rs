@@ -5,6 +5,7 @@ mod example;
 mod hostile;
 mod pcap;
 mod served;
+mod transmit;
 mod ways;
 
 use std::process::Command;

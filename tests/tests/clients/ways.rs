@@ -10,7 +10,7 @@ use house_tests::run::{run, start};
 use super::on_cards;
 
 /// The digest of `client.h`.
-fn digest(record: &[u8]) -> u64 {
+pub(super) fn digest(record: &[u8]) -> u64 {
     let kept = record.iter().enumerate().skip(8).filter(|(at, _)| *at != 12 && *at != 13);
     kept.fold(0xcbf2_9ce4_8422_2325, |hash, (_, byte)| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }

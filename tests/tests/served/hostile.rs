@@ -51,9 +51,9 @@ fn nonsense_at_the_socket_is_answered_or_ignored() {
     for nonsense in [
         &b"!"[..],
         b"{",
-        b"{\"attach\":{\"version\":1,\"stream\":70000}}",
-        b"{\"attach\":{\"version\":1,\"stream\":1}}",
-        b"{\"attach\":{\"version\":99,\"stream\":0}}",
+        b"{\"attach\":{\"version\":1,\"stream\":70000,\"transmit\":false,\"reverse\":false}}",
+        b"{\"attach\":{\"version\":1,\"stream\":1,\"transmit\":true,\"reverse\":true}}",
+        b"{\"attach\":{\"version\":99,\"stream\":0,\"transmit\":false,\"reverse\":false}}",
         b"{\"set\":{\"version\":1,\"setting\":{\"snaplen\":-1}}}",
         b"\xff\xfe\0\0",
         &[b'['; 60_000],
@@ -86,7 +86,7 @@ fn an_owner_can_hurt_its_own_stream_only() {
         let begun = Instant::now();
         let (socket, files) = loop {
             let socket = connected(dir.path());
-            say(&socket, b"{\"attach\":{\"version\":1,\"stream\":0}}");
+            say(&socket, b"{\"attach\":{\"version\":1,\"stream\":0,\"transmit\":false,\"reverse\":false}}");
             let (answer, files) = hear(&socket);
             let text = String::from_utf8_lossy(&answer).into_owned();
             if text == "\"attached\"" {

@@ -266,6 +266,11 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
         drops(&self.registers)
     }
 
+    /// Whether it is started.
+    pub(in crate::ring) fn is_started(&self) -> bool {
+        self.phase == Phase::Started
+    }
+
     /// Length of the ring in bytes.
     pub(crate) fn ring_len(&self) -> u64 {
         self.len

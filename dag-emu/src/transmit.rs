@@ -1,0 +1,269 @@
+//! What becomes of what is sent: it arrives again, goes into a file, or is counted.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use erf::writer::{ErfWriter, Output, OutputOptions};
+use erf_core::{Flags, HEADER_LEN, Record, Timestamp};
+
+use crate::arrival::{Arrival, whole};
+use crate::error::{Error, Repr};
+use crate::feed::Intake;
+use crate::ring::{Event, Producer, Taker};
+
+/// Records taken in one turn, so that requests are answered in between.
+const A_TURN: usize = 256;
+
+/// What becomes of what is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TxSpec {
+    /// What is sent on interface *i* arrives at port *i* xor 1, stamped anew.
+    Loop,
+    /// It is appended to an ERF file.
+    File(PathBuf),
+    /// It is counted.
+    Drop,
+}
+
+impl FromStr for TxSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "loop" => Ok(Self::Loop),
+            "drop" => Ok(Self::Drop),
+            _ => match text.strip_prefix("file=") {
+                Some(path) if !path.is_empty() => Ok(Self::File(path.into())),
+                _ => Err("loop, file=PATH or drop".to_owned()),
+            },
+        }
+    }
+}
+
+/// What a transmit stream has sent since the card was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct TxCount {
+    /// Records.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What was no record, and positions that cannot be.
+    pub bad: u64,
+}
+
+/// [`TxCount`], counting.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    records: AtomicU64,
+    bytes: AtomicU64,
+    bad: AtomicU64,
+}
+
+impl Counter {
+    pub(crate) fn get(&self) -> TxCount {
+        let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        TxCount { records: load(&self.records), bytes: load(&self.bytes), bad: load(&self.bad) }
+    }
+}
+
+/// Where records go.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Loop,
+    /// One for all streams of a card.
+    File(Arc<Mutex<ErfWriter<Output>>>),
+    Drop,
+    /// As they are, into a stream that somebody reads: the other side of a card whose part this program plays.
+    Stream(Producer),
+    /// As they are, into the receive stream of this index.
+    Receive(usize),
+}
+
+/// A transmit stream of a card, and what becomes of what it sends.
+#[derive(Debug)]
+pub(crate) struct Transmitter {
+    taker: Taker,
+    sink: Sink,
+    counter: Arc<Counter>,
+}
+
+/// What a turn of the transmitters has left to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// More waits.
+    More,
+    /// Somebody has to make room.
+    Room,
+}
+
+impl TxSpec {
+    /// The sinks of `count` streams.
+    pub(crate) fn open(&self, count: usize) -> Result<Vec<Sink>, Error> {
+        match self {
+            Self::Loop => Ok((0..count).map(|_| Sink::Loop).collect()),
+            Self::Drop => Ok((0..count).map(|_| Sink::Drop).collect()),
+            Self::File(path) => {
+                let output = Output::create(path, OutputOptions::new()).map_err(Repr::TxFile)?;
+                let writer = Arc::new(Mutex::new(ErfWriter::for_output(output)));
+                Ok((0..count).map(|_| Sink::File(Arc::clone(&writer))).collect())
+            }
+        }
+    }
+}
+
+impl Transmitter {
+    pub(crate) fn new(taker: Taker, sink: Sink, counter: Arc<Counter>) -> Self {
+        Self { taker, sink, counter }
+    }
+
+    /// Takes what waits, some of it, and answers the owner; `receiver` is where what is sent arrives again.
+    pub(crate) fn turn<R: Intake + Streams>(&mut self, now: Timestamp, receiver: &mut R) -> Result<Left, Error> {
+        if let Sink::Stream(producer) = &mut self.sink {
+            while producer.service().is_some() {}
+        }
+        let asked = self.taker.is_asked();
+        let mut left = Left::Nothing;
+        let mut taken = 0;
+        // Before a stop is answered, all that was sent before it goes.
+        while taken < A_TURN || asked {
+            let Some(record) = self.taker.peek() else { break };
+            if taken >= A_TURN * 64 {
+                left = Left::More;
+                break;
+            }
+            let len = record.len() as u64;
+            if !deliver(&mut self.sink, record, now, receiver)? {
+                left = Left::Room;
+                break;
+            }
+            self.taker.take();
+            taken += 1;
+            self.counter.records.fetch_add(1, Ordering::Relaxed);
+            self.counter.bytes.fetch_add(len, Ordering::Relaxed);
+        }
+        if taken == A_TURN && left == Left::Nothing {
+            left = Left::More;
+        }
+        self.expose(receiver);
+        if left == Left::Nothing || (left == Left::Room && asked) {
+            while let Some(event) = self.taker.service() {
+                if event == Event::Stopped {
+                    self.flush()?;
+                }
+            }
+        }
+        self.counter.bad.store(self.taker.bad(), Ordering::Relaxed);
+        Ok(left)
+    }
+
+    fn expose<R: Streams>(&mut self, receiver: &mut R) {
+        match &mut self.sink {
+            Sink::Stream(producer) => producer.publish(),
+            Sink::Receive(index) => {
+                if let Some(producer) = receiver.stream(*index) {
+                    producer.publish();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        match &self.sink {
+            Sink::File(writer) => writer
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .flush()
+                .map_err(|error| Repr::TxFile(error).into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The receive streams of a card, for what is put there as it is.
+pub(crate) trait Streams {
+    fn stream(&mut self, index: usize) -> Option<&mut Producer>;
+}
+
+/// Deals with one record; `false` where it has to wait.
+fn deliver<R: Intake + Streams>(
+    sink: &mut Sink,
+    bytes: &[u8],
+    now: Timestamp,
+    receiver: &mut R,
+) -> Result<bool, Error> {
+    match sink {
+        Sink::Drop => {}
+        Sink::File(writer) => {
+            // What has the length of a record and is none otherwise is in the file as it was sent.
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.write_run(bytes, 1).map_err(Repr::TxFile)?;
+        }
+        Sink::Loop => {
+            if let Ok(record) = Record::parse(bytes) {
+                arrive(&record, now, receiver);
+            }
+        }
+        Sink::Stream(producer) => return Ok(put(producer, bytes)),
+        Sink::Receive(index) => return Ok(receiver.stream(*index).is_some_and(|producer| put(producer, bytes))),
+    }
+    Ok(true)
+}
+
+/// Puts a record into a stream as it is, if there is room and somebody who reads.
+fn put(producer: &mut Producer, bytes: &[u8]) -> bool {
+    let Some(mut slot) = producer.reserve(bytes.len()) else { return false };
+    slot.copy_from(bytes).and_then(|()| producer.commit(bytes.len())).is_ok()
+}
+
+/// What is sent on an interface arrives at the one beside it, as over a cable. The card makes the FCS of what it sends.
+fn arrive(record: &Record<'_>, now: Timestamp, intake: &mut dyn Intake) {
+    if !record.is_packet() {
+        return;
+    }
+    let record_type = record.record_type();
+    let payload = record.payload();
+    let wire_len = record.wire_len();
+    let mut frame;
+    let packet = if record_type.is_ethernet() && wire_len > 4 && payload.len() >= usize::from(wire_len) - 4 {
+        frame = payload.get(..usize::from(wire_len) - 4).unwrap_or_default().to_vec();
+        let fcs = erf_core::fcs::ethernet(&frame);
+        frame.extend(fcs.to_le_bytes());
+        &frame[..]
+    } else {
+        payload.get(..usize::from(wire_len)).unwrap_or(payload)
+    };
+    let sub_header = record.sub_header_bytes();
+    let ext = record.bytes().get(HEADER_LEN..record.header_len() - sub_header.len());
+    intake.arrive(&Arrival {
+        port: record.interface() ^ 1,
+        time: now,
+        record_type,
+        flags: Flags::default(),
+        color: record.lctr_raw(),
+        wire_len,
+        ext: ext.unwrap_or_default(),
+        sub_header,
+        packet: whole(packet),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_it_is_read() {
+        assert_eq!("loop".parse(), Ok(TxSpec::Loop));
+        assert_eq!("file=a=b.erf".parse(), Ok(TxSpec::File("a=b.erf".into())));
+        assert_eq!("drop".parse(), Ok(TxSpec::Drop));
+        for text in ["", "tap", "file=", "Loop"] {
+            assert!(text.parse::<TxSpec>().is_err(), "{text}");
+        }
+    }
+}
