@@ -22,7 +22,7 @@ const A_TURN: usize = 256;
 pub enum TxSpec {
     /// What is sent on interface *i* arrives at port *i* xor 1, stamped anew.
     Loop,
-    /// It is appended to an ERF file.
+    /// It goes into an ERF file, stamped as it leaves.
     File(PathBuf),
     /// It is counted.
     Drop,
@@ -200,9 +200,14 @@ fn deliver<R: Intake + Streams>(
     match sink {
         Sink::Drop => {}
         Sink::File(writer) => {
-            // What has the length of a record and is none otherwise is in the file as it was sent.
+            // What has the length of a record and is none otherwise is in the file as it was sent, but for its stamp: senders leave
+            // it empty, and the file is a recording of what went out.
+            let mut stamped = bytes.to_vec();
+            if let Some(stamp) = stamped.first_chunk_mut() {
+                *stamp = now.raw().to_le_bytes();
+            }
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.write_run(bytes, 1).map_err(Repr::TxFile)?;
+            writer.write_run(&stamped, 1).map_err(Repr::TxFile)?;
         }
         Sink::Loop => {
             if let Ok(record) = Record::parse(bytes) {

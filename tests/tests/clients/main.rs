@@ -4,6 +4,7 @@
 mod example;
 mod hostile;
 mod pcap;
+mod sending;
 mod served;
 mod transmit;
 mod ways;
