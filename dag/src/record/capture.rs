@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dag_emu::ring::PollRules;
 use erf::session::{Account, Closing, StoppedBy};
-use erf::{Defect, Record, Records, Tick, Timestamp};
+use erf::{Defect, DefectKind, Record, Records, Tick, Timestamp};
 
 use super::chunk::{Bytes, Chunk, Lent};
 use super::clock::ClockWatch;
@@ -59,6 +59,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
             tally: Tally::default(),
             loss: Loss::default(),
             defects: 0,
+            last_defect: None,
             full: None,
         },
         writer,
@@ -74,6 +75,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         started: None,
         stream: &mut stream,
     };
+    capture.account_for_opening();
     let (stopped_by, error) = capture.record(drain, &progress);
     let recording = capture.finish(stopped_by, error, tick_bits);
     if let Err(error) = stream.close() {
@@ -83,7 +85,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
 }
 
 /// Makes the opening META record from its stamp.
-type MakeOpening = Box<dyn FnOnce(Timestamp) -> Result<Vec<u8>, erf::Error>>;
+type MakeOpening = Box<dyn Fn(Timestamp) -> Result<Vec<u8>, erf::Error>>;
 
 struct Capture<'a> {
     stream: &'a mut RxStream,
@@ -113,6 +115,7 @@ struct Look {
     tally: Tally,
     loss: Loss,
     defects: u64,
+    last_defect: Option<u64>,
     /// The limit that has been reached.
     full: Option<StoppedBy>,
 }
@@ -174,6 +177,16 @@ impl Look {
 }
 
 impl Capture<'_> {
+    /// The opening META record takes its part of a size limit before the first packet is chosen, whose stamp it bears; how long it is
+    /// does not depend on that.
+    fn account_for_opening(&mut self) {
+        if self.look.format == Format::Erf
+            && let Some(Ok(bytes)) = self.opening.as_ref().map(|opening| opening(Timestamp::now()))
+        {
+            self.look.tally.bytes += bytes.len() as u64;
+        }
+    }
+
     /// Records until something ends it.
     fn record(&mut self, drain: bool, progress: &super::Progress) -> (StoppedBy, Option<Error>) {
         let mut ended: Option<StoppedBy> = None;
@@ -323,9 +336,6 @@ impl Capture<'_> {
         self.started.get_or_insert(first);
         let Some(opening) = self.opening.take() else { return Ok(true) };
         let bytes = opening(first).map_err(Repr::Write)?;
-        if self.look.format == Format::Erf {
-            self.look.tally.bytes += bytes.len() as u64;
-        }
         let records = Records::new(&bytes).count() as u64;
         let chunk = Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, done: self.looked_at };
         Ok(self.send(chunk))
@@ -523,7 +533,7 @@ impl Piece {
                     verdict => piece.take(end - record.bytes().len(), end, &record, verdict),
                 },
                 Err(defect) => {
-                    look.damaged(defect, recovering);
+                    look.damaged(defect);
                     piece.len = end;
                     if !recovering {
                         // No length can be trusted here: look for the next record in what is left.
@@ -553,9 +563,11 @@ impl Piece {
 
 impl Look {
     /// Bytes in stream memory that are no record: something is lost, and how much is not known.
-    fn damaged(&mut self, defect: Defect, known: bool) {
+    fn damaged(&mut self, defect: Defect) {
         self.loss.damaged = true;
-        if known {
+        // What is skipped belongs to the defect before it; and the first one is met again when it is looked for a way on.
+        let again = self.last_defect.replace(defect.offset) == Some(defect.offset);
+        if again || matches!(defect.kind, DefectKind::Skipped { .. }) {
             return;
         }
         self.defects += 1;

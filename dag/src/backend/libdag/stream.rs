@@ -158,8 +158,10 @@ impl LibdagStream {
         if self.memory_len > 0 && len > self.memory_len {
             return Err(self.misbehaves(format!("it shows {len} bytes of a memory of {}", self.memory_len)));
         }
-        if release_to + len < top {
-            return Err(self.misbehaves(format!("it takes back {} bytes that it has shown", top - release_to - len)));
+        // A part of a record that was not shown to anybody may come and go.
+        let shown = self.window().top.max(release_to);
+        if release_to + len < shown {
+            return Err(self.misbehaves(format!("it takes back {} bytes that it has shown", shown - release_to - len)));
         }
         self.bottom = pointer;
         self.given = Window { bottom: release_to, top: release_to + len };
