@@ -39,6 +39,8 @@ pub(crate) const EXPRESSIONS: &[&str] = &[
     "kTerfStrip16",
     "kTerfStrip32",
     "PCI_DEVICE_ID_VDAG",
+    "PCI_DEVICE_ID_DAG9_2X2",
+    "PCI_DEVICE_ID_DAG9_2SX2",
     "DAG_REVERSE_MODE",
     "DAGIOC_CARD_DUCK",
     "sizeof(duckinf_t)",
@@ -138,6 +140,8 @@ impl Values {
             ("kTerfStrip16", b::kTerfStrip16),
             ("kTerfStrip32", b::kTerfStrip32),
             ("PCI_DEVICE_ID_VDAG", b::PCI_DEVICE_ID_VDAG),
+            ("PCI_DEVICE_ID_DAG9_2X2", b::PCI_DEVICE_ID_DAG9_2X2),
+            ("PCI_DEVICE_ID_DAG9_2SX2", b::PCI_DEVICE_ID_DAG9_2SX2),
             ("DAG_REVERSE_MODE", b::DAG_REVERSE_MODE),
             // A char array in our headers.
             ("__builtin_types_compatible_p(__typeof__(((dag_card_inf_t *)0)->bus_id), char *)", 0),

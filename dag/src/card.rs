@@ -10,6 +10,7 @@ use crate::error::{Error, Repr};
 use crate::info::CardInfo;
 use crate::probe::{self, Hint};
 use crate::stream::RxStream;
+use crate::tx::TxStream;
 
 /// An open card. Clones are the same card; it stays open as long as one of them or one of its streams lives.
 ///
@@ -85,6 +86,16 @@ impl Card {
     pub fn attach(&self, number: u16) -> Result<RxStream, Error> {
         let backend = self.backend.attach(number)?;
         Ok(RxStream::new(backend, number, self.clone()))
+    }
+
+    /// Becomes the owner of transmit stream `number` (odd: 1, 3, ...).
+    ///
+    /// # Errors
+    ///
+    /// As for [`attach`](Self::attach).
+    pub fn attach_tx(&self, number: u16) -> Result<TxStream, Error> {
+        let backend = self.backend.attach_tx(number)?;
+        Ok(TxStream::new(backend, number, self.clone()))
     }
 
     /// What can be told of the card.

@@ -73,6 +73,14 @@ pub(crate) enum Repr {
     StreamBusy { device: String, stream: u16, by: String },
     #[error("{device}: stream {stream} transmits (odd numbers do); receive streams are even")]
     TransmitStream { device: String, stream: u16 },
+    #[error("{device}: stream {stream} receives (even numbers do); transmit streams are odd")]
+    ReceiveStream { device: String, stream: u16 },
+    #[error("stream {stream}: no room to send in time; the card does not send, or is not started")]
+    TxNoRoom { stream: u16 },
+    #[error("stream {stream}: not all was sent within {seconds} s")]
+    TxLeft { stream: u16, seconds: u64 },
+    #[error("a record of {len} bytes has no room for padding to a multiple of {align}; it was not sent")]
+    TxTooLong { align: usize, len: usize },
     #[error("{device}, stream {stream}: {error}")]
     StreamCall { device: String, stream: u16, error: dag_sys::CallError },
     #[error("{device}: {error}")]
@@ -113,7 +121,9 @@ impl Error {
             Repr::Hinted { error, .. } => error.kind(),
             Repr::Library { .. } | Repr::Values(_) => ErrorKind::NoDriver,
             Repr::CardPermission { .. } => ErrorKind::Permission,
-            Repr::CardStream { .. } | Repr::TransmitStream { .. } => ErrorKind::NoSuchStream,
+            Repr::CardStream { .. } | Repr::TransmitStream { .. } | Repr::ReceiveStream { .. } => {
+                ErrorKind::NoSuchStream
+            }
             Repr::StreamMemory { .. } => ErrorKind::Memory,
             Repr::StreamBusy { .. } => ErrorKind::Busy,
             Repr::StreamCall { error, .. } | Repr::CardCall { error, .. } => match error.errno() {
@@ -124,7 +134,9 @@ impl Error {
             Repr::FeedFailed { .. } => ErrorKind::Feed,
             Repr::NoSnaplen(_) => ErrorKind::Unsupported,
             Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
-            Repr::State { .. } => ErrorKind::State,
+            Repr::State { .. } | Repr::TxNoRoom { .. } | Repr::TxLeft { .. } | Repr::TxTooLong { .. } => {
+                ErrorKind::State
+            }
             Repr::Thread(_) => ErrorKind::Memory,
             Repr::Write(_) => ErrorKind::Write,
             Repr::ClosedPipe(_) => ErrorKind::ClosedPipe,

@@ -160,6 +160,7 @@ mod info;
 mod probe;
 pub mod record;
 mod stream;
+mod tx;
 
 pub use backend::Drops;
 pub use batch::Batch;
@@ -170,6 +171,7 @@ pub use device::Device;
 pub use error::{Error, ErrorKind};
 pub use info::{CardInfo, PortInfo, StampSource};
 pub use stream::{Interrupter, RxStream};
+pub use tx::TxStream;
 
 pub use dag_emu as emu;
 pub use dag_sys as sys;

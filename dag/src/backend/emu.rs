@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use dag_emu::ring::{PollRules, Window};
 use erf::meta::{ClockSource, ClockState};
 use erf::session::ClockInfo;
 
-use super::{CardBackend, Drops, Memory, StreamBackend};
+use super::{CardBackend, Drops, Memory, StreamBackend, TxBackend};
 use crate::error::Error;
 use crate::info::{CardInfo, PortInfo, StampSource};
 
@@ -70,6 +71,10 @@ impl CardBackend for EmuCard {
 
     fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error> {
         Ok(Box::new(EmuStream { stream: Some(self.0.attach(number)?) }))
+    }
+
+    fn attach_tx(&self, number: u16) -> Result<Box<dyn TxBackend>, Error> {
+        Ok(Box::new(EmuTx { stream: Some(self.0.attach_tx(number)?) }))
     }
 
     fn source_defects(&self) -> u64 {
@@ -158,5 +163,46 @@ impl StreamBackend for EmuStream {
 
     fn memory_len(&self) -> u64 {
         self.stream.as_ref().map_or(0, dag_emu::Stream::memory_len)
+    }
+}
+
+#[derive(Debug)]
+struct EmuTx {
+    /// `None` once detached.
+    stream: Option<dag_emu::TxStream>,
+}
+
+impl EmuTx {
+    fn stream(&mut self) -> Result<&mut dag_emu::TxStream, Error> {
+        self.stream.as_mut().ok_or_else(|| Error::state("the stream is detached; attach it again"))
+    }
+}
+
+impl TxBackend for EmuTx {
+    fn start(&mut self) -> Result<(), Error> {
+        Ok(self.stream()?.start()?)
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        Ok(self.stream()?.stop()?)
+    }
+
+    fn detach(&mut self) -> Result<(), Error> {
+        match self.stream.take() {
+            Some(stream) => Ok(stream.detach()?),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&mut self, record: &[u8], patience: Duration) -> Result<(), Error> {
+        Ok(self.stream()?.send(record, patience)?)
+    }
+
+    fn level(&self) -> Result<u64, Error> {
+        Ok(self.stream.as_ref().map_or(0, dag_emu::TxStream::level))
+    }
+
+    fn align(&self) -> usize {
+        8
     }
 }

@@ -9,6 +9,7 @@ pub(crate) use libdag::open as open_real;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use dag_emu::ring::{PollRules, Window};
 use erf::session::ClockInfo;
@@ -26,6 +27,9 @@ pub(crate) trait CardBackend: fmt::Debug + Send + Sync {
 
     /// Becomes the owner of receive stream `number`.
     fn attach(&self, number: u16) -> Result<Box<dyn StreamBackend>, Error>;
+
+    /// Becomes the owner of transmit stream `number`.
+    fn attach_tx(&self, number: u16) -> Result<Box<dyn TxBackend>, Error>;
 
     /// Defects in what the card is fed from.
     fn source_defects(&self) -> u64;
@@ -73,6 +77,25 @@ pub(crate) trait StreamBackend: fmt::Debug + Send {
 
     /// Length of the stream's memory in bytes.
     fn memory_len(&self) -> u64;
+}
+
+/// A transmit stream with an owner.
+pub(crate) trait TxBackend: fmt::Debug + Send {
+    fn start(&mut self) -> Result<(), Error>;
+
+    fn stop(&mut self) -> Result<(), Error>;
+
+    /// Gives the stream up. Called at most once, and nothing after it.
+    fn detach(&mut self) -> Result<(), Error>;
+
+    /// Puts a whole record of a length that fits into the stream, waiting for room at most `patience`.
+    fn send(&mut self, record: &[u8], patience: Duration) -> Result<(), Error>;
+
+    /// Bytes that have not been sent yet.
+    fn level(&self) -> Result<u64, Error>;
+
+    /// What the length of a record has to be a multiple of.
+    fn align(&self) -> usize;
 }
 
 /// A stream's drop counter as the card shows it.

@@ -14,6 +14,7 @@ mod replay;
 mod routes;
 mod script;
 mod steering;
+mod transmit;
 
 use std::time::Instant;
 

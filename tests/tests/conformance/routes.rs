@@ -15,13 +15,14 @@ use house_tests::run::{Running, dagemu, run, serve};
 const ROUTE: &str = "DAG_TEST_ROUTE";
 
 /// The parts that know of a card only what any driver tells.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "lending::",
     "loss::",
     "ownership::",
     "polling::",
     "records::",
     "replay::",
+    "transmit::",
     "steering::streams_are_read_from_threads_of_their_own",
 ];
 

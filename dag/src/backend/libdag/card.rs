@@ -12,8 +12,8 @@ use erf::meta::ClockState;
 use erf::session::ClockInfo;
 use serde_json::Value;
 
-use super::{errno, stream::LibdagStream};
-use crate::backend::{CardBackend, StreamBackend};
+use super::{errno, stream::LibdagStream, tx::LibdagTx};
+use crate::backend::{CardBackend, StreamBackend, TxBackend};
 use crate::error::{Error, Repr};
 use crate::info::{CardInfo, PortInfo, StampSource};
 
@@ -65,6 +65,17 @@ impl Open {
 
     pub(super) fn is_emulated(&self) -> bool {
         self.lib.emulated().is_some()
+    }
+
+    /// Notes that this process has stream `number`.
+    fn take(&self, number: u16) -> Result<(), Error> {
+        match self.attached.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
+            true => Ok(()),
+            false => {
+                let by = " by this process".to_owned();
+                Err(Repr::StreamBusy { device: self.device.clone(), stream: number, by }.into())
+            }
+        }
     }
 
     /// Receive streams, each with its memory. Numbers are even; as many are looked at as there can be.
@@ -162,15 +173,29 @@ impl CardBackend for LibdagCard {
         if number % 2 == 1 {
             return Err(Repr::TransmitStream { device: open.device.clone(), stream: number }.into());
         }
-        if !open.attached.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
-            let by = " of this process".to_owned();
-            return Err(Repr::StreamBusy { device: open.device.clone(), stream: number, by }.into());
-        }
+        open.take(number)?;
         if let Err(error) = open.lib.attach(open.fd, number) {
             open.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
             return Err(refused(error));
         }
         Ok(Box::new(LibdagStream::new(Arc::clone(open), number)?))
+    }
+
+    fn attach_tx(&self, number: u16) -> Result<Box<dyn TxBackend>, Error> {
+        let open = &self.0;
+        if number.is_multiple_of(2) {
+            return Err(Repr::ReceiveStream { device: open.device.clone(), stream: number }.into());
+        }
+        open.take(number)?;
+        if let Err(error) = open.lib.attach(open.fd, number) {
+            open.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+            return Err(errno::attaching(&open.device, &open.path, number, &[], error));
+        }
+        // These two take records as long as a multiple of 16 (contract, section 2.11).
+        let code = open.lib.kind(open.fd).map(|kind| i64::from(kind.device_code));
+        let wide = ["PCI_DEVICE_ID_DAG9_2X2", "PCI_DEVICE_ID_DAG9_2SX2"].map(|name| open.lib.values()?.get(name));
+        let align = if code.is_some() && wide.contains(&code) { 16 } else { 8 };
+        Ok(Box::new(LibdagTx::new(Arc::clone(open), number, align)))
     }
 
     fn source_defects(&self) -> u64 {

@@ -5,5 +5,6 @@ mod card;
 mod errno;
 mod holders;
 mod stream;
+mod tx;
 
 pub(crate) use card::open;
