@@ -32,6 +32,10 @@ pub(crate) unsafe extern "C" fn dag_emu_describe(dagfd: c_int, buffer: *mut c_ch
             "stamp_error_ns": feed.stamp_error_ns,
             "tick_bits": card.clock().tick().bits(),
             "ports": card.ports().count(),
+            "port_counts": (0..card.ports().count())
+                .map(|port| card.ports().counted(port))
+                .map(|count| json!({ "packets": count.packets, "bytes": count.bytes }))
+                .collect::<Vec<_>>(),
             "snaplen": card.ports().snaplen(),
             "source_defects": feed.counts().defects,
             "notes": feed.counts().notes(),

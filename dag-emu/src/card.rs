@@ -184,6 +184,12 @@ impl Card {
         Ok(())
     }
 
+    /// The card of another process that this one is, if it is one.
+    #[cfg(all(not(miri), target_os = "linux"))]
+    pub(crate) fn there(&self) -> Option<&Remote> {
+        self.0.remote.as_ref()
+    }
+
     fn with_memory(spec: &CardSpec, allocation: Allocation) -> Result<Self, Error> {
         let (feed, info, waker) = spec.feed.open(spec)?;
         let clock = Clock::new(spec.clock, TimeSource::Host);

@@ -156,10 +156,7 @@ impl Config {
 
     /// Whether the clock follows its source.
     pub fn clock_synchronised(&self) -> Option<bool> {
-        let uuid = self.attribute(self.component("kComponentDUCK", 0)?, "kBooleanAttributeDUCKSynchronized")?;
-        let function = function!(self.lib, dag_config_get_boolean_attribute).ok()?;
-        // SAFETY: the card is open, and the attribute one of its.
-        Some(unsafe { function(self.card, uuid) } != 0)
+        self.boolean(self.attribute(self.component("kComponentDUCK", 0)?, "kBooleanAttributeDUCKSynchronized")?)
     }
 
     /// Bytes stored of each packet.
@@ -177,12 +174,49 @@ impl Config {
         unsafe { function(self.card, uuid, bytes) == 0 }
     }
 
+    /// Whether records are as long as their packet.
+    pub fn varlen(&self) -> Option<bool> {
+        self.boolean(self.attribute(self.root()?, "kBooleanAttributeVarlen")?)
+    }
+
+    /// Records as long as their packet, or slots of one length; `false` where the card has no such setting.
+    pub fn set_varlen(&self, on: bool) -> bool {
+        let varlen = self.root().and_then(|root| self.attribute(root, "kBooleanAttributeVarlen"));
+        varlen.is_some_and(|uuid| self.set_boolean(uuid, on))
+    }
+
+    /// Whether packets are let in at a port.
+    pub fn port_enabled(&self, port: u8) -> Option<bool> {
+        self.boolean(self.attribute(self.component("kComponentPort", port.into())?, "kBooleanAttributeActive")?)
+    }
+
+    /// Lets packets in at a port, or not; `false` where the card has no such setting.
+    pub fn set_port_enabled(&self, port: u8, on: bool) -> bool {
+        let part = self.component("kComponentPort", port.into());
+        let active = part.and_then(|part| self.attribute(part, "kBooleanAttributeActive"));
+        active.is_some_and(|uuid| self.set_boolean(uuid, on))
+    }
+
+    /// Frequency of the crystal that drives the clock, in Hz.
+    pub fn crystal_frequency(&self) -> Option<u32> {
+        self.uint32(self.attribute(self.component("kComponentDUCK", 0)?, "kUint32AttributeDUCKCrystalFrequency")?)
+    }
+
     /// Whether the link of a port is up.
     pub fn link_up(&self, port: u8) -> Option<bool> {
-        let uuid = self.attribute(self.component("kComponentPort", port.into())?, "kBooleanAttributeLink")?;
+        self.boolean(self.attribute(self.component("kComponentPort", port.into())?, "kBooleanAttributeLink")?)
+    }
+
+    fn boolean(&self, uuid: attr_uuid_t) -> Option<bool> {
         let function = function!(self.lib, dag_config_get_boolean_attribute).ok()?;
         // SAFETY: the card is open, and the attribute one of its.
         Some(unsafe { function(self.card, uuid) } != 0)
+    }
+
+    fn set_boolean(&self, uuid: attr_uuid_t, on: bool) -> bool {
+        let Ok(function) = function!(self.lib, dag_config_set_boolean_attribute) else { return false };
+        // SAFETY: the card is open, and the attribute one of its. 0 is success (contract, section 3).
+        unsafe { function(self.card, uuid, on.into()) == 0 }
     }
 
     fn root(&self) -> Option<dag_component_t> {

@@ -60,11 +60,13 @@ pub const PKG_CONFIG: &str = include_str!("../libdag.pc.in");
 
 mod calls;
 mod card;
+mod duck;
 mod error;
 mod load;
 pub mod values;
 
 pub use calls::Poll;
 pub use card::{Config, Kind};
+pub use duck::Duck;
 pub use error::{CallError, LoadError};
 pub use load::Libdag;

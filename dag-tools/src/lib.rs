@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod dagcap;
+pub mod dagctl;
 pub mod dagemu;
 pub mod exit;
 pub mod live;

@@ -7,7 +7,7 @@ use erf::session::ClockInfo;
 use crate::backend::{self, CardBackend, EmuCard};
 use crate::device::Device;
 use crate::error::{Error, Repr};
-use crate::info::CardInfo;
+use crate::info::{CardInfo, Counters, Setting};
 use crate::probe::{self, Hint};
 use crate::stream::RxStream;
 use crate::tx::TxStream;
@@ -123,13 +123,46 @@ impl Card {
         &self.name
     }
 
-    /// Sets how many bytes of each packet are stored, from the next packet on. Records are then cut down to a multiple of 8.
+    /// What the card has counted, and how it is set, now.
+    ///
+    /// # Errors
+    ///
+    /// When it has gone.
+    pub fn counters(&self) -> Result<Counters, Error> {
+        self.backend.counters()
+    }
+
+    /// What the driver of a real card tells of its clock, in its own words; `None` where the values of its library are not known
+    /// (`dagctl learn`), and for an emulated card.
+    pub fn duck(&self) -> Option<dag_sys::Duck> {
+        self.backend.duck()
+    }
+
+    /// The programs that have a real card open, as far as this one may see: `tcpdump (1234)`. The driver does not tell which of
+    /// its streams they own.
+    pub fn holders(&self) -> Vec<String> {
+        self.backend.holders()
+    }
+
+    /// Sets something.
+    ///
+    /// # Errors
+    ///
+    /// When the card has no such setting or no such port, or refuses.
+    pub fn set(&self, setting: Setting) -> Result<(), Error> {
+        if let Setting::PortEnabled { port, .. } | Setting::PortLink { port, .. } = setting {
+            self.check_port(port)?;
+        }
+        self.backend.set(setting)
+    }
+
+    /// Sets how many bytes of each packet are stored: [`Setting::Snaplen`].
     ///
     /// # Errors
     ///
     /// When the card refuses.
     pub fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {
-        self.backend.set_snaplen(bytes)
+        self.set(Setting::Snaplen(bytes))
     }
 
     /// Refuses a port that the card does not have.

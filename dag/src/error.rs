@@ -89,8 +89,8 @@ pub(crate) enum Repr {
     Misbehaves { device: String, stream: u16, what: String },
     #[error("{device}: {what}")]
     FeedFailed { device: String, what: String },
-    #[error("{0}: the snap length cannot be set from here; use `dagconfig`")]
-    NoSnaplen(String),
+    #[error("{device}: the {what} cannot be set from here; use `dagconfig`")]
+    NoSetting { device: String, what: &'static str },
     #[error("a real card is required and none is here: no libdag, no /dev/dag*, no /sys/class/dag")]
     NoCard,
     #[error("a real card is required, and {0} is an emulated one")]
@@ -132,7 +132,7 @@ impl Error {
             },
             Repr::Misbehaves { .. } => ErrorKind::Gone,
             Repr::FeedFailed { .. } => ErrorKind::Feed,
-            Repr::NoSnaplen(_) => ErrorKind::Unsupported,
+            Repr::NoSetting { .. } => ErrorKind::Unsupported,
             Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
             Repr::State { .. } | Repr::TxNoRoom { .. } | Repr::TxLeft { .. } | Repr::TxTooLong { .. } => {
                 ErrorKind::State

@@ -133,10 +133,12 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Card`], [`Device`], [`CardInfo`] | opening a card by name, and what can be told of it |
+//! | [`Card`], [`Device`], [`CardInfo`], [`cards`] | opening a card by name, and what can be told of it |
 //! | [`RxStream`], [`Batch`] | receiving; [`PollRules`] say how long an advance waits |
+//! | [`TxStream`] | sending |
 //! | [`Channel`] | owned packets by crossbeam channel |
 //! | [`record`] | recording to disk |
+//! | [`doctor`] | what keeps a card from capturing |
 //! | [`file`](mod@file) | files: the crate [`erf`] |
 //! | [`emu`] | the emulated card: the crate [`dag_emu`] |
 //!
@@ -155,8 +157,10 @@ mod batch;
 mod card;
 mod channel;
 mod device;
+pub mod doctor;
 mod error;
 mod info;
+mod list;
 mod probe;
 pub mod record;
 mod stream;
@@ -169,7 +173,8 @@ pub use channel::{Channel, ChannelError, OwnedRecord};
 pub use dag_emu::ring::PollRules;
 pub use device::Device;
 pub use error::{Error, ErrorKind};
-pub use info::{CardInfo, PortInfo, StampSource};
+pub use info::{CardInfo, Counters, PortCount, PortInfo, Setting, StampSource, StreamInfo};
+pub use list::{Found, cards};
 pub use stream::{Interrupter, RxStream};
 pub use tx::TxStream;
 

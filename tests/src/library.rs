@@ -25,6 +25,11 @@ impl Library {
     }
 }
 
+/// The folder of our headers, where they are written.
+pub fn headers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dag-sys/include")
+}
+
 /// The library, built once; that is quick where it is built.
 pub fn libdag() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();

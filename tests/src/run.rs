@@ -32,6 +32,14 @@ pub fn dagemu_path() -> &'static Path {
     })
 }
 
+/// The program `dagctl`, with arguments separated by blanks; cards of `dagemu` lie in `folder`.
+pub fn dagctl(folder: &Path, args: &str) -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = prepared(PATH.get_or_init(|| built("dagctl")));
+    command.env("DAG_EMU_DIR", folder).args(args.split_whitespace());
+    command
+}
+
 fn built(program: &str) -> PathBuf {
     build(&["--package", "dag-tools", "--bin", program]);
     let path = profile().join(program);

@@ -17,6 +17,7 @@ mod client;
 mod message;
 mod server;
 mod socket;
+mod status;
 
 pub(crate) use client::{Held, Parts, Remote, connect};
 pub(crate) use message::Setting;

@@ -11,13 +11,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fs, thread};
 
-use super::message::{PortStatus, Reason, Reply, Request, Setting, Status, StreamStatus, TxStatus, VERSION};
+use super::message::{Reason, Reply, Request, Setting, Status, VERSION};
 use super::socket::{Connection, accept_within, listen_at};
 use super::{check_name, client, folders, is_socket};
+use crate::ErrorKind;
 use crate::card::{Card, Side};
-use crate::clock::ClockHealth;
 use crate::error::{Error, Repr};
-use crate::{ErrorKind, StampSource};
 
 /// Who asks has to say what it wants within this.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -260,62 +259,7 @@ impl Shared {
     }
 
     fn status(&self) -> Status {
-        let card = &self.card;
-        let (feed, ports) = (card.feed(), card.ports());
-        let counts = feed.counts();
         let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let port = |number| {
-            let counted = ports.counted(number);
-            let behind = feed.interfaces.iter().find(|one| one.port == number);
-            PortStatus {
-                enabled: ports.is_enabled(number),
-                link_up: behind.map_or(ports.link_up(number), |one| one.link_up && ports.link_up(number)),
-                packets: counted.packets,
-                bytes: counted.bytes,
-                name: behind.map(|one| one.name.clone()),
-                description: behind.map(|one| one.description.clone()),
-                mac: behind.and_then(|one| one.mac),
-                speed: behind.and_then(|one| one.speed),
-            }
-        };
-        let stream = |index: u16| {
-            let side = Side::receive(2 * index);
-            let drops = card.drops(side.number).unwrap_or_default();
-            StreamStatus { owner: owners.get(&side).copied(), dropped: drops.total, untold: drops.pending }
-        };
-        let tx_stream = |index: u16| {
-            let side = Side { number: 2 * index + 1, transmit: true, reverse: false };
-            let count = card.tx_count(side.number).unwrap_or_default();
-            TxStatus { owner: owners.get(&side).copied(), records: count.records, bad: count.bad }
-        };
-        Status {
-            version: VERSION,
-            pid: std::process::id(),
-            feed: feed.description.clone(),
-            stamp_source: stamp_source(feed.stamp_source).to_owned(),
-            stamp_error_ns: feed.stamp_error_ns,
-            tick_bits: card.clock().tick().bits(),
-            synchronised: card.clock().settings().health == ClockHealth::Synchronised,
-            snaplen: ports.snaplen(),
-            varlen: ports.varlen(),
-            memory: card.stream_memory(),
-            bare_streams: card.bare_stream_count(),
-            ports: (0..ports.count()).map(port).collect(),
-            streams: (0..card.stream_count()).map(stream).collect(),
-            tx_streams: (0..card.tx_stream_count()).map(tx_stream).collect(),
-            reversible: card.is_reversible(),
-            notes: counts.notes(),
-            defects: counts.defects,
-            failure: card.failure().map(|error| error.to_string()),
-        }
-    }
-}
-
-fn stamp_source(source: StampSource) -> &'static str {
-    match source {
-        StampSource::Kernel => "kernel",
-        StampSource::Replay => "replay",
-        StampSource::Script => "script",
-        StampSource::Synthetic => "synthetic",
+        Status::of(&self.card, &|side| owners.get(&side).copied())
     }
 }

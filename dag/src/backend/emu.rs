@@ -10,7 +10,7 @@ use erf::session::ClockInfo;
 
 use super::{CardBackend, Drops, Memory, StreamBackend, TxBackend};
 use crate::error::Error;
-use crate::info::{CardInfo, PortInfo, StampSource};
+use crate::info::{CardInfo, Counters, PortCount, PortInfo, Setting, StampSource, StreamInfo};
 
 #[derive(Debug)]
 pub(crate) struct EmuCard(pub(crate) dag_emu::Card);
@@ -87,8 +87,58 @@ impl CardBackend for EmuCard {
         self.0.feed().counts().notes()
     }
 
-    fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {
-        self.0.ports().set_snaplen(bytes);
+    fn counters(&self) -> Result<Counters, Error> {
+        let status = self.0.status()?;
+        let memory = status.memory;
+        let owner = |pid: Option<i32>| pid.and_then(|pid| u32::try_from(pid).ok());
+        let receive = (0..).step_by(2).zip(&status.streams).map(|(number, stream)| StreamInfo {
+            number,
+            memory,
+            owner: owner(stream.owner),
+            dropped: Some(stream.dropped),
+            sent: None,
+        });
+        let first_bare = 2 * status.streams.len() as u16;
+        let bare = (first_bare..)
+            .step_by(2)
+            .take(status.bare_streams.into())
+            .map(|number| StreamInfo { number, ..StreamInfo::default() });
+        let transmit = (1..).step_by(2).zip(&status.tx_streams).map(|(number, stream)| StreamInfo {
+            number,
+            memory,
+            owner: owner(stream.owner),
+            dropped: None,
+            sent: Some(stream.records),
+        });
+        let mut streams: Vec<StreamInfo> = receive.chain(bare).chain(transmit).collect();
+        streams.sort_by_key(|stream| stream.number);
+        let ports = (0..).zip(&status.ports).map(|(number, port)| PortCount {
+            number,
+            enabled: Some(port.enabled),
+            link_up: Some(port.link_up),
+            packets: Some(port.packets),
+            bytes: Some(port.bytes),
+        });
+        let (snaplen, varlen) = (Some(status.snaplen), Some(status.varlen));
+        Ok(Counters { streams, ports: ports.collect(), snaplen, varlen })
+    }
+
+    fn duck(&self) -> Option<dag_sys::Duck> {
+        None
+    }
+
+    fn holders(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn set(&self, setting: Setting) -> Result<(), Error> {
+        let ports = self.0.ports();
+        match setting {
+            Setting::Snaplen(bytes) => ports.set_snaplen(bytes),
+            Setting::Varlen(on) => ports.set_varlen(on),
+            Setting::PortEnabled { port, on } => drop(ports.set_enabled(port, on)),
+            Setting::PortLink { port, up } => drop(ports.set_link(port, up)),
+        }
         Ok(())
     }
 }

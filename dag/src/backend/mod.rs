@@ -15,7 +15,7 @@ use dag_emu::ring::{PollRules, Window};
 use erf::session::ClockInfo;
 
 use crate::error::Error;
-use crate::info::CardInfo;
+use crate::info::{CardInfo, Counters, Setting};
 
 /// A card that has been opened.
 pub(crate) trait CardBackend: fmt::Debug + Send + Sync {
@@ -37,8 +37,17 @@ pub(crate) trait CardBackend: fmt::Debug + Send + Sync {
     /// What there is to say about what the card has seen so far.
     fn notes(&self) -> Vec<String>;
 
-    /// Sets how many bytes of each packet are stored.
-    fn set_snaplen(&self, bytes: u16) -> Result<(), Error>;
+    /// What it has counted, and how it is set, now.
+    fn counters(&self) -> Result<Counters, Error>;
+
+    /// What a driver tells of the clock.
+    fn duck(&self) -> Option<dag_sys::Duck>;
+
+    /// Who has it open.
+    fn holders(&self) -> Vec<String>;
+
+    /// Sets something.
+    fn set(&self, setting: Setting) -> Result<(), Error>;
 }
 
 /// A receive stream with an owner. Positions are bytes since attach.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{errno, stream::LibdagStream, tx::LibdagTx};
 use crate::backend::{CardBackend, StreamBackend, TxBackend};
 use crate::error::{Error, Repr};
-use crate::info::{CardInfo, PortInfo, StampSource};
+use crate::info::{CardInfo, Counters, PortCount, PortInfo, Setting, StampSource, StreamInfo};
 
 /// Opens card `number`.
 pub(crate) fn open(number: u32) -> Result<Arc<dyn CardBackend>, Error> {
@@ -156,10 +156,13 @@ impl CardBackend for LibdagCard {
 
     fn clock(&self) -> ClockInfo {
         let mut clock = ClockInfo::default();
-        clock.state = self.0.ask(Config::clock_synchronised).map(|synchronised| match synchronised {
+        let duck = self.duck().unwrap_or_default();
+        let synchronised = self.0.ask(Config::clock_synchronised).or(duck.is_synchronised);
+        clock.state = synchronised.map(|synchronised| match synchronised {
             true => ClockState::SYNCHRONISED,
             false => ClockState::UNSYNCHRONISED,
         });
+        clock.resyncs = duck.resyncs;
         clock
     }
 
@@ -217,10 +220,62 @@ impl CardBackend for LibdagCard {
         notes
     }
 
-    fn set_snaplen(&self, bytes: u16) -> Result<(), Error> {
-        match self.0.ask(|config| Some(config.set_snaplen(bytes.into()))) {
+    fn counters(&self) -> Result<Counters, Error> {
+        let open = &*self.0;
+        let said = open.described();
+        let mut streams: Vec<StreamInfo> = Vec::new();
+        for (number, memory) in open.streams() {
+            let exact = open.lib.exact_drops(open.fd, number).map(|(dropped, _)| dropped);
+            let dropped = exact.or_else(|| open.ask(|config| config.stream_drops(number)));
+            streams.push(StreamInfo { number, memory, dropped, ..StreamInfo::default() });
+        }
+        let transmit = open.lib.dag_tx_get_stream_count(open.fd).unwrap_or(0);
+        let mut found = 0;
+        for number in (1..256u16).step_by(2) {
+            if found == transmit {
+                break;
+            }
+            if let Ok(memory) = open.lib.buffer_size(open.fd, number) {
+                found += 1;
+                streams.push(StreamInfo { number, memory, ..StreamInfo::default() });
+            }
+        }
+        streams.sort_by_key(|stream| stream.number);
+        let port = |number: u8| PortCount {
+            number,
+            enabled: open.ask(|config| config.port_enabled(number)),
+            link_up: open.ask(|config| config.link_up(number)),
+            packets: said["port_counts"][usize::from(number)]["packets"].as_u64(),
+            bytes: said["port_counts"][usize::from(number)]["bytes"].as_u64(),
+        };
+        let ports = open.ask(Config::interface_count).unwrap_or(0).min(8) as u8;
+        Ok(Counters {
+            streams,
+            ports: (0..ports).map(port).collect(),
+            snaplen: open.ask(Config::snaplen).and_then(|bytes| u16::try_from(bytes).ok()),
+            varlen: open.ask(Config::varlen),
+        })
+    }
+
+    fn duck(&self) -> Option<dag_sys::Duck> {
+        self.0.lib.duck(self.0.fd)
+    }
+
+    fn holders(&self) -> Vec<String> {
+        super::holders::of(&self.0.path)
+    }
+
+    fn set(&self, setting: Setting) -> Result<(), Error> {
+        let open = &*self.0;
+        let (what, done) = match setting {
+            Setting::Snaplen(bytes) => ("snap length", open.ask(|config| Some(config.set_snaplen(bytes.into())))),
+            Setting::Varlen(on) => ("record length", open.ask(|config| Some(config.set_varlen(on)))),
+            Setting::PortEnabled { port, on } => ("port", open.ask(|config| Some(config.set_port_enabled(port, on)))),
+            Setting::PortLink { .. } => ("link", None),
+        };
+        match done {
             Some(true) => Ok(()),
-            _ => Err(Repr::NoSnaplen(self.0.device.clone()).into()),
+            _ => Err(Repr::NoSetting { device: open.device.clone(), what }.into()),
         }
     }
 }
