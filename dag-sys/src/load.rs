@@ -119,6 +119,12 @@ impl Libdag {
         self
     }
 
+    /// The tables of its functions: its own, and that of the configuration library, where that is another one. For programs that
+    /// want a call as C has it; what each takes and gives is in the contract.
+    pub fn tables(&self) -> (&'static DagApi, Option<&'static DagApi>) {
+        (self.main, self.conf)
+    }
+
     /// Where it was found.
     pub fn path(&self) -> &str {
         &self.path

@@ -7,6 +7,7 @@ pub mod dagcap;
 pub mod dagctl;
 pub mod dagemu;
 pub mod exit;
+pub mod libraries;
 pub mod live;
 pub mod messages;
 pub mod shell;

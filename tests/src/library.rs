@@ -61,6 +61,12 @@ pub fn libdag() -> &'static Library {
     })
 }
 
+/// The flight recorder, built once where `dagctl` looks for it.
+pub fn recorder() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| crate::run::build(&["--package", "dag-trace-abi", "--package", "dag-emu-conf-abi"]));
+}
+
 /// Copies, so that whoever uses the old file goes on with it.
 fn put(from: &Path, to: &Path) {
     let new = to.with_extension(format!("new{}", std::process::id()));

@@ -28,6 +28,7 @@ pub fn dagemu_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         crate::library::libdag();
+        crate::library::recorder();
         built("dagemu")
     })
 }
@@ -48,7 +49,7 @@ fn built(program: &str) -> PathBuf {
 }
 
 /// The folder of what cargo builds with the profile of this run.
-pub(crate) fn profile() -> PathBuf {
+pub fn profile() -> PathBuf {
     // TARGET/PROFILE/deps/TEST-HASH
     let test = std::env::current_exe().expect("the test's own path");
     test.parent().and_then(Path::parent).expect("the profile's folder").to_owned()

@@ -4,6 +4,7 @@
 //! bin/dagcap ...
 //! lib/libdag.so.5        libdag.so        lib/pkgconfig/libdag.pc
 //! lib/libdagconf.so.5    libdagconf.so
+//! lib/dag-trace/         the flight recorder: a libdag to stand in front of another
 //! include/dagapi.h ...
 //! ```
 
@@ -19,11 +20,15 @@ use crate::shell::{self, About, Result, cargo, finding, output, run};
 const LIBRARIES: &[(&str, &str, &str)] =
     &[("dag-emu-abi", "libdag_emu_abi.so", "libdag"), ("dag-emu-conf-abi", "libdag_emu_conf_abi.so", "libdagconf")];
 
+/// The crate of the flight recorder, and its output.
+const RECORDER: (&str, &str) = ("dag-trace-abi", "libdag_trace_abi.so");
+
 /// Builds everything with optimisation and lays it out in `folder`, or in `target/dist`.
 pub(crate) fn chore(folder: Option<&Path>) -> Result {
     let folder = folder.map_or_else(|| shell::target().join("dist"), Path::to_owned);
     let mut build = cargo();
     build.args(["build", "--release", "--locked", "--package", "dag-tools"]);
+    build.args(["--package", RECORDER.0]);
     run(build.args(LIBRARIES.iter().flat_map(|(package, ..)| ["--package", package])))?;
     let (built, bin) = (shell::target().join("release"), folder.join("bin"));
     fs::create_dir_all(&bin).about(&bin)?;
@@ -31,6 +36,7 @@ pub(crate) fn chore(folder: Option<&Path>) -> Result {
         put(&built.join(&program), &bin.join(&program))?;
     }
     lay_out(&built, &folder)?;
+    recorder(&built, &folder.join("lib/dag-trace"))?;
     println!("{} is ready to be used where it is, or to be copied", folder.display());
     Ok(())
 }
@@ -67,6 +73,20 @@ fn lay_out(built: &Path, folder: &Path) -> Result {
     let text = fs::read_to_string(&template).about(&template)?.replace("@VERSION@", env!("CARGO_PKG_VERSION"));
     let file = pkgconfig.join("libdag.pc");
     fs::write(&file, text).about(&file)
+}
+
+/// The flight recorder, under the names by which it is found; libdagconf only refers to whichever libdag there is.
+fn recorder(built: &Path, folder: &Path) -> Result {
+    fs::create_dir_all(folder).about(folder)?;
+    for (output, library) in [(RECORDER.1, "libdag"), (LIBRARIES[1].1, LIBRARIES[1].2)] {
+        let (versioned, link) = (format!("{library}.so.5"), folder.join(format!("{library}.so")));
+        put(&built.join(output), &folder.join(&versioned))?;
+        if link.symlink_metadata().is_ok() {
+            fs::remove_file(&link).about(&link)?;
+        }
+        symlink(&versioned, &link).about(&link)?;
+    }
+    Ok(())
 }
 
 /// Names of the programs of dag-tools.

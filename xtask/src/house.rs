@@ -13,12 +13,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("erf-core", &[]),
     ("erf", &["erf-core"]),
     ("dag-sys", &[]),
+    ("dag-trace", &["erf-core", "dag-sys"]),
+    ("dag-trace-abi", &["erf-core", "dag-sys", "dag-trace"]),
     ("dag-emu", &["erf-core", "erf"]),
     ("dag-emu-abi", &["erf-core", "erf", "dag-emu"]),
     ("dag-emu-conf-abi", &[]),
     ("endace-dag", &["erf-core", "erf", "dag-emu", "dag-sys"]),
     ("wire-truth", &["erf-core", "erf", "dag-emu", "endace-dag"]),
-    ("dag-tools", &["erf-core", "erf", "dag-emu", "endace-dag", "wire-truth"]),
+    ("dag-tools", &["erf-core", "erf", "dag-emu", "endace-dag", "wire-truth", "dag-trace"]),
 ];
 
 /// What only the house itself uses; nobody is to depend on it except for tests.
@@ -30,13 +32,13 @@ const PLACES: &[(&str, &[&str])] = &[
     ("byteorder", &["erf"]),
     ("clap", &["dag-tools"]),
     ("crossbeam-channel", &["endace-dag"]),
-    ("libc", &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag"]),
+    ("libc", &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag", "dag-trace-abi", "dag-trace"]),
     ("memmap2", &["erf"]),
-    ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools"]),
+    ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools", "dag-trace"]),
 ];
 
 /// Crates that may hold `unsafe` (architecture, section 6). In `erf` only the mapped reader may, and the crate denies it elsewhere.
-const UNSAFE: &[&str] = &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag"];
+const UNSAFE: &[&str] = &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag", "dag-trace", "dag-trace-abi"];
 
 /// Lines of a file without its tests, past which it is two ideas.
 const LONGEST: usize = 500;

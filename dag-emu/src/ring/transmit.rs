@@ -371,7 +371,11 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::{Mutex, PoisonError};
 
-    const RING: u64 = 64 << 10;
+    /// Miri takes a second for some kilobytes.
+    const RING: u64 = if cfg!(miri) { 8 << 10 } else { 64 << 10 };
+    const WORDS: usize = if cfg!(miri) { 250 } else { 2000 };
+    const CASES: u32 = if cfg!(miri) { 2 } else { 64 };
+    const STEPS: usize = if cfg!(miri) { 20 } else { 200 };
 
     /// A record of `len` bytes that says which it is.
     fn record(number: u8, len: usize) -> Vec<u8> {
@@ -447,9 +451,10 @@ mod tests {
     fn a_full_ring_has_no_room_and_a_taken_one_has() {
         let (mut writer, taker) = ends();
         writer.start().unwrap();
-        let one = record(3, 32 << 10);
+        let half = RING / 2;
+        let one = record(3, half as usize);
         for _ in 0..2 {
-            writer.reserve(32 << 10, Duration::ZERO).unwrap();
+            writer.reserve(half, Duration::ZERO).unwrap();
             assert!(writer.write(&one));
         }
         assert!(writer.reserve(16, Duration::from_millis(1)).is_none());
@@ -494,11 +499,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
 
         #[test]
         fn everything_arrives_once_and_in_order(
-            steps in proptest::collection::vec((2usize..2000, 1usize..4, any::<bool>()), 1..200),
+            steps in proptest::collection::vec((2usize..WORDS, 1usize..4, any::<bool>()), 1..STEPS),
         ) {
             let (mut writer, taker) = ends();
             writer.start().unwrap();

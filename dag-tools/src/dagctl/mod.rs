@@ -5,8 +5,10 @@ mod counters;
 mod doctor;
 mod learn;
 mod list;
+mod replay;
 mod set;
 mod show;
+mod trace;
 
 use clap::{Parser, Subcommand};
 use dag::Card;
@@ -43,10 +45,20 @@ enum Command {
     Learn(learn::Args),
     /// Look at everything that capturing needs, and name the one thing to fix; exit status 1 if there is one.
     Doctor(doctor::Args),
+    /// Run a program that uses libdag with the flight recorder in front of it: every call goes into a log, nothing of a packet.
+    Trace(trace::Args),
+    /// Make the calls, under the flight recorder, that tell how a real card's libdag behaves: docs/hardware.md.
+    Exercise(trace::ExerciseArgs),
+    /// Make the calls of a log on the emulated card, and tell what differs; exit status 1 if something does.
+    ReplayTrace(replay::Args),
+    #[command(hide = true)]
+    ExerciseCalls(trace::CallsArgs),
+    #[command(hide = true)]
+    ReplayCalls(replay::CallsArgs),
 }
 
 const AFTER_HELP: &str = "\
-Exit status: 0 done; 1 the answer is no (a clock that is not synchronised, something to fix); 2 it could not run.";
+Exit status: 0 done; 1 the answer is no (a clock that is not synchronised, something to fix, a difference); 2 it could not run.";
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +81,22 @@ enum Failure {
     File { path: String, cause: std::io::Error },
     #[error("no place to keep them: neither HOME nor XDG_CONFIG_HOME is set; name a file with --out")]
     NoPlace,
+    #[error(transparent)]
+    Libraries(#[from] crate::libraries::LibrariesError),
+    #[error(transparent)]
+    Load(#[from] dag::sys::LoadError),
+    #[error(transparent)]
+    Log(#[from] dag_trace::LogError),
+    #[error(transparent)]
+    Exercise(#[from] dag_trace::ExerciseError),
+    #[error("{0} exists already and was not touched; name another file, or remove it")]
+    Exists(String),
+    #[error("{0}: no card was opened while this was recorded, so there is nothing to compare")]
+    NoCardInLog(String),
+    #[error("{0} names no card of Endace; write dag0, /dev/dag0 or 0")]
+    NoRealCard(String),
+    #[error("cannot run {program:?}: {cause}")]
+    Program { program: String, cause: std::io::Error },
     #[error("standard output: {0}")]
     Output(std::io::Error),
 }
@@ -83,6 +111,11 @@ pub fn run(args: &Args) -> Exit {
         Command::Set(args) => set::run(args),
         Command::Learn(args) => learn::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Trace(args) => trace::run(args),
+        Command::Exercise(args) => trace::exercise(args),
+        Command::ExerciseCalls(args) => trace::calls(args),
+        Command::ReplayTrace(args) => replay::run(args),
+        Command::ReplayCalls(args) => replay::calls(args),
     };
     done.unwrap_or_else(|failure| {
         say(PROGRAM, failure);

@@ -13,7 +13,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
-use super::{Failure, libraries};
+use super::Failure;
+use crate::libraries::EMULATED;
 
 /// The options of `dagemu exec`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let libraries = libraries::folder()?;
+    let libraries = EMULATED.folder()?;
     let mut names: Vec<String> = args.card.iter().map(|number| format!("dag{number}")).collect();
     names.extend(list().into_iter().map(|(name, _)| name).filter(|name| is_device(name)));
     names.extend(described());

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::libraries::files;
 use super::{Failure, PROGRAM};
+use crate::libraries::{EMULATED, RECORDER};
 use crate::messages::say;
 
 /// The options of `dagemu install`.
@@ -17,18 +17,22 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let files = files()?;
+    let (files, recorder) = (EMULATED.files()?, RECORDER.files()?);
     fs::create_dir_all(&args.prefix).map_err(|cause| failed(&args.prefix, cause))?;
     let prefix = args.prefix.canonicalize().map_err(|cause| failed(&args.prefix, cause))?;
     let (include, lib, config) = (prefix.join("include"), prefix.join("lib"), prefix.join("lib/pkgconfig"));
-    for folder in [&include, &lib, &config] {
+    let trace = lib.join("dag-trace");
+    for folder in [&include, &lib, &config, &trace] {
         fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
     }
     for (name, text) in dag::sys::HEADERS {
         put(&include.join(name), text.as_bytes())?;
     }
-    for (name, file) in &files {
-        put(&lib.join(name), &fs::read(file).map_err(|cause| failed(file, cause))?)?;
+    // libdag of the emulated card, and in a folder of its own the flight recorder that stands in front of a libdag.
+    let into =
+        |folder: &PathBuf, files: [(&'static str, PathBuf); 2]| files.map(|(name, file)| (folder.clone(), name, file));
+    for (lib, name, file) in into(&lib, files).into_iter().chain(into(&trace, recorder)) {
+        put(&lib.join(name), &fs::read(&file).map_err(|cause| failed(&file, cause))?)?;
         let link = lib.join(name.trim_end_matches(".5"));
         match fs::remove_file(&link) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(failed(&link, cause)),

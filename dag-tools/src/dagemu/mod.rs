@@ -2,7 +2,6 @@
 
 mod exec;
 mod install;
-mod libraries;
 mod list;
 mod serve;
 mod stat;
@@ -59,8 +58,8 @@ enum Failure {
     System { what: String, cause: nix::errno::Errno },
     #[error("cannot run {program:?}: {cause}")]
     Program { program: String, cause: std::io::Error },
-    #[error("the libraries are not here: {0}")]
-    Libraries(String),
+    #[error(transparent)]
+    Libraries(#[from] crate::libraries::LibrariesError),
     #[error("standard output: {0}")]
     Output(std::io::Error),
 }
