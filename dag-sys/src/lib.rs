@@ -42,6 +42,26 @@ pub mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
 
+/// The bindings of our own headers, where [`bindings`] are those of others: the emulated card keeps their numbers.
+#[cfg(feature = "buildtime-bindgen")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    non_camel_case_types,
+    non_upper_case_globals,
+    non_snake_case,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "made by bindgen"
+)]
+mod ours {
+    include!("bindings.rs");
+}
+#[cfg(not(feature = "buildtime-bindgen"))]
+use bindings as ours;
+
 /// Our headers, by name: for programs that install them.
 pub const HEADERS: &[(&str, &str)] = &[
     ("dagapi.h", include_str!("../include/dagapi.h")),

@@ -16,8 +16,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use crate::bindings;
-
 pub use learn::{LearnError, learn};
 
 /// All that can be learned: expressions of C, which are also the names of the values.
@@ -121,7 +119,7 @@ impl Values {
 
     /// Those of our own headers, which the emulated card keeps.
     pub fn ours() -> Self {
-        use bindings as b;
+        use crate::ours as b;
         use std::mem::offset_of;
         let constants = [
             ("kComponentRoot", b::kComponentRoot),

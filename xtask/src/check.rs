@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::shell::{self, NIGHTLY, Result, cargo, finding, nightly, output, run};
+use crate::shell::{self, About, NIGHTLY, Result, cargo, finding, nightly, output, run};
 
 /// The fuzz targets' package, which is outside the workspace.
 const FUZZ: &str = "fuzz/Cargo.toml";
@@ -17,6 +17,39 @@ pub(crate) fn fmt() -> Result {
         run(cargo().args(["fmt", "--check", "--manifest-path", package]))?;
     }
     Ok(())
+}
+
+/// Where `erf` and `erf-core` build besides Linux (architecture, section 1).
+const OTHERS: &[&str] = &["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
+
+/// The workspace for the oldest compiler it promises to build with, and `erf` for other systems.
+pub(crate) fn platforms() -> Result {
+    for target in OTHERS {
+        run(cargo().args(["check", "-p", "erf", "--locked", "--target", target]))?;
+    }
+    let oldest = oldest()?;
+    let has = output(shell::program("rustup").args(["toolchain", "list"]))?;
+    if !has.lines().any(|line| line.starts_with(&oldest)) {
+        // Clippy, which knows the promise too, looks at what of the standard library is used.
+        println!(
+            "Rust {oldest} is not installed and was not to be had; `rustup toolchain install {oldest}` makes this check whole"
+        );
+        return Ok(());
+    }
+    let mut check = shell::program("cargo");
+    check.arg(format!("+{oldest}")).args(["check", "--workspace", "--locked"]).current_dir(shell::root());
+    run(check.env("CARGO_TARGET_DIR", shell::target().join("oldest")))
+}
+
+/// `rust-version` of the workspace.
+fn oldest() -> Result<String> {
+    let path = shell::root().join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).about(&path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("rust-version = \""));
+    match line.and_then(|rest| rest.split('"').next()) {
+        Some(version) => Ok(version.to_owned()),
+        None => finding("Cargo.toml has no rust-version"),
+    }
 }
 
 /// Clippy on every target of every package. Needs a C++ compiler for libFuzzer.

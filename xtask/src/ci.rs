@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Doc,
     /// erf-core for a target without std
     NoStd,
+    /// The workspace for the oldest compiler, `erf` for other systems
+    Platforms,
     /// libpcap, built against our headers and libdag
     Clients,
     /// All tests, none skipped
@@ -55,6 +57,7 @@ impl Step {
             Step::Clippy => check::clippy(),
             Step::Doc => check::doc(),
             Step::NoStd => check::no_std(),
+            Step::Platforms => check::platforms(),
             Step::Clients => clients::chore(),
             Step::Test => testing::step(counts),
             Step::Examples => testing::examples(counts),

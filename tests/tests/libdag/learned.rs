@@ -10,7 +10,7 @@ use dag::sys::values::{Values, learn};
 use super::{fake, include};
 
 /// Our headers with every value that the contract calls free changed, and every layout.
-fn shuffled(folder: &Path) {
+pub(super) fn shuffled(folder: &Path) {
     for entry in fs::read_dir(include()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();

@@ -1,6 +1,7 @@
 //! libdag as a vendor's library: our headers, how a library is found, what of it is known, and cards that misbehave.
 
 mod card;
+mod features;
 mod headers;
 mod learned;
 mod loading;
