@@ -4,6 +4,7 @@
 //! Run with `cargo xtask fuzz [TARGET] --seconds N`, or with cargo-fuzz.
 
 pub mod builder;
+pub mod calls;
 pub mod convert;
 pub mod detect;
 pub mod header_chain;
