@@ -520,7 +520,7 @@ impl Parts {
         let memory = |stream| move |source| Repr::Memory { stream, source };
         let mut sinks = Vec::new();
         match &spec.tx {
-            Some(tx) => sinks = tx.open(count)?,
+            Some(tx) => sinks = tx.open(count, &spec.feed)?,
             None => {
                 for number in 0..count {
                     // Below 64.

@@ -13,7 +13,7 @@ use crate::feed::synthetic::{Rate, SizeMix, Synthetic, SyntheticSpec};
 use crate::feed::{self, FeedInfo, Opened, StampSource};
 use crate::ports::MAX_PORTS;
 use crate::tap::{Iface, TapSpec};
-use crate::transmit::TxSpec;
+use crate::transmit::{TAP_ONLY, TxSpec};
 use crate::units::{parse_delta, parse_size};
 
 /// The most receive streams a card can have: numbers 0 to 62 (`libdag-contract.md` section 2.1).
@@ -51,7 +51,7 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// | `tick=BITS` | all | `26` | clock step 2^-BITS s, 24 to 32 |
 /// | `drift=PPB` | all | `0` | how much too fast the clock runs, in parts per 10^9 |
 /// | `offset=TIME` | all | `0` | what the clock shows too much |
-/// | `tx=loop\|file=PATH\|drop` | all | none | what becomes of what is sent; `loop`: on interface *i* it arrives at port *i* xor 1 |
+/// | `tx=loop\|tap\|file=PATH\|drop` | all, `tx=tap` tap | none | what becomes of what is sent; `loop`: on interface *i* it arrives at port *i* xor 1; `tap`: it leaves by the interface behind port *i* |
 /// | `tx_streams=N` | all | `1` with `tx` | transmit streams 1, 3, ... |
 /// | `reverse=on\|off` | all | `off` | a program may play the card, in reverse mode |
 /// | `faults=NAME[:RATE][+...]` | all | none | see [`FaultSpec`] |
@@ -169,7 +169,12 @@ impl CardSpec {
             return Err(Error::spec(format!("tx_streams: a card has 1 to {MAX_STREAMS} transmit streams")));
         }
         if self.tx_streams.is_some() && self.tx.is_none() && !self.reverse {
-            return Err(Error::spec("tx_streams: what becomes of what they send? tx=loop, tx=file=PATH or tx=drop"));
+            return Err(Error::spec(
+                "tx_streams: what becomes of what they send? tx=loop, tx=tap, tx=file=PATH or tx=drop",
+            ));
+        }
+        if self.tx == Some(TxSpec::Tap) && !matches!(self.feed, FeedSpec::Tap(_)) {
+            return Err(Error::spec(TAP_ONLY));
         }
         if self.tx.is_some() && self.reverse {
             return Err(Error::spec("reverse=on and tx: what is sent goes to the program that plays the card"));

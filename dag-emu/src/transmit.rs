@@ -1,4 +1,4 @@
-//! What becomes of what is sent: it arrives again, goes into a file, or is counted.
+//! What becomes of what is sent: it arrives again, leaves by an interface, goes into a file, or is counted.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,6 +12,12 @@ use crate::arrival::{Arrival, whole};
 use crate::error::{Error, Repr};
 use crate::feed::Intake;
 use crate::ring::{Event, Producer, Taker};
+use crate::spec::FeedSpec;
+use crate::tap::Sender;
+
+/// What is wrong with `tx=tap` on a card that taps nothing.
+pub(crate) const TAP_ONLY: &str =
+    "tx=tap: what is sent leaves by the interfaces of tap=A or tap=A+B, and this card has another feed";
 
 /// Records taken in one turn, so that requests are answered in between.
 const A_TURN: usize = 256;
@@ -22,6 +28,8 @@ const A_TURN: usize = 256;
 pub enum TxSpec {
     /// What is sent on interface *i* arrives at port *i* xor 1, stamped anew.
     Loop,
+    /// It leaves by the interface that is tapped: interface 0 is A and interface 1 is B of `tap=A+B`; both are A of `tap=A`.
+    Tap,
     /// It goes into an ERF file, stamped as it leaves.
     File(PathBuf),
     /// It is counted.
@@ -34,10 +42,11 @@ impl FromStr for TxSpec {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "loop" => Ok(Self::Loop),
+            "tap" => Ok(Self::Tap),
             "drop" => Ok(Self::Drop),
             _ => match text.strip_prefix("file=") {
                 Some(path) if !path.is_empty() => Ok(Self::File(path.into())),
-                _ => Err("loop, file=PATH or drop".to_owned()),
+                _ => Err("loop, tap, file=PATH or drop".to_owned()),
             },
         }
     }
@@ -53,6 +62,9 @@ pub struct TxCount {
     pub bytes: u64,
     /// What was no record, and positions that cannot be.
     pub bad: u64,
+    /// Records among those sent that the interface behind the card did not take: it is down, the frame too long or cut, or there was no
+    /// room.
+    pub failed: u64,
 }
 
 /// [`TxCount`], counting.
@@ -61,12 +73,18 @@ pub(crate) struct Counter {
     records: AtomicU64,
     bytes: AtomicU64,
     bad: AtomicU64,
+    failed: AtomicU64,
 }
 
 impl Counter {
     pub(crate) fn get(&self) -> TxCount {
         let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
-        TxCount { records: load(&self.records), bytes: load(&self.bytes), bad: load(&self.bad) }
+        TxCount {
+            records: load(&self.records),
+            bytes: load(&self.bytes),
+            bad: load(&self.bad),
+            failed: load(&self.failed),
+        }
     }
 }
 
@@ -74,6 +92,8 @@ impl Counter {
 #[derive(Debug)]
 pub(crate) enum Sink {
     Loop,
+    /// One for all streams of a card.
+    Tap(Arc<Sender>),
     /// One for all streams of a card.
     File(Arc<Mutex<ErfWriter<Output>>>),
     Drop,
@@ -102,9 +122,14 @@ pub(crate) enum Left {
 }
 
 impl TxSpec {
-    /// The sinks of `count` streams.
-    pub(crate) fn open(&self, count: usize) -> Result<Vec<Sink>, Error> {
+    /// The sinks of `count` streams of a card with this feed.
+    pub(crate) fn open(&self, count: usize, feed: &FeedSpec) -> Result<Vec<Sink>, Error> {
         match self {
+            Self::Tap => {
+                let FeedSpec::Tap(tap) = feed else { return Err(Error::spec(TAP_ONLY)) };
+                let sender = Arc::new(Sender::open(&tap.ifaces)?);
+                Ok((0..count).map(|_| Sink::Tap(Arc::clone(&sender))).collect())
+            }
             Self::Loop => Ok((0..count).map(|_| Sink::Loop).collect()),
             Self::Drop => Ok((0..count).map(|_| Sink::Drop).collect()),
             Self::File(path) => {
@@ -137,7 +162,7 @@ impl Transmitter {
                 break;
             }
             let len = record.len() as u64;
-            if !deliver(&mut self.sink, record, now, receiver)? {
+            if !deliver(&mut self.sink, record, now, receiver, &self.counter)? {
                 left = Left::Room;
                 break;
             }
@@ -196,9 +221,17 @@ fn deliver<R: Intake + Streams>(
     bytes: &[u8],
     now: Timestamp,
     receiver: &mut R,
+    counter: &Counter,
 ) -> Result<bool, Error> {
     match sink {
         Sink::Drop => {}
+        Sink::Tap(sender) => {
+            let record = Record::parse(bytes).ok();
+            let sent = record.and_then(|record| Some(sender.send(record.interface(), frame(&record)?)));
+            if sent != Some(true) {
+                counter.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         Sink::File(writer) => {
             // What has the length of a record and is none otherwise is in the file as it was sent, but for its stamp: senders leave
             // it empty, and the file is a recording of what went out.
@@ -226,6 +259,12 @@ fn put(producer: &mut Producer, bytes: &[u8]) -> bool {
     slot.copy_from(bytes).and_then(|()| producer.commit(bytes.len())).is_ok()
 }
 
+/// The frame of an Ethernet record, without the FCS that its wire length counts; `None` where not all of it is there.
+fn frame<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
+    let len = usize::from(record.wire_len()).checked_sub(4).filter(|len| *len >= 14)?;
+    if record.record_type().is_ethernet() { record.payload().get(..len) } else { None }
+}
+
 /// What is sent on an interface arrives at the one beside it, as over a cable. The card makes the FCS of what it sends.
 fn arrive(record: &Record<'_>, now: Timestamp, intake: &mut dyn Intake) {
     if !record.is_packet() {
@@ -234,14 +273,14 @@ fn arrive(record: &Record<'_>, now: Timestamp, intake: &mut dyn Intake) {
     let record_type = record.record_type();
     let payload = record.payload();
     let wire_len = record.wire_len();
-    let mut frame;
-    let packet = if record_type.is_ethernet() && wire_len > 4 && payload.len() >= usize::from(wire_len) - 4 {
-        frame = payload.get(..usize::from(wire_len) - 4).unwrap_or_default().to_vec();
-        let fcs = erf_core::fcs::ethernet(&frame);
-        frame.extend(fcs.to_le_bytes());
-        &frame[..]
-    } else {
-        payload.get(..usize::from(wire_len)).unwrap_or(payload)
+    let mut whole_frame;
+    let packet = match frame(record) {
+        Some(frame) => {
+            whole_frame = frame.to_vec();
+            whole_frame.extend(erf_core::fcs::ethernet(frame).to_le_bytes());
+            &whole_frame[..]
+        }
+        None => payload.get(..usize::from(wire_len)).unwrap_or(payload),
     };
     let sub_header = record.sub_header_bytes();
     let ext = record.bytes().get(HEADER_LEN..record.header_len() - sub_header.len());
@@ -267,7 +306,8 @@ mod tests {
         assert_eq!("loop".parse(), Ok(TxSpec::Loop));
         assert_eq!("file=a=b.erf".parse(), Ok(TxSpec::File("a=b.erf".into())));
         assert_eq!("drop".parse(), Ok(TxSpec::Drop));
-        for text in ["", "tap", "file=", "Loop"] {
+        assert_eq!("tap".parse(), Ok(TxSpec::Tap));
+        for text in ["", "tap=a", "file=", "Loop"] {
             assert!(text.parse::<TxSpec>().is_err(), "{text}");
         }
     }

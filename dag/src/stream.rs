@@ -12,8 +12,10 @@ use crate::batch::Batch;
 use crate::card::Card;
 use crate::error::Error;
 
-/// The most bytes a batch has by default, if a quarter of the stream's memory is not less.
-const MAX_BATCH: u64 = 4 << 20;
+/// The most bytes a batch has by default, if a quarter of the stream's memory is not less. To find where it ends its records are walked
+/// over, and they are to lie in the cache still when the program walks over them: with 4 MiB a full stream is read at 0.7 of the
+/// speed.
+const MAX_BATCH: u64 = 256 << 10;
 
 /// A receive stream that this program owns.
 ///
@@ -120,7 +122,7 @@ impl RxStream {
         self.set_poll_rules(if on { PollRules::non_blocking() } else { PollRules::default() });
     }
 
-    /// Sets the most bytes a batch has: by default a quarter of the stream's memory, 4 MiB at most.
+    /// Sets the most bytes a batch has: by default a quarter of the stream's memory, 256 KiB at most.
     ///
     /// At least one record is always in a batch that is not empty.
     pub fn set_max_batch(&mut self, bytes: u64) {

@@ -145,6 +145,9 @@ pub struct TxStatus {
     pub records: u64,
     /// What was no record.
     pub bad: u64,
+    /// Records that the interface behind the card did not take.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// A receive stream of a served card.

@@ -49,7 +49,7 @@ impl Status {
         let tx_stream = |index: u16| {
             let side = Side { number: 2 * index + 1, transmit: true, reverse: false };
             let count = card.tx_count(side.number).unwrap_or_default();
-            TxStatus { owner: owner(side), records: count.records, bad: count.bad }
+            TxStatus { owner: owner(side), records: count.records, bad: count.bad, failed: count.failed }
         };
         Self {
             version: VERSION,

@@ -168,7 +168,7 @@ impl PacketSocket {
 }
 
 /// The number of `iface` in the calling thread's namespace.
-fn index_of(iface: &Iface) -> Result<u32, TapError> {
+pub(super) fn index_of(iface: &Iface) -> Result<u32, TapError> {
     let missing = || TapError::NoSuchInterface { iface: iface.clone(), existing: netns::interfaces() };
     let name = CString::new(iface.name.as_str()).map_err(|_| missing())?;
     // SAFETY: `name` is NUL-terminated and alive during the call.
@@ -179,7 +179,7 @@ fn index_of(iface: &Iface) -> Result<u32, TapError> {
 }
 
 /// A packet socket of the calling thread's namespace that receives nothing yet: its protocol is 0.
-fn socket(iface: &Iface) -> Result<OwnedFd, TapError> {
+pub(super) fn socket(iface: &Iface) -> Result<OwnedFd, TapError> {
     // SAFETY: socket takes plain numbers and touches no memory of ours.
     let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
     if fd < 0 {

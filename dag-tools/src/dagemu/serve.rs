@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
 
-    /// What becomes of what is sent: loop, file=PATH or drop.
+    /// What becomes of what is sent: loop, tap (by the interfaces of the feed), file=PATH or drop.
     #[arg(long, value_name = "SINK")]
     tx: Option<String>,
 

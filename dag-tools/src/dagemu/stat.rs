@@ -38,7 +38,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     for (index, stream) in status.tx_streams.iter().enumerate() {
         let owner = stream.owner.map_or("free".to_owned(), |pid| format!("owned by process {pid}"));
-        let bad = if stream.bad == 0 { String::new() } else { format!(", {} that were none", stream.bad) };
+        let count = |number: u64, what: &str| if number == 0 { String::new() } else { format!(", {number} {what}") };
+        let bad = count(stream.bad, "that were none") + &count(stream.failed, "that the interface did not take");
         text += &format!("stream {}  transmits, {owner}, {} records sent{bad}\n", 2 * index + 1, stream.records);
     }
     for line in status.notes.iter().chain(&status.failure) {
