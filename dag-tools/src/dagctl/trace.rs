@@ -1,6 +1,8 @@
 //! `dagctl trace` and `dagctl exercise`.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,8 +103,13 @@ pub(super) fn calls(args: &CallsArgs) -> Result<Exit, Failure> {
 
 /// `program`, which will find the recorder where it looks for libdag.
 fn recorded(out: &Path, library: Option<&Path>, program: &[OsString]) -> Result<Command, Failure> {
-    if out.exists() {
-        return Err(Failure::Exists(out.display().to_string()));
+    // The recorder makes it, and could only warn; a program that runs for an hour is to be recorded.
+    let failed = |cause| Failure::File { path: out.display().to_string(), cause };
+    match File::create_new(out).and_then(|_| fs::remove_file(out)) {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Failure::Exists(out.display().to_string()));
+        }
+        made => made.map_err(failed)?,
     }
     let real = match library {
         Some(path) => Libdag::open_file(path)?,

@@ -7,8 +7,8 @@ use std::ffi::{CStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dag_sys::bindings::dag_card_ref_t;
@@ -32,8 +32,9 @@ pub(crate) struct Lent {
 /// Everything that the recorder remembers, for one process.
 pub(crate) struct Recorder {
     begun: Instant,
-    pid: u32,
-    /// `None` once it is full, or cannot be written.
+    /// The log has been begun, once.
+    is_open: bool,
+    /// `None` before, and once it is full, or cannot be written.
     file: Option<File>,
     left: u64,
     calls: u64,
@@ -42,16 +43,40 @@ pub(crate) struct Recorder {
     refs: HashMap<usize, i64>,
 }
 
-static RECORDER: OnceLock<Mutex<Recorder>> = OnceLock::new();
+/// A recorder, and the process that it records.
+struct Owned {
+    pid: u32,
+    recorder: Mutex<Recorder>,
+}
+
+/// Never freed: somebody may look at an old one.
+static RECORDER: AtomicPtr<Owned> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The recorder of this process.
 pub(crate) fn recorder() -> MutexGuard<'static, Recorder> {
-    let recorder = RECORDER.get_or_init(|| Mutex::new(Recorder::new()));
-    let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
-    if recorder.pid != std::process::id() {
-        // A child has a log of its own; what was lent to its parent is lent to it as well.
-        let (lent, refs) = (std::mem::take(&mut recorder.lent), std::mem::take(&mut recorder.refs));
-        *recorder = Recorder { lent, refs, ..Recorder::new() };
+    let pid = std::process::id();
+    let mut current = RECORDER.load(Ordering::Acquire);
+    // SAFETY: null, or stored below and never freed.
+    while unsafe { current.as_ref() }.is_none_or(|owned| owned.pid != pid) {
+        let mut recorder = Recorder::new();
+        // What was lent to a parent is lent to its child as well. That the parent's lock is taken means that another of its threads was in
+        // here at the fork: nobody will ever let go of it in this process.
+        // SAFETY: as above.
+        if let Some(mut parents) = unsafe { current.as_ref() }.and_then(|owned| owned.recorder.try_lock().ok()) {
+            (recorder.lent, recorder.refs) = (std::mem::take(&mut parents.lent), std::mem::take(&mut parents.refs));
+        }
+        let new = Box::into_raw(Box::new(Owned { pid, recorder: Mutex::new(recorder) }));
+        current = match RECORDER.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => new,
+            // Another thread was faster.
+            Err(other) => other,
+        };
+    }
+    // SAFETY: as above, and not null any more.
+    let owned = unsafe { &*current };
+    let mut recorder = owned.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+    if !std::mem::replace(&mut recorder.is_open, true) {
+        recorder.open(pid);
     }
     recorder
 }
@@ -59,24 +84,21 @@ pub(crate) fn recorder() -> MutexGuard<'static, Recorder> {
 impl Recorder {
     fn new() -> Self {
         let limit = env::var("DAG_TRACE_LIMIT").ok().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_LIMIT);
-        let mut recorder = Self {
-            begun: Instant::now(),
-            pid: std::process::id(),
-            file: open().inspect_err(|error| eprintln!("flight recorder for libdag: no log: {error}")).ok(),
-            left: limit,
-            calls: 0,
-            lent: HashMap::new(),
-            refs: HashMap::new(),
-        };
+        let (lent, refs) = (HashMap::new(), HashMap::new());
+        Self { begun: Instant::now(), is_open: false, file: None, left: limit, calls: 0, lent, refs }
+    }
+
+    /// Begins the log of process `pid`.
+    fn open(&mut self, pid: u32) {
+        self.file = open().inspect_err(|error| eprintln!("flight recorder for libdag: no log: {error}")).ok();
         let library = real::library();
-        recorder.write(&Line::Opening(Opening {
+        self.write(&Line::Opening(Opening {
             format: FORMAT,
             library: library.map(|library| library.path().to_owned()).unwrap_or_default(),
             emulated: library.and_then(dag_sys::Libdag::emulated),
             program: env::args_os().next().unwrap_or_default().to_string_lossy().into_owned(),
-            pid: recorder.pid,
+            pid,
         }));
-        recorder
     }
 
     fn write(&mut self, line: &Line) {

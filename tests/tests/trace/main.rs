@@ -81,6 +81,27 @@ fn programs_run_as_they_do_without_it_and_nothing_of_a_packet_is_logged() {
 }
 
 #[test]
+fn children_have_logs_of_their_own_and_never_hang() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = format!("trace --out log.jsonl -- {}", client("forks.c").display());
+    run(under(dir.path(), &words).env("DAG_TRACE_LIMIT", "100000")).exits(0);
+    let logs: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(logs.len(), 21, "{logs:?}");
+    for path in logs {
+        let log = Log::read(&path).unwrap();
+        assert!(log.calls.iter().any(|call| call.call == "dag_rx_get_stream_count"), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_told_before_anything_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = "trace --out none/log.jsonl -- touch ran";
+    run(&mut under(dir.path(), words)).exits(2).says("none/log.jsonl: No such file");
+    assert!(!dir.path().join("ran").exists());
+}
+
+#[test]
 fn a_log_ends_at_its_limit_and_the_program_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let words = format!("trace --out log.jsonl -- {} dag0 300", client("like_yaf.c").display());
