@@ -61,7 +61,7 @@ impl Ring {
     }
 }
 
-fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     // `LOOM_MAX_PREEMPTIONS` goes further, and takes its time.
     builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));

@@ -61,6 +61,8 @@ pub use transmit::{Taker, Writer, create_transmit};
 
 #[cfg(all(test, loom))]
 mod loom;
+#[cfg(all(test, loom))]
+mod loom_transmit;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

@@ -12,14 +12,14 @@
 use super::doorbell::ALWAYS;
 use super::memory::{Access, Allocation, Mapping, MemoryError, StreamMemory};
 use super::page::RegisterPage;
-use super::protocol::{ConsumerHalf, Event, RequestError};
+use super::protocol::{ConsumerHalf, Driver, Event, Need, RequestError};
 use super::registers::{self, Command, PRODUCER_GONE, Registers, State};
 use super::stream::Share;
-use super::sync::{Atomics, Native, Word};
+use super::sync::{Atomics, Native, Woken, Word};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of a record's header.
 const HEADER: u64 = 16;
@@ -39,7 +39,7 @@ pub fn create_transmit(len: u64, allocation: Allocation) -> Result<(Taker, Share
 
 /// The card's half: its position, and requests answered at once.
 #[derive(Debug)]
-struct TakerHalf<A: Atomics, R: Deref<Target = Registers<A>>> {
+pub(super) struct TakerHalf<A: Atomics, R: Deref<Target = Registers<A>>> {
     registers: R,
     len: u64,
     /// Position up to which it has taken; shown in `top`.
@@ -51,18 +51,18 @@ struct TakerHalf<A: Atomics, R: Deref<Target = Registers<A>>> {
 }
 
 impl<A: Atomics, R: Deref<Target = Registers<A>>> TakerHalf<A, R> {
-    fn new(registers: R, len: u64) -> Self {
+    pub(super) fn new(registers: R, len: u64) -> Self {
         Self { registers, len, taken: 0, state: State::Idle, last_request: 0, bad: 0 }
     }
 
     /// The request that waits, if one does.
-    fn asked(&self) -> Option<u64> {
+    pub(super) fn asked(&self) -> Option<u64> {
         // Acquire: what the owner committed before it asked is visible.
         let request = self.registers.asked.0.request.load(Ordering::Acquire);
         (request != self.last_request).then_some(request)
     }
 
-    fn answer(&mut self, request: u64) -> Option<Event> {
+    pub(super) fn answer(&mut self, request: u64) -> Option<Event> {
         self.last_request = request;
         let event = match (Command::decode(request), self.state) {
             (Some(Command::Attach), _) => {
@@ -113,7 +113,7 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> TakerHalf<A, R> {
     }
 
     /// Bytes that are committed and not taken; 0 where the owner says something that cannot be.
-    fn waiting(&mut self) -> u64 {
+    pub(super) fn waiting(&mut self) -> u64 {
         if self.state != State::Started {
             return 0;
         }
@@ -128,7 +128,30 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> TakerHalf<A, R> {
         }
     }
 
-    fn take(&mut self, bytes: u64) {
+    /// Sleeps until there is something to take or to answer.
+    #[cfg(loom)]
+    pub(super) fn park(&mut self) {
+        let (registers, taken, started) = (&self.registers, self.taken, self.state == State::Started);
+        let (last, committed) = (self.last_request, &registers.bottom.0);
+        registers.to_producer.sleep(0, Duration::MAX, || {
+            registers.asked.0.request.load(Ordering::Acquire) != last
+                || started && committed.load(Ordering::Acquire) != taken
+        });
+    }
+
+    /// Up to where it has taken.
+    #[cfg(loom)]
+    pub(super) fn position(&self) -> u64 {
+        self.taken
+    }
+
+    /// What was bad since it was attached.
+    #[cfg(loom)]
+    pub(super) fn bad(&self) -> u64 {
+        self.bad
+    }
+
+    pub(super) fn take(&mut self, bytes: u64) {
         self.taken += bytes;
         // Release: our reads are over before the owner writes there again.
         self.registers.top.0.store(self.taken, Ordering::Release);
@@ -228,15 +251,100 @@ impl Taker {
     }
 }
 
-/// The owner of a transmit stream, from attach to detach. Dropping it detaches.
+/// The owner's half: its position, and the room it has asked for.
 #[derive(Debug)]
-pub struct Writer {
-    half: ConsumerHalf<Native, RegisterPage>,
-    registers: RegisterPage,
-    mapping: Arc<Mapping>,
+pub(super) struct WriterHalf<A: Atomics, R: Deref<Target = Registers<A>>> {
+    half: ConsumerHalf<A, R>,
+    registers: R,
     committed: u64,
     /// Room that was asked for last.
     reserved: u64,
+}
+
+impl<A: Atomics, R: Deref<Target = Registers<A>> + Clone> WriterHalf<A, R> {
+    pub(super) fn attach(registers: R, len: u64, driver: Option<Driver>) -> Result<Self, RequestError> {
+        let half = ConsumerHalf::attach(registers.clone(), len, driver)?;
+        Ok(Self { half, registers, committed: 0, reserved: 0 })
+    }
+
+    pub(super) fn start(&mut self) -> Result<(), RequestError> {
+        if !self.half.is_started() {
+            self.half.start()?;
+            self.committed = self.half.window().bottom;
+            self.reserved = 0;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(&mut self) -> Result<(), RequestError> {
+        self.reserved = 0;
+        self.half.stop()
+    }
+
+    pub(super) fn detach(self) -> Result<(), RequestError> {
+        self.half.detach()
+    }
+
+    /// Whether there is room for `len` bytes within `patience`. It begins at the offset of [`at`](Self::at).
+    pub(super) fn reserve(&mut self, len: u64, patience: Duration) -> bool {
+        let ring = self.half.ring_len();
+        if !self.half.is_started() || len > ring {
+            return false;
+        }
+        let wanted = (self.committed + len).saturating_sub(ring);
+        let (begun, mut woken) = (Instant::now(), Woken::Rung);
+        while self.room() < len {
+            let left = patience.saturating_sub(begun.elapsed());
+            // A ring may be one for what was wanted before, and is no reason to give up.
+            if left.is_zero() || woken != Woken::Rung || self.half.told(PRODUCER_GONE) {
+                return false;
+            }
+            woken = self.half.sleep_until(wanted, left);
+        }
+        self.reserved = len;
+        true
+    }
+
+    pub(super) fn commit(&mut self, len: u64) -> bool {
+        if len > self.reserved {
+            return false;
+        }
+        self.reserved -= len;
+        self.committed += len;
+        // Release: the bytes are there before the position says so.
+        self.registers.bottom.0.store(self.committed, Ordering::Release);
+        self.registers.to_producer.ring(ALWAYS);
+        self.half.drive(Need::Answer);
+        true
+    }
+
+    /// Ring offset of the next byte.
+    pub(super) fn at(&self) -> u64 {
+        self.committed % self.half.ring_len()
+    }
+
+    fn level(&self) -> u64 {
+        self.committed - self.taken()
+    }
+
+    /// Position that the card has taken up to, as far as it can be believed.
+    fn taken(&self) -> u64 {
+        // Acquire: the card's reads of what it has taken are over before we write there.
+        let taken = self.registers.top.0.load(Ordering::Acquire);
+        let least = self.committed.saturating_sub(self.half.ring_len());
+        if (least..=self.committed).contains(&taken) { taken } else { least }
+    }
+
+    fn room(&self) -> u64 {
+        self.half.ring_len() - self.level()
+    }
+}
+
+/// The owner of a transmit stream, from attach to detach. Dropping it detaches.
+#[derive(Debug)]
+pub struct Writer {
+    half: WriterHalf<Native, RegisterPage>,
+    mapping: Arc<Mapping>,
 }
 
 impl Share {
@@ -245,9 +353,8 @@ impl Share {
     /// # Errors
     /// [`RequestError::Busy`] if there is an owner, else as [`RequestError`] says.
     pub fn attach_writer(&self) -> Result<Writer, RequestError> {
-        let half = ConsumerHalf::attach(self.registers().clone(), self.ring_len(), self.driver())?;
-        let (registers, mapping) = (self.registers().clone(), Arc::clone(self.mapping()));
-        Ok(Writer { half, registers, mapping, committed: 0, reserved: 0 })
+        let half = WriterHalf::attach(self.registers().clone(), self.ring_len(), self.driver())?;
+        Ok(Writer { half, mapping: Arc::clone(self.mapping()) })
     }
 }
 
@@ -257,12 +364,7 @@ impl Writer {
     /// # Errors
     /// As [`RequestError`] says.
     pub fn start(&mut self) -> Result<(), RequestError> {
-        if !self.half.is_started() {
-            self.half.start()?;
-            self.committed = self.half.window().bottom;
-            self.reserved = 0;
-        }
-        Ok(())
+        self.half.start()
     }
 
     /// Ends sending, when all whole records have been taken; what is left of one that is not whole is given up.
@@ -270,7 +372,6 @@ impl Writer {
     /// # Errors
     /// As [`RequestError`] says.
     pub fn stop(&mut self) -> Result<(), RequestError> {
-        self.reserved = 0;
         self.half.stop()
     }
 
@@ -284,83 +385,49 @@ impl Writer {
 
     /// Contiguous room for `len` bytes: where it begins. `None` when there is none within `patience`, or the stream is not started.
     pub fn reserve(&mut self, len: u64, patience: Duration) -> Option<*mut u8> {
-        if !self.half.is_started() || len > self.ring_len() {
-            return None;
-        }
-        if self.room() < len {
-            let wanted = (self.committed + len).saturating_sub(self.ring_len());
-            self.half.sleep_until(wanted, patience);
-            if self.room() < len {
-                return None;
-            }
-        }
-        self.reserved = len;
-        Some(self.next())
+        self.half.reserve(len, patience).then(|| self.next())
     }
 
     /// Where the next byte goes.
     #[must_use]
     pub fn next(&self) -> *mut u8 {
-        let at = (self.committed % self.ring_len()) as usize;
         // Below the ring's length, and a whole ring is contiguous from there.
-        self.mapping.base().cast_mut().wrapping_add(at)
+        self.mapping.base().cast_mut().wrapping_add(self.half.at() as usize)
     }
 
     /// Sends the first `len` bytes of the room reserved last: `false` if less was reserved. A record goes when it is whole.
     pub fn commit(&mut self, len: u64) -> bool {
-        if len > self.reserved {
-            return false;
-        }
-        self.reserved -= len;
-        self.committed += len;
-        // Release: the bytes are there before the position says so.
-        self.registers.bottom.0.store(self.committed, Ordering::Release);
-        self.registers.to_producer.ring(ALWAYS);
-        self.half.drive(super::protocol::Need::Answer);
-        true
+        self.half.commit(len)
     }
 
     /// Writes `bytes` into the room reserved last, from its begin on, and commits them: `false` if less was reserved.
     pub fn write(&mut self, bytes: &[u8]) -> bool {
         let len = bytes.len() as u64;
-        if len > self.reserved {
+        if len > self.half.reserved {
             return false;
         }
-        let at = (self.committed % self.ring_len()) as usize;
         // SAFETY: the mapping is writable, since `attach_writer` asks for one that is, and these bytes were reserved: they lie
-        // within a ring's length from `at`, and the card does not look at them before they are committed.
-        unsafe { self.mapping.write(at, bytes) };
+        // within a ring's length from there, and the card does not look at them before they are committed.
+        unsafe { self.mapping.write(self.half.at() as usize, bytes) };
         self.commit(len)
     }
 
     /// Bytes that are committed and that the card has not taken.
     #[must_use]
     pub fn level(&self) -> u64 {
-        self.committed - self.taken()
+        self.half.level()
     }
 
     /// Length of the ring in bytes.
     #[must_use]
     pub fn ring_len(&self) -> u64 {
-        self.half.ring_len()
+        self.half.half.ring_len()
     }
 
     /// The card is no more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.half.told(PRODUCER_GONE)
-    }
-
-    /// Position that the card has taken up to, as far as it can be believed.
-    fn taken(&self) -> u64 {
-        // Acquire: the card's reads of what it has taken are over before we write there.
-        let taken = self.registers.top.0.load(Ordering::Acquire);
-        let least = self.committed.saturating_sub(self.ring_len());
-        if (least..=self.committed).contains(&taken) { taken } else { least }
-    }
-
-    fn room(&self) -> u64 {
-        self.ring_len() - self.level()
+        self.half.half.told(PRODUCER_GONE)
     }
 }
 
@@ -468,7 +535,7 @@ mod tests {
         let (mut writer, taker) = ends();
         writer.start().unwrap();
         for lie in [u64::MAX, RING + 1, 1 << 63] {
-            writer.registers.bottom.0.store(lie, Ordering::Release);
+            writer.half.registers.bottom.0.store(lie, Ordering::Release);
             assert!(taken(&taker).is_empty());
         }
         assert!(taker.lock().unwrap().bad() >= 3);
