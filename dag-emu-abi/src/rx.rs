@@ -1,6 +1,7 @@
 //! A receive stream as the C API sees it: pointers into memory that is mapped twice, where `dag_emu::Stream` has positions.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -76,10 +77,15 @@ impl Slots {
 
     /// Gives a stream up. A call that waits on it ends.
     pub(crate) fn detach(&self, owner: u64, number: u16) -> Result<(), Errno> {
-        let slot = self.find(owner, number)?;
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        slot.quit();
-        Ok(())
+        let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // Looked at and removed under one lock: in between it could become another's.
+        match slots.entry(number) {
+            Entry::Occupied(slot) if slot.get().owner() == owner => {
+                slot.remove().quit();
+                Ok(())
+            }
+            _ => Err(Errno(libc::EINVAL)),
+        }
     }
 
     /// Gives up all that `owner` has attached.

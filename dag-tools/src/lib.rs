@@ -13,3 +13,4 @@ pub mod messages;
 pub mod shell;
 pub mod signals;
 pub mod values;
+pub mod wiretruth;

@@ -33,6 +33,12 @@ pub fn dagemu_path() -> &'static Path {
     })
 }
 
+/// The program `wiretruth`.
+pub fn wiretruth() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    prepared(PATH.get_or_init(|| built("wiretruth")))
+}
+
 /// The program `dagctl`, with arguments separated by blanks; cards of `dagemu` lie in `folder`.
 pub fn dagctl(folder: &Path, args: &str) -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();

@@ -34,7 +34,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("crossbeam-channel", &["endace-dag"]),
     ("libc", &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag", "dag-trace-abi", "dag-trace"]),
     ("memmap2", &["erf"]),
-    ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools", "dag-trace"]),
+    ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools", "dag-trace", "wire-truth"]),
 ];
 
 /// Crates that may hold `unsafe` (architecture, section 6). In `erf` only the mapped reader may, and the crate denies it elsewhere.

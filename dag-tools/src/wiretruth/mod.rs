@@ -1,0 +1,59 @@
+//! `wiretruth`: how much of a measured delay is the network's, and how much the host's.
+
+mod analyse;
+mod output;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::messages::say;
+
+const PROGRAM: &str = "wiretruth";
+
+/// Tells how much of a measured delay is the network's and how much the measuring host's own, from captures of the same packets on the wire
+/// and in the host.
+#[derive(Debug, Parser)]
+#[command(name = "wiretruth", version, after_help = AFTER_HELP)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take the delays of a run of ICMP echoes apart, layer by layer.
+    Analyse(analyse::Args),
+}
+
+const AFTER_HELP: &str = "Exit status: 0 done; 2 it could not run.";
+
+/// Why it could not be done.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Truth(#[from] wire_truth::Error),
+    #[error("{path}: {cause}")]
+    File { path: String, cause: std::io::Error },
+    #[error("standard output: {0}")]
+    Output(std::io::Error),
+}
+
+/// Does what `args` say.
+pub fn run(args: &Args) -> Exit {
+    let done = match &args.command {
+        Command::Analyse(args) => analyse::run(args),
+    };
+    done.unwrap_or_else(|failure| {
+        say(PROGRAM, failure);
+        Exit::Failed
+    })
+}
+
+/// Prints on standard output; a reader that has gone wants none.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,171 @@
+//! An analysis as JSON, as lines for a person, and as a table of its probes.
+
+use serde_json::{Map, Value, json};
+use wire_truth::clock::Relation;
+use wire_truth::stats::{Estimate, Sample};
+use wire_truth::{Analysis, HEADER, Leg, Vantage};
+
+/// Names of the delays, with their samples.
+fn delays(analysis: &Analysis) -> [(&'static str, &Sample); 7] {
+    let layers = &analysis.layers;
+    [
+        ("kern", &layers.kern),
+        ("dom0", &layers.dom0),
+        ("domu", &layers.domu),
+        ("user", &layers.user),
+        ("total", &layers.total),
+        ("send", &layers.send),
+        ("receive", &layers.receive),
+    ]
+}
+
+/// Names of the round trips, with their samples.
+fn round_trips(analysis: &Analysis) -> [(&'static str, &Sample); 4] {
+    let layers = &analysis.layers;
+    [("wire", &layers.wire), ("kernel", &layers.kernel), ("dom0", &layers.dom0_rtt), ("user", &layers.user_rtt)]
+}
+
+pub(super) fn json(analysis: &Analysis) -> Value {
+    let object = |samples: &[(&str, &Sample)]| {
+        let present = samples.iter().filter(|(_, sample)| !sample.is_empty());
+        Value::Object(present.map(|(name, sample)| ((*name).to_owned(), summary(sample))).collect::<Map<_, _>>())
+    };
+    let clock = match &analysis.clock {
+        Ok(relation) => clock(relation),
+        Err(reason) => json!({ "error": reason }),
+    };
+    json!({
+        "schema": 1,
+        "ident": analysis.ident,
+        "probes": analysis.probes,
+        "matched": analysis.matched,
+        "lost": analysis.lost,
+        "duplicates": analysis.duplicates,
+        "rtt": object(&round_trips(analysis)),
+        "delay": object(&delays(analysis)),
+        "reference": analysis.reference.name(),
+        "clock": clock,
+        "notes": analysis.notes,
+    })
+}
+
+fn clock(relation: &Relation) -> Value {
+    json!({
+        "method": relation.method.name(),
+        "drift_ppb": relation.drift_ppb,
+        "drift_ci_ppb": [relation.drift_ci_ppb.0, relation.drift_ci_ppb.1],
+        "residual_ns": relation.residual_ns,
+        "offset_low_ns": relation.offset_low_ns,
+        "offset_high_ns": relation.offset_high_ns,
+        "contradiction_ns": relation.contradiction_ns(),
+        "fitted": relation.fitted,
+    })
+}
+
+/// Nanoseconds, whole.
+fn whole(ns: f64) -> i64 {
+    // Delays, far from the limits of the type.
+    ns.round() as i64
+}
+
+fn summary(sample: &Sample) -> Value {
+    let ns = |value: Option<f64>| value.map(whole);
+    let interval = |estimate: Option<Estimate>| estimate.map(|estimate| [ns(estimate.low), ns(estimate.high)]);
+    let (median, p99) = (sample.estimate(0.5), sample.estimate(0.99));
+    json!({
+        "n": sample.len(),
+        "median_ns": ns(median.map(|estimate| estimate.value)),
+        "median_ci_ns": interval(median),
+        "p99_ns": ns(p99.map(|estimate| estimate.value)),
+        "p99_ci_ns": interval(p99),
+        "mean_ns": ns(sample.mean()),
+        "min_ns": ns(sample.min()),
+        "max_ns": ns(sample.max()),
+    })
+}
+
+pub(super) fn text(analysis: &Analysis) -> String {
+    let Analysis { probes, matched, lost, duplicates, ident, .. } = analysis;
+    let mut text =
+        format!("identifier {ident}: {probes} probes, {matched} matched, {lost} lost, {duplicates} duplicates\n");
+    text += &match &analysis.clock {
+        Ok(relation) => {
+            let offset = match (relation.offset_low_ns, relation.offset_high_ns) {
+                (Some(low), Some(high)) => format!(", ahead by {} to {}", time(low as f64), time(high as f64)),
+                _ => String::new(),
+            };
+            format!(
+                "host clock: {:+.3} ppm ({:+.3} to {:+.3}){offset}; {}\n",
+                relation.drift_ppb / 1e3,
+                relation.drift_ci_ppb.0 / 1e3,
+                relation.drift_ci_ppb.1 / 1e3,
+                relation.method.name()
+            )
+        }
+        Err(reason) => format!("host clock: not related: {reason}\n"),
+    };
+    text += &format!("\n{:<14} {:>6} {:>11} {:>25} {:>11} {:>11}\n", "", "n", "median", "95 %", "p99", "max");
+    let rows = round_trips(analysis).map(|(name, sample)| (format!("rtt {name}"), sample));
+    let more = delays(analysis).map(|(name, sample)| (format!("delay {name}"), sample));
+    for (name, sample) in rows.into_iter().chain(more) {
+        let (Some(median), Some(p99), Some(max)) = (sample.estimate(0.5), sample.estimate(0.99), sample.max()) else {
+            continue;
+        };
+        let limit = |limit: Option<f64>| limit.map_or("-".to_owned(), time);
+        let interval = format!("{} to {}", limit(median.low), limit(median.high));
+        // Too few for an upper limit: the true one is at least that.
+        let p99 = if p99.high.is_some() { time(p99.value) } else { format!(">= {}", time(p99.value)) };
+        text += &format!(
+            "{name:<14} {:>6} {:>11} {interval:>25} {p99:>11} {:>11}\n",
+            sample.len(),
+            time(median.value),
+            time(max)
+        );
+    }
+    for note in &analysis.notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+/// A time span in a unit of its size.
+fn time(ns: f64) -> String {
+    match ns.abs() {
+        small if small < 1e3 => format!("{ns:.0} ns"),
+        micros if micros < 1e6 => format!("{:.1} us", ns / 1e3),
+        millis if millis < 1e9 => format!("{:.3} ms", ns / 1e6),
+        _ => format!("{:.3} s", ns / 1e9),
+    }
+}
+
+/// Every probe with its stamps on the wire, its round trips and delays, as CSV. Empty where there is none.
+pub(super) fn per_probe(analysis: &Analysis, wire: &Vantage) -> String {
+    // Its first two columns are those of a log, so that the two can be joined.
+    let key_columns: Vec<&str> = HEADER.split(',').take(2).collect();
+    let mut text = key_columns.join(",");
+    text += ",wire_request_ns,wire_reply_ns,wire_rtt_ns,kernel_rtt_ns,dom0_rtt_ns,user_rtt_ns,kern_ns,dom0_ns,domu_ns,user_ns,total_ns,send_ns,\
+             receive_ns\n";
+    let number = |value: Option<i64>| value.map_or_else(String::new, |value| value.to_string());
+    for probe in &analysis.each {
+        let pair = wire.get(probe.key).unwrap_or_default();
+        let (rtt, delay) = (probe.rtt, probe.delay);
+        let excess = |value: Option<f64>| number(value.map(whole));
+        let columns = [
+            number(pair.leg(Leg::Request)),
+            number(pair.leg(Leg::Reply)),
+            number(rtt.wire),
+            number(rtt.kernel),
+            number(rtt.dom0),
+            number(rtt.user),
+            number(delay.kern),
+            number(delay.dom0),
+            number(delay.domu),
+            number(delay.user),
+            number(delay.total),
+            excess(delay.send),
+            excess(delay.receive),
+        ];
+        text += &format!("{},{},{}\n", probe.key.ident, probe.key.seq, columns.join(","));
+    }
+    text
+}

@@ -1,0 +1,114 @@
+//! `wiretruth analyse` on real packets: a system that pings, tcpdump in its kernel, `dagcap` on the wire between it and its target.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use house_tests::lab::{Inline, TARGET};
+use house_tests::run::{dagcap, run, start, wiretruth};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const PINGS: u64 = 60;
+
+/// The analysis of what lies in `folder`.
+fn analysed(folder: &Path, more: &[&str]) -> Value {
+    let mut command = wiretruth();
+    command.current_dir(folder).args(["analyse", "--json", "--wire", "wire.erf"]).args(more);
+    let ran = run(&mut command).exits(0);
+    serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn a_ping_is_taken_apart_by_what_the_wire_says() {
+    if !house_skip::need_program("tcpdump") {
+        return;
+    }
+    let Some(lab) = Inline::new() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (wire, kernel) = (dir.path().join("wire.erf"), dir.path().join("kernel.pcap"));
+    let mut card = start(dagcap().args(["--device", &lab.device(), "--out"]).arg(&wire));
+    let mut tcpdump = lab.system.command("tcpdump");
+    // As root all along, and at once: the folder is the test's own.
+    tcpdump
+        .args(["-Z", "root", "-i", "s0", "-U", "--immediate-mode", "--time-stamp-precision=nano", "-w"])
+        .arg(&kernel);
+    let mut tcpdump = start(tcpdump.arg("icmp").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    // Echoes of other runs until both have begun; a file of tcpdump begins with 24 bytes that are no packet.
+    let mut begun = |file: &Path| {
+        tcpdump.until("both have begun", || {
+            lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+            file.metadata().is_ok_and(|data| data.len() > 24)
+        });
+    };
+    begun(&wire);
+    begun(&kernel);
+    let said = lab.system.exec(&format!("ping -n -D -c {PINGS} -i 0.02 {TARGET}"));
+    fs::write(dir.path().join("ping.txt"), said).unwrap();
+    // The last reply is in both when this one is.
+    lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+    for running in [&mut card, &mut tcpdump] {
+        running.signal(Signal::SIGINT);
+    }
+    card.wait().exits(0);
+    tcpdump.wait();
+
+    let whole = analysed(dir.path(), &["--kernel", "kernel.pcap", "--user", "ping.txt", "--per-probe", "probes.csv"]);
+    for (key, expected) in [("probes", PINGS), ("matched", PINGS), ("lost", 0), ("duplicates", 0)] {
+        assert_eq!(whole[key], expected, "{key} in {whole}");
+    }
+    for (group, name) in
+        [("rtt", "wire"), ("rtt", "kernel"), ("rtt", "user"), ("delay", "kern"), ("delay", "user"), ("delay", "total")]
+    {
+        assert_eq!(whole[group][name]["n"], PINGS, "{group} {name} in {whole}");
+    }
+    assert!(whole["delay"]["dom0"].is_null() && whole["delay"]["domu"].is_null(), "there was no guest");
+    let ns = |value: &Value| value.as_i64().unwrap_or_else(|| panic!("{value} in {whole}"));
+    // The kernel's stamps enclose those of the wire. A card's clock has a tick of 15 ns.
+    assert!(ns(&whole["delay"]["kern"]["min_ns"]) > -40, "{whole}");
+    assert!(ns(&whole["rtt"]["wire"]["min_ns"]) > 0);
+    // One clock stamped all of it: no offset, no drift.
+    let clock = &whole["clock"];
+    assert!(ns(&clock["offset_low_ns"]) <= 40 && ns(&clock["offset_high_ns"]) >= -40, "{clock}");
+    assert_eq!(clock["method"], "theil-sen");
+    assert!(clock["drift_ppb"].as_f64().unwrap().abs() < 1e6, "{clock}");
+
+    let table = fs::read_to_string(dir.path().join("probes.csv")).unwrap();
+    assert_eq!(table.lines().count() as u64, PINGS + 1);
+    let columns: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+    let column = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    let (request, reply, rtt) = (column("wire_request_ns"), column("wire_reply_ns"), column("wire_rtt_ns"));
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let number = |at: usize| fields[at].parse::<i64>().unwrap();
+        assert_eq!(number(reply) - number(request), number(rtt), "{line}");
+    }
+
+    // At rest before and after; then the counts stay, and the delays are of those between.
+    let rested = analysed(dir.path(), &["--kernel", "kernel.pcap", "--rest-lead", "15", "--rest-trail", "15"]);
+    assert_eq!((&rested["probes"], &rested["clock"]["method"]), (&PINGS.into(), &"least-squares".into()));
+    assert_eq!(rested["delay"]["kern"]["n"], PINGS - 30);
+    assert_eq!((&rested["reference"], &rested["delay"]["send"]["n"]), (&"rest".into(), &(PINGS - 30).into()));
+
+    // Any capture may be the wire; of the same file the delay is nothing.
+    let same = analysed(dir.path(), &["--kernel", "wire.erf"]);
+    assert_eq!((ns(&same["delay"]["kern"]["max_ns"]), ns(&same["delay"]["kern"]["min_ns"])), (0, 0));
+
+    let mut command = wiretruth();
+    command.current_dir(dir.path()).args(["analyse", "--wire", "wire.erf", "--kernel", "kernel.pcap", "--ident", "1"]);
+    run(&mut command).exits(2).says("no probe of identifier 1 has request and reply");
+}
+
+#[test]
+fn what_cannot_be_compared_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let tell = |words: &str| run(wiretruth().current_dir(dir.path()).args(words.split_whitespace())).exits(2);
+    tell("analyse --wire none.erf --kernel none.pcap").says("none.erf: ");
+    run(dagcap()
+        .args(["--device", "emu:synthetic,rate=max,count=10", "--quiet", "--out"])
+        .arg(dir.path().join("w.erf")))
+    .exits(0);
+    fs::write(dir.path().join("log"), "what is this\n").unwrap();
+    tell("analyse --wire w.erf --user log").says("log has no probes");
+    tell("analyse --wire w.erf --kernel w.erf").says("no probe of identifier 9347 has request and reply");
+}

@@ -1,0 +1,315 @@
+//! [`Analysis`]: everything that a run of probes tells.
+
+use std::collections::BTreeSet;
+
+use crate::clock::{Method, Point, Relation, points, relate};
+use crate::delay::{Places, Probe};
+use crate::echo::ProbeKey;
+use crate::error::{Error, Repr};
+use crate::stats::Sample;
+
+/// What is to be analysed, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The identifier of the run; without it that of the log, or the one with the most probes on the wire.
+    pub ident: Option<u16>,
+    /// Probes at the begin that were sent at rest.
+    pub rest_lead: usize,
+    /// Probes at the end that were sent at rest.
+    pub rest_trail: usize,
+}
+
+impl Options {
+    fn has_rest(&self) -> bool {
+        self.rest_lead + self.rest_trail > 0
+    }
+}
+
+/// What sending and receiving delays are counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reference {
+    /// The mean of the probes at rest: 0 is as at rest.
+    Rest,
+    /// The fastest packet of that direction.
+    Fastest,
+}
+
+impl Reference {
+    /// The word used in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Fastest => "fastest",
+        }
+    }
+}
+
+/// Samples, layer by layer, in nanoseconds; empty where there is no such place.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Layers {
+    /// Round trips on the wire.
+    pub wire: Sample,
+    /// Round trips of the kernel.
+    pub kernel: Sample,
+    /// Round trips at the physical side of the host of a guest.
+    pub dom0_rtt: Sample,
+    /// Round trips of the program.
+    pub user_rtt: Sample,
+    /// Kernel less wire.
+    pub kern: Sample,
+    /// Physical side of the host less wire.
+    pub dom0: Sample,
+    /// Guest less physical side.
+    pub domu: Sample,
+    /// Program less kernel.
+    pub user: Sample,
+    /// Program less wire.
+    pub total: Sample,
+    /// Sending, see [`Analysis::reference`].
+    pub send: Sample,
+    /// Receiving.
+    pub receive: Sample,
+}
+
+/// A run of probes, analysed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Analysis {
+    /// The identifier of the run.
+    pub ident: u16,
+    /// Probes that were sent: in the log, or seen on the wire.
+    pub probes: u64,
+    /// Of these, with request and reply on the wire and at another place at least.
+    pub matched: u64,
+    /// Of these, without a reply on the wire.
+    pub lost: u64,
+    /// Packets of the wire that came again.
+    pub duplicates: u64,
+    /// The host's clock and that of the wire; `None` with the reason where they could not be related.
+    pub clock: Result<Relation, String>,
+    /// What sending and receiving are counted from.
+    pub reference: Reference,
+    /// Delays of the probes between those at rest; of all, where none were.
+    pub layers: Layers,
+    /// Every probe, in order.
+    pub each: Vec<Probe>,
+    /// What is to be known before any of this is believed.
+    pub notes: Vec<String>,
+}
+
+/// Analyses the probes of `places`.
+///
+/// # Errors
+///
+/// When no probe was seen both on the wire and elsewhere, or more are said to be at rest than there are.
+pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error> {
+    let log_ident = places.user.and_then(|user| Some(user.probes().next()?.0.ident)).filter(|ident| *ident != 0);
+    let ident = options.ident.or(log_ident).or_else(|| places.wire.main_ident());
+    let ident = ident.ok_or_else(|| Repr::NoEchoes { name: places.wire.name().to_owned() })?;
+    let of_run = |key: &ProbeKey| key.ident == ident;
+    let wire: Vec<ProbeKey> = places.wire.probes().map(|(key, _)| key).filter(of_run).collect();
+    let resting = options.rest_lead + options.rest_trail;
+    if resting > 0 && resting >= wire.len() {
+        return Err(Repr::AllAtRest { resting, probes: wire.len() }.into());
+    }
+    let all = points(places.wire, |key| places.host(key).filter(|_| of_run(&key)));
+    let at_rest: BTreeSet<ProbeKey> = match options.has_rest() {
+        true => {
+            let trail = wire.len() - options.rest_trail;
+            wire.iter()
+                .enumerate()
+                .filter(|(at, _)| *at < options.rest_lead || *at >= trail)
+                .map(|(_, key)| *key)
+                .collect()
+        }
+        false => wire.iter().copied().collect(),
+    };
+    // At rest least squares is best; where anything may have been delayed, the median of slopes bears it.
+    let method = if options.has_rest() { Method::LeastSquares } else { Method::TheilSen };
+    let rest = |point: &Point| at_rest.contains(&point.key);
+    let clock = relate(&all, method, rest);
+    let ends = points(places.wire, |key| places.ends(key).filter(|_| of_run(&key)));
+    let directions = relate(&ends, method, rest).ok();
+    let each = places.probes(ident, clock.as_ref().ok(), directions.as_ref());
+    let reference = if options.has_rest() { Reference::Rest } else { Reference::Fastest };
+    let between = each.iter().filter(|probe| !options.has_rest() || !at_rest.contains(&probe.key));
+    let layers = layers(between, reference);
+    let complete = |probe: &&Probe| {
+        let elsewhere = [probe.rtt.kernel, probe.rtt.dom0, probe.rtt.user];
+        probe.rtt.wire.is_some() && elsewhere.iter().any(Option::is_some)
+    };
+    let matched = each.iter().filter(complete).count() as u64;
+    if matched == 0 {
+        return Err(nothing_in_common(places, ident));
+    }
+    let probes = places.user.map_or(wire.len(), |user| user.probes().count()) as u64;
+    let lost = each.iter().filter(|probe| probe.rtt.wire.is_none()).count() as u64;
+    let notes = notes(places, clock.as_ref().ok(), probes, wire.len() as u64);
+    Ok(Analysis {
+        ident,
+        probes,
+        matched,
+        lost: lost + probes.saturating_sub(wire.len() as u64),
+        duplicates: places.wire.count().duplicates,
+        clock: clock.map_err(|error| error.to_string()),
+        reference,
+        layers,
+        each,
+        notes,
+    })
+}
+
+fn layers<'a>(probes: impl Iterator<Item = &'a Probe> + Clone, reference: Reference) -> Layers {
+    let of =
+        |value: fn(&Probe) -> Option<i64>| probes.clone().filter_map(value).map(|ns| ns as f64).collect::<Sample>();
+    let excess = |value: fn(&Probe) -> Option<f64>| {
+        let sample: Sample = probes.clone().filter_map(value).collect();
+        let zero = if reference == Reference::Fastest { sample.min().unwrap_or(0.0) } else { 0.0 };
+        probes.clone().filter_map(value).map(|ns| ns - zero).collect::<Sample>()
+    };
+    Layers {
+        wire: of(|probe| probe.rtt.wire),
+        kernel: of(|probe| probe.rtt.kernel),
+        dom0_rtt: of(|probe| probe.rtt.dom0),
+        user_rtt: of(|probe| probe.rtt.user),
+        kern: of(|probe| probe.delay.kern),
+        dom0: of(|probe| probe.delay.dom0),
+        domu: of(|probe| probe.delay.domu),
+        user: of(|probe| probe.delay.user),
+        total: of(|probe| probe.delay.total),
+        send: excess(|probe| probe.delay.send),
+        receive: excess(|probe| probe.delay.receive),
+    }
+}
+
+fn nothing_in_common(places: &Places<'_>, ident: u16) -> Error {
+    let idents = |keys: &mut dyn Iterator<Item = ProbeKey>| {
+        let idents: BTreeSet<u16> = keys.map(|key| key.ident).collect();
+        match idents.len() {
+            0 => "none".to_owned(),
+            1..=8 => idents.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
+            many => format!("{many} of them"),
+        }
+    };
+    let mut seen =
+        vec![format!("{} has identifiers {}", places.wire.name(), idents(&mut places.wire.probes().map(|one| one.0)))];
+    for place in [places.kernel, places.dom0].into_iter().flatten() {
+        seen.push(format!("{} has {}", place.name(), idents(&mut place.probes().map(|one| one.0))));
+    }
+    if let Some(user) = places.user {
+        seen.push(format!("the log has {}", idents(&mut user.probes().map(|one| one.0))));
+    }
+    Repr::NothingInCommon { ident, seen: seen.join("; ") }.into()
+}
+
+fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if probes > on_wire {
+        notes.push(format!("{} probes of the log were not seen on the wire", probes - on_wire));
+    }
+    if places.wire.count().defects > 0 {
+        notes.push(format!(
+            "{} has {} damaged places: probes may be missing",
+            places.wire.name(),
+            places.wire.count().defects
+        ));
+    }
+    if let Some(user) = places.user.filter(|user| user.resolution() > 1) {
+        notes.push(format!("round trips of the log are rounded to {} ns", user.resolution()));
+    }
+    let Some(clock) = clock else { return notes };
+    if clock.contradiction_ns() > 0 {
+        notes.push(format!(
+            "a reply was received {} ns before it was on the wire, or a request sent after it: a clock was stepped, or a stamp is of another \
+             place",
+            clock.contradiction_ns()
+        ));
+    }
+    if let Some(seconds) = clock.whole_seconds() {
+        let tai = if seconds.abs() == 37 { ", which is what TAI is ahead of UTC" } else { "" };
+        notes.push(format!("the clocks differ by {seconds} whole seconds{tai}"));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::echo::Leg;
+    use crate::user_log::{HEADER, UserLog};
+    use crate::vantage::Vantage;
+
+    const START: i64 = 1_700_000_000_000_000_000;
+
+    /// A run of 120 probes, of which the middle 80 wait 9 ms in the host when sent; the host is an hour ahead and 20 ppm too fast. Each twentieth is
+    /// lost.
+    fn run() -> (Vantage, Vantage, UserLog) {
+        let (mut wire, mut kernel) = (Vantage::new("wire"), Vantage::new("kernel"));
+        let mut lines = format!("{HEADER}\n");
+        let host = |time: i64| time + 3_600_000_000_000 + ((time - START) as f64 * 20e-6).round() as i64;
+        for seq in 0..120u16 {
+            let key = ProbeKey { ident: 9, seq };
+            let sent = START + i64::from(seq) * 250_000_000 + i64::from(seq % 7) * 500;
+            let waits = if (20..100).contains(&seq) { 9_000_000 } else { 0 };
+            let (ws, wr) = (sent + 50_000 + waits, sent + 350_000 + waits);
+            wire.stamp(key, Leg::Request, ws);
+            kernel.stamp(key, Leg::Request, host(ws - 5_000));
+            let mut recv = String::new();
+            if seq % 20 != 10 {
+                wire.stamp(key, Leg::Reply, wr);
+                kernel.stamp(key, Leg::Reply, host(wr + 10_000));
+                recv = host(wr + 60_000).to_string();
+            }
+            lines += &format!("9,{seq},100,{},,,,,{recv}\n", host(sent));
+        }
+        (wire, kernel, UserLog::parse(&lines, "log").unwrap())
+    }
+
+    fn near(value: Option<f64>, expected: f64) -> bool {
+        value.is_some_and(|value| (value - expected).abs() < 2_000.0)
+    }
+
+    #[test]
+    fn a_run_is_taken_apart() {
+        let (wire, kernel, user) = run();
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&user) };
+        let options = Options { rest_lead: 20, rest_trail: 20, ..Options::default() };
+        let analysis = analyse(&places, options).unwrap();
+        assert_eq!((analysis.ident, analysis.probes, analysis.matched, analysis.lost), (9, 120, 114, 6));
+        let layers = &analysis.layers;
+        assert_eq!(layers.kern.len(), 76, "those between the ones at rest, without the lost");
+        assert!(near(layers.kern.percentile(0.5), 15_000.0), "{:?}", layers.kern.percentile(0.5));
+        assert!(near(layers.user.percentile(0.5), 9_095_000.0));
+        assert!(near(layers.total.percentile(0.5), 9_110_000.0));
+        assert!(near(layers.send.percentile(0.5), 9_000_000.0), "{:?}", layers.send.percentile(0.5));
+        assert!(near(layers.receive.percentile(0.5), 0.0));
+        let clock = analysis.clock.as_ref().unwrap();
+        assert!((clock.drift_ppb - 20_000.0).abs() < 100.0, "{}", clock.drift_ppb);
+        let (low, high) = (clock.offset_low_ns.unwrap(), clock.offset_high_ns.unwrap());
+        assert!((low..=high).contains(&3_600_000_050_000) || (low..=high).contains(&3_600_000_000_000), "{low} {high}");
+        assert!(analysis.notes.iter().any(|note| note.contains("3600 whole seconds")), "{:?}", analysis.notes);
+
+        // Without knowing which were at rest: the fastest are 0.
+        let analysis = analyse(&places, Options::default()).unwrap();
+        assert_eq!((analysis.reference, analysis.layers.kern.len()), (Reference::Fastest, 114));
+        assert!(near(analysis.layers.send.min(), 0.0) && near(analysis.layers.send.percentile(0.5), 9_000_000.0));
+    }
+
+    #[test]
+    fn runs_that_do_not_belong_together_are_told_apart() {
+        let (wire, kernel, _) = run();
+        let other = UserLog::parse(&format!("{HEADER}\n8,1,100,5,,,,,9\n"), "log").unwrap();
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&other) };
+        let error = analyse(&places, Options::default()).unwrap_err().to_string();
+        assert!(error.contains("wire has identifiers 9") && error.contains("the log has 8"), "{error}");
+        let empty = Vantage::new("wire");
+        let places = Places { wire: &empty, kernel: Some(&kernel), dom0: None, user: None };
+        assert!(analyse(&places, Options::default()).unwrap_err().to_string().contains("no ICMP echo"));
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None };
+        let options = Options { rest_lead: 60, rest_trail: 60, ..Options::default() };
+        assert!(analyse(&places, options).unwrap_err().to_string().contains("120 probes are said to be at rest"));
+    }
+}

@@ -1,0 +1,105 @@
+//! Which probe a packet belongs to: ICMP echoes, by identifier and sequence (RFC 792, RFC 4443).
+
+use erf::{Record, RecordType};
+use etherparse::{Icmpv4Type, Icmpv6Type, LaxSlicedPacket, TransportSlice, ether_type::IPV4, ether_type::IPV6};
+
+/// A probe: one identifier a run, one sequence number a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeKey {
+    /// The identifier of the echo.
+    pub ident: u16,
+    /// Its sequence number.
+    pub seq: u16,
+}
+
+/// Which way a packet of a probe goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Leg {
+    /// To the target.
+    Request,
+    /// Back.
+    Reply,
+}
+
+/// The probe of an ICMP or ICMPv6 echo, on Ethernet (with VLAN tags or without) or on nothing; `None` for anything else. A record that was
+/// snapped behind the ICMP header suffices. Of a fragmented echo the first fragment counts.
+pub fn echo_of(record: &Record<'_>) -> Option<(ProbeKey, Leg)> {
+    let payload = record.payload();
+    let packet = match record.record_type() {
+        kind if kind.is_ethernet() => LaxSlicedPacket::from_ethernet(payload).ok()?,
+        RecordType::IPV4 => LaxSlicedPacket::from_ether_type(IPV4, payload),
+        RecordType::IPV6 => LaxSlicedPacket::from_ether_type(IPV6, payload),
+        _ => return None,
+    };
+    let (leg, echo) = match packet.transport? {
+        TransportSlice::Icmpv4(icmp) => match icmp.icmp_type() {
+            Icmpv4Type::EchoRequest(echo) => (Leg::Request, echo),
+            Icmpv4Type::EchoReply(echo) => (Leg::Reply, echo),
+            _ => return None,
+        },
+        TransportSlice::Icmpv6(icmp) => match icmp.icmp_type() {
+            Icmpv6Type::EchoRequest(echo) => (Leg::Request, echo),
+            Icmpv6Type::EchoReply(echo) => (Leg::Reply, echo),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((ProbeKey { ident: echo.id, seq: echo.seq }, leg))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use erf::{RecordBuilder, Timestamp};
+    use etherparse::{IcmpEchoHeader, PacketBuilder, VlanId};
+
+    pub(crate) fn key(ident: u16, seq: u16) -> ProbeKey {
+        ProbeKey { ident, seq }
+    }
+
+    /// An echo on Ethernet as a record.
+    pub(crate) fn record(key: ProbeKey, leg: Leg, nanos: u64, snap: usize) -> Vec<u8> {
+        let echo = IcmpEchoHeader { id: key.ident, seq: key.seq };
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        let kind = if leg == Leg::Request { Icmpv4Type::EchoRequest(echo) } else { Icmpv4Type::EchoReply(echo) };
+        let mut frame = Vec::new();
+        builder.icmpv4(kind).write(&mut frame, &[0x5A; 92]).unwrap();
+        let wire = frame.len() as u16 + 4;
+        frame.truncate(snap);
+        let stamp = Timestamp::from_nanos(nanos, erf::Fraction::Ceil).unwrap();
+        RecordBuilder::new(RecordType::ETH).timestamp(stamp).payload(&frame).wire_len(wire).to_vec().unwrap()
+    }
+
+    fn seen(bytes: &[u8]) -> Option<(ProbeKey, Leg)> {
+        echo_of(&Record::parse(bytes).unwrap())
+    }
+
+    #[test]
+    fn echoes_of_both_versions_and_ways_are_known() {
+        assert_eq!(seen(&record(key(7, 9), Leg::Request, 1, 999)), Some((key(7, 9), Leg::Request)));
+        assert_eq!(seen(&record(key(7, 9), Leg::Reply, 1, 999)), Some((key(7, 9), Leg::Reply)));
+        let echo = IcmpEchoHeader { id: 0xFFFF, seq: 0 };
+        for leg in [Leg::Request, Leg::Reply] {
+            let kind = if leg == Leg::Request { Icmpv6Type::EchoRequest(echo) } else { Icmpv6Type::EchoReply(echo) };
+            let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).single_vlan(VlanId::try_new(7).unwrap());
+            let mut frame = Vec::new();
+            builder.ipv6([1; 16], [2; 16], 64).icmpv6(kind).write(&mut frame, &[1; 56]).unwrap();
+            let record = RecordBuilder::new(RecordType::ETH).payload(&frame).append_fcs().to_vec().unwrap();
+            assert_eq!(seen(&record), Some((key(0xFFFF, 0), leg)));
+            // Without the link layer.
+            let record = RecordBuilder::new(RecordType::IPV6).payload(&frame[18..]).to_vec().unwrap();
+            assert_eq!(seen(&record), Some((key(0xFFFF, 0), leg)));
+        }
+    }
+
+    #[test]
+    fn a_snapped_echo_is_enough_and_what_is_none_is_none() {
+        assert_eq!(seen(&record(key(1, 2), Leg::Request, 1, 48)), Some((key(1, 2), Leg::Request)));
+        assert_eq!(seen(&record(key(1, 2), Leg::Request, 1, 40)), None, "the sequence number is not there");
+        let udp = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(8, 9);
+        let mut frame = Vec::new();
+        udp.write(&mut frame, &[8, 0, 0, 0, 0, 1, 0, 1]).unwrap();
+        assert_eq!(seen(&RecordBuilder::new(RecordType::ETH).payload(&frame).to_vec().unwrap()), None);
+        assert_eq!(seen(&RecordBuilder::new(RecordType::HDLC_POS).payload(&frame).to_vec().unwrap()), None);
+    }
+}

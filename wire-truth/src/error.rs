@@ -1,0 +1,67 @@
+//! [`Error`]: what can be wrong with what is to be compared.
+
+/// An error of this crate: what, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Repr>);
+
+/// What kind of trouble an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file cannot be read.
+    Read,
+    /// A line of a log is none.
+    Log,
+    /// There is nothing to compare.
+    Nothing,
+    /// What is asked for contradicts what is there.
+    Options,
+    /// The clocks cannot be related.
+    Clock,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Repr {
+    #[error("{path}: {cause}")]
+    Capture { path: String, cause: erf::Error },
+    #[error("{path}: {cause}")]
+    Io { path: String, cause: std::io::Error },
+    #[error("{path}, line {line}: {what}")]
+    Line { path: String, line: usize, what: String },
+    #[error("{path} has no probes: no line of a tping log, and none of `ping -D`")]
+    NoProbes { path: String },
+    #[error("{name} has no ICMP echo in it")]
+    NoEchoes { name: String },
+    #[error(
+        "no probe of identifier {ident} has request and reply both on the wire and elsewhere: {seen}; name the run with --ident, or give files of one run"
+    )]
+    NothingInCommon { ident: u16, seen: String },
+    #[error("{resting} probes are said to be at rest, and there are {probes}; some are needed between them")]
+    AllAtRest { resting: usize, probes: usize },
+    #[error(
+        "too few probes to relate the clocks: {have} packets have been seen at both places, and {need} of each direction are needed"
+    )]
+    TooFew { have: usize, need: usize },
+    #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
+    NoSpan,
+}
+
+impl Error {
+    /// What kind of trouble this is.
+    pub fn kind(&self) -> ErrorKind {
+        match *self.0 {
+            Repr::Capture { .. } | Repr::Io { .. } => ErrorKind::Read,
+            Repr::Line { .. } => ErrorKind::Log,
+            Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } => ErrorKind::Nothing,
+            Repr::AllAtRest { .. } => ErrorKind::Options,
+            Repr::TooFew { .. } | Repr::NoSpan => ErrorKind::Clock,
+        }
+    }
+}
+
+impl From<Repr> for Error {
+    fn from(repr: Repr) -> Self {
+        Self(Box::new(repr))
+    }
+}

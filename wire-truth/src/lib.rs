@@ -1,0 +1,39 @@
+//! How much of a measured delay is the network's, and how much the measuring host's own.
+//!
+//! The system of "Explaining Packet Delays under Virtualization" (Whiteaker, Schneider, Teixeira, CCR 2011): the same probe is stamped on
+//! the wire, by the kernel and by the program, and the stamps are compared, packet by packet first and in percentiles after.
+//!
+//! ```text
+//!  user send   kernel          wire                     wire          kernel   user receive
+//!     us ------- ks ------------ ws ...... network ...... wr ------------ kr ------- ur
+//!      \___ host, sending ______/                          \___ host, receiving ____/
+//! ```
+//!
+//! | part | what |
+//! |---|---|
+//! | [`ProbeKey`], [`Leg`], [`echo_of`] | which probe a packet belongs to |
+//! | [`Vantage`] | stamps of probes at one place, read from a capture |
+//! | [`UserLog`] | those that a probing program has written down |
+//! | [`analyse`] | all of it together |
+//! | [`clock`] | two clocks related: one drift, two directions, what causality says of the offset |
+//! | [`delay`] | each probe's delays, layer by layer |
+//! | [`stats`] | percentiles by one rule, with their intervals |
+//!
+//! Stamps are integers, nanoseconds since 1970: a float of that size has a step of 256 ns. Floats hold differences only.
+
+#![forbid(unsafe_code)]
+
+mod analysis;
+pub mod clock;
+pub mod delay;
+mod echo;
+mod error;
+pub mod stats;
+mod user_log;
+mod vantage;
+
+pub use analysis::{Analysis, Layers, Options, Reference, analyse};
+pub use echo::{Leg, ProbeKey, echo_of};
+pub use error::{Error, ErrorKind};
+pub use user_log::{HEADER, UserLog, UserProbe};
+pub use vantage::{Pair, Vantage, VantageCount};
