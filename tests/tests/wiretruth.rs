@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use house_tests::lab::{Inline, TARGET};
-use house_tests::run::{dagcap, run, start, wiretruth};
+use house_tests::run::{dagcap, prepared, run, start, wiretruth};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -111,4 +111,59 @@ fn what_cannot_be_compared_is_told() {
     fs::write(dir.path().join("log"), "what is this\n").unwrap();
     tell("analyse --wire w.erf --user log").says("log has no probes");
     tell("analyse --wire w.erf --kernel w.erf").says("no probe of identifier 9347 has request and reply");
+}
+
+#[test]
+fn a_made_up_experiment_is_read_by_others_and_taken_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let tell = |words: &str| run(wiretruth().current_dir(dir.path()).args(words.split_whitespace()));
+    let ran = tell("simulate --out x --probes 1040 --interval 20ms --drift -40 --offset 3600000000000 --loss 0.01 --other 2 --kern 1,2 --user 4,20")
+        .exits(0);
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("wiretruth analyse --wire x/wire.erf"), "{ran:?}");
+    let at = "--rest-lead 20 --rest-trail 20 --at host=x/kernel.pcap";
+    let found = analysed(
+        &dir.path().join("x"),
+        &"--kernel kernel.pcap --user user.csv --rest-lead 20 --rest-trail 20 --at again=kernel.pcap"
+            .split(' ')
+            .collect::<Vec<_>>(),
+    );
+    let ns = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} in {found}"));
+    assert_eq!(found["probes"], 1040);
+    let drift = ns(&found["clock"]["drift_ppb"]);
+    assert!((drift + 40_000.0).abs() < 1_000.0, "{drift}");
+    let fits: Vec<&str> = found["fits"].as_array().unwrap().iter().map(|fit| fit["method"].as_str().unwrap()).collect();
+    assert_eq!(fits, ["least-squares", "theil-sen", "lower-envelope"]);
+    for (group, name, median) in [("delay", "kern", 1e6), ("delay", "user", 4e6), ("parts", "qdisc", 3.8e6)] {
+        let value = ns(&found[group][name]["median_ns"]);
+        assert!((value / median - 1.0).abs() < 0.15, "{group} {name}: {value}");
+        let [low, high] =
+            ["0", "1"].map(|at| ns(&found[group][name]["median_block_ci_ns"][at.parse::<usize>().unwrap()]));
+        assert!(low <= value && value <= high, "{low} {value} {high}");
+    }
+    assert_eq!(found["at"]["again"]["rtt"], found["rtt"]["kernel"], "the same file is the same place");
+    // Wireshark's tools take the files for what they are.
+    if house_skip::need_program("tshark") {
+        for (file, filter) in [("x/wire.erf", "icmp.type == 8"), ("x/kernel.pcap", "icmp.type == 8")] {
+            let seen = run(prepared("tshark").current_dir(dir.path()).args([
+                "-r",
+                file,
+                "-Y",
+                filter,
+                "-T",
+                "fields",
+                "-e",
+                "icmp.checksum.status",
+            ]))
+            .exits(0);
+            let lines: Vec<_> = std::str::from_utf8(&seen.stdout).unwrap().lines().collect();
+            assert!((1020..=1040).contains(&lines.len()), "{file}: {}", lines.len());
+            assert!(lines.iter().all(|status| *status == "1"), "checksums are right: {file}");
+        }
+    }
+    tell("simulate --out x").exits(2).says("x/wire.erf: ");
+    tell("simulate --out y --probes 70000").exits(2).says("70000 probes cannot be told apart");
+    tell("simulate --out y --kern 6,5").exits(2).says("the 99th percentile not below it");
+    tell("simulate --out y --step 5").exits(2).says("as 100:-5000000");
+    tell(&format!("analyse --wire x/wire.erf {at} --at host=x/kernel.pcap")).exits(2).says("two captures at \"host\"");
+    tell(&format!("analyse --wire x/wire.erf {at} --at wire=x/kernel.pcap")).exits(2).says("use --wire");
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::clock::{Method, Point, Relation, points, relate};
-use crate::delay::{Places, Probe};
+use crate::delay::{Clocks, Places, Probe};
 use crate::echo::ProbeKey;
 use crate::error::{Error, Repr};
 use crate::stats::Sample;
+use crate::vantage::Vantage;
 
 /// What is to be analysed, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,6 +73,26 @@ pub struct Layers {
     pub send: Sample,
     /// Receiving.
     pub receive: Sample,
+    /// Sending: the system call.
+    pub syscall: Sample,
+    /// Sending: in the queueing discipline.
+    pub qdisc: Sample,
+    /// Sending: from the driver to the wire, counted as sending is.
+    pub driver: Sample,
+    /// Receiving: from the kernel to the program.
+    pub wakeup: Sample,
+}
+
+/// A place that is none of those with a name of their own.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Other {
+    /// What it was called.
+    pub name: String,
+    /// Round trips there.
+    pub rtt: Sample,
+    /// These less those on the wire.
+    pub over_wire: Sample,
 }
 
 /// A run of probes, analysed.
@@ -80,7 +101,7 @@ pub struct Layers {
 pub struct Analysis {
     /// The identifier of the run.
     pub ident: u16,
-    /// Probes that were sent: in the log, or seen on the wire.
+    /// Probes that were sent: in the log, in the kernel's capture, or on the wire.
     pub probes: u64,
     /// Of these, with request and reply on the wire and at another place at least.
     pub matched: u64,
@@ -88,12 +109,18 @@ pub struct Analysis {
     pub lost: u64,
     /// Packets of the wire that came again.
     pub duplicates: u64,
+    /// Replies on the wire behind one of a later probe (RFC 4737).
+    pub reordered: u64,
     /// The host's clock and that of the wire; `None` with the reason where they could not be related.
     pub clock: Result<Relation, String>,
+    /// The same by every method, for comparison.
+    pub fits: Vec<Relation>,
     /// What sending and receiving are counted from.
     pub reference: Reference,
     /// Delays of the probes between those at rest; of all, where none were.
     pub layers: Layers,
+    /// Other places.
+    pub others: Vec<Other>,
     /// Every probe, in order.
     pub each: Vec<Probe>,
     /// What is to be known before any of this is believed.
@@ -110,22 +137,22 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let ident = options.ident.or(log_ident).or_else(|| places.wire.main_ident());
     let ident = ident.ok_or_else(|| Repr::NoEchoes { name: places.wire.name().to_owned() })?;
     let of_run = |key: &ProbeKey| key.ident == ident;
-    let wire: Vec<ProbeKey> = places.wire.probes().map(|(key, _)| key).filter(of_run).collect();
+    let sent = places.sent(ident);
     let resting = options.rest_lead + options.rest_trail;
-    if resting > 0 && resting >= wire.len() {
-        return Err(Repr::AllAtRest { resting, probes: wire.len() }.into());
+    if resting > 0 && resting >= sent.len() {
+        return Err(Repr::AllAtRest { resting, probes: sent.len() }.into());
     }
     let all = points(places.wire, |key| places.host(key).filter(|_| of_run(&key)));
     let at_rest: BTreeSet<ProbeKey> = match options.has_rest() {
         true => {
-            let trail = wire.len() - options.rest_trail;
-            wire.iter()
+            let trail = sent.len() - options.rest_trail;
+            sent.iter()
                 .enumerate()
                 .filter(|(at, _)| *at < options.rest_lead || *at >= trail)
                 .map(|(_, key)| *key)
                 .collect()
         }
-        false => wire.iter().copied().collect(),
+        false => sent.iter().copied().collect(),
     };
     // At rest least squares is best; where anything may have been delayed, the median of slopes bears it.
     let method = if options.has_rest() { Method::LeastSquares } else { Method::TheilSen };
@@ -133,30 +160,42 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let clock = relate(&all, method, rest);
     let ends = points(places.wire, |key| places.ends(key).filter(|_| of_run(&key)));
     let directions = relate(&ends, method, rest).ok();
-    let each = places.probes(ident, clock.as_ref().ok(), directions.as_ref());
+    let driver = relate(&points(places.wire, |key| places.driver(key).filter(|_| of_run(&key))), method, rest).ok();
+    let fits = [Method::LeastSquares, Method::TheilSen, Method::LowerEnvelope]
+        .map(|method| relate(&all, method, rest))
+        .into_iter()
+        .flatten();
+    let clocks = Clocks { host: clock.as_ref().ok(), ends: directions.as_ref(), driver: driver.as_ref() };
+    let each = places.probes(&sent, clocks);
     let reference = if options.has_rest() { Reference::Rest } else { Reference::Fastest };
     let between = each.iter().filter(|probe| !options.has_rest() || !at_rest.contains(&probe.key));
-    let layers = layers(between, reference);
+    let layers = layers(between.clone(), reference);
+    let others = places.others.iter().map(|place| other(place, between.clone(), clocks.host)).collect();
     let complete = |probe: &&Probe| {
         let elsewhere = [probe.rtt.kernel, probe.rtt.dom0, probe.rtt.user];
-        probe.rtt.wire.is_some() && elsewhere.iter().any(Option::is_some)
+        let other = |place: &Vantage| place.get(probe.key).and_then(|pair| pair.rtt()).is_some();
+        probe.rtt.wire.is_some() && (elsewhere.iter().any(Option::is_some) || places.others.iter().any(other))
     };
     let matched = each.iter().filter(complete).count() as u64;
     if matched == 0 {
         return Err(nothing_in_common(places, ident));
     }
-    let probes = places.user.map_or(wire.len(), |user| user.probes().count()) as u64;
+    let probes = sent.len() as u64;
     let lost = each.iter().filter(|probe| probe.rtt.wire.is_none()).count() as u64;
-    let notes = notes(places, clock.as_ref().ok(), probes, wire.len() as u64);
+    let on_wire = sent.iter().filter(|key| places.wire.get(**key).is_some()).count() as u64;
+    let notes = notes(places, clock.as_ref().ok(), probes, on_wire);
     Ok(Analysis {
         ident,
         probes,
         matched,
-        lost: lost + probes.saturating_sub(wire.len() as u64),
+        lost,
         duplicates: places.wire.count().duplicates,
-        clock: clock.map_err(|error| error.to_string()),
+        reordered: reordered(places.wire, ident),
+        clock: clock.as_ref().map(Clone::clone).map_err(ToString::to_string),
+        fits: fits.collect(),
         reference,
         layers,
+        others,
         each,
         notes,
     })
@@ -182,7 +221,36 @@ fn layers<'a>(probes: impl Iterator<Item = &'a Probe> + Clone, reference: Refere
         total: of(|probe| probe.delay.total),
         send: excess(|probe| probe.delay.send),
         receive: excess(|probe| probe.delay.receive),
+        syscall: of(|probe| probe.delay.syscall),
+        qdisc: of(|probe| probe.delay.qdisc),
+        driver: excess(|probe| probe.delay.driver),
+        wakeup: of(|probe| probe.delay.wakeup),
     }
+}
+
+/// A place beside the wire. That its clock is the host's is all that can be said of it.
+fn other<'a>(place: &Vantage, probes: impl Iterator<Item = &'a Probe>, clock: Option<&Relation>) -> Other {
+    let scaled = |rtt: i64| clock.map_or(rtt, |relation| relation.to_wire_ns(rtt));
+    let (mut rtts, mut over) = (Vec::new(), Vec::new());
+    for probe in probes {
+        let Some(rtt) = place.get(probe.key).and_then(|pair| pair.rtt()).map(scaled) else { continue };
+        rtts.push(rtt as f64);
+        over.extend(probe.rtt.wire.map(|wire| (rtt - wire) as f64));
+    }
+    Other { name: place.name().to_owned(), rtt: rtts.into_iter().collect(), over_wire: over.into_iter().collect() }
+}
+
+/// Replies that came behind one of a later probe. Sequence numbers do not wrap in a run.
+fn reordered(wire: &Vantage, ident: u16) -> u64 {
+    let of_run = wire.probes().filter(|(key, _)| key.ident == ident);
+    let mut replies: Vec<(i64, u16)> = of_run.filter_map(|(key, pair)| Some((pair.reply?, key.seq))).collect();
+    replies.sort_unstable();
+    let mut highest = 0;
+    let behind = replies.iter().filter(|(_, seq)| {
+        highest = highest.max(*seq);
+        *seq < highest
+    });
+    behind.count() as u64
 }
 
 fn nothing_in_common(places: &Places<'_>, ident: u16) -> Error {
@@ -196,7 +264,7 @@ fn nothing_in_common(places: &Places<'_>, ident: u16) -> Error {
     };
     let mut seen =
         vec![format!("{} has identifiers {}", places.wire.name(), idents(&mut places.wire.probes().map(|one| one.0)))];
-    for place in [places.kernel, places.dom0].into_iter().flatten() {
+    for place in [places.kernel, places.dom0].into_iter().flatten().chain(places.others) {
         seen.push(format!("{} has {}", place.name(), idents(&mut place.probes().map(|one| one.0))));
     }
     if let Some(user) = places.user {
@@ -208,7 +276,7 @@ fn nothing_in_common(places: &Places<'_>, ident: u16) -> Error {
 fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if probes > on_wire {
-        notes.push(format!("{} probes of the log were not seen on the wire", probes - on_wire));
+        notes.push(format!("{} probes that were sent were not seen on the wire", probes - on_wire));
     }
     if places.wire.count().defects > 0 {
         notes.push(format!(
@@ -220,7 +288,23 @@ fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u6
     if let Some(user) = places.user.filter(|user| user.resolution() > 1) {
         notes.push(format!("round trips of the log are rounded to {} ns", user.resolution()));
     }
+    if places.kernel_is_in_log() {
+        notes.push(
+            "without a capture of the kernel its stamps are those in the log: given to the driver, and received"
+                .to_owned(),
+        );
+    }
     let Some(clock) = clock else { return notes };
+    if let Some(step) = clock.step {
+        notes.push(format!(
+            "a clock was stepped: the host's is ahead by {} ns {} than before from a moment on between the wire's stamps {} and {}; delays behind it are \
+             not to be trusted",
+            step.by_at_least_ns.abs(),
+            if step.by_at_least_ns > 0 { "or more, more" } else { "or more, less" },
+            step.after_wire,
+            step.before_wire
+        ));
+    }
     if clock.contradiction_ns() > 0 {
         notes.push(format!(
             "a reply was received {} ns before it was on the wire, or a request sent after it: a clock was stepped, or a stamp is of another \
@@ -240,7 +324,6 @@ mod tests {
     use super::*;
     use crate::echo::Leg;
     use crate::user_log::{HEADER, UserLog};
-    use crate::vantage::Vantage;
 
     const START: i64 = 1_700_000_000_000_000_000;
 
@@ -275,7 +358,7 @@ mod tests {
     #[test]
     fn a_run_is_taken_apart() {
         let (wire, kernel, user) = run();
-        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&user) };
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&user), others: &[] };
         let options = Options { rest_lead: 20, rest_trail: 20, ..Options::default() };
         let analysis = analyse(&places, options).unwrap();
         assert_eq!((analysis.ident, analysis.probes, analysis.matched, analysis.lost), (9, 120, 114, 6));
@@ -302,13 +385,13 @@ mod tests {
     fn runs_that_do_not_belong_together_are_told_apart() {
         let (wire, kernel, _) = run();
         let other = UserLog::parse(&format!("{HEADER}\n8,1,100,5,,,,,9\n"), "log").unwrap();
-        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&other) };
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&other), others: &[] };
         let error = analyse(&places, Options::default()).unwrap_err().to_string();
         assert!(error.contains("wire has identifiers 9") && error.contains("the log has 8"), "{error}");
         let empty = Vantage::new("wire");
-        let places = Places { wire: &empty, kernel: Some(&kernel), dom0: None, user: None };
+        let places = Places { wire: &empty, kernel: Some(&kernel), dom0: None, user: None, others: &[] };
         assert!(analyse(&places, Options::default()).unwrap_err().to_string().contains("no ICMP echo"));
-        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None };
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None, others: &[] };
         let options = Options { rest_lead: 60, rest_trail: 60, ..Options::default() };
         assert!(analyse(&places, options).unwrap_err().to_string().contains("120 probes are said to be at rest"));
     }

@@ -12,10 +12,12 @@
 //!     +----------------------------------------------------------------> wire time
 //! ```
 
+mod fit;
+
 use crate::echo::{Leg, ProbeKey};
 use crate::error::{Error, Repr};
-use crate::stats::student_95;
 use crate::vantage::{Pair, Vantage};
+use fit::{least_squares, lower_envelope, theil_sen};
 
 /// How the drift was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub enum Method {
     LeastSquares,
     /// The median of the slopes between all pairs of probes (Theil, Sen): for probes of which some were delayed.
     TheilSen,
+    /// The lines nearest to the packets of each direction that none of them crosses (after Moon, Skelly and Towsley, 1999, here with one slope
+    /// for both): for probes of which most were delayed and some were not. Its interval is not one of 95 %, but holds every drift that
+    /// causality allows.
+    LowerEnvelope,
 }
 
 impl Method {
@@ -33,6 +39,7 @@ impl Method {
         match self {
             Self::LeastSquares => "least-squares",
             Self::TheilSen => "theil-sen",
+            Self::LowerEnvelope => "lower-envelope",
         }
     }
 }
@@ -65,6 +72,17 @@ pub fn points(wire: &Vantage, host: impl Fn(ProbeKey) -> Option<Pair>) -> Vec<Po
     points
 }
 
+/// A step of one of the clocks, as far as causality proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The last packet that was surely before it: the stamp of the wire, nanoseconds since 1970.
+    pub after_wire: i64,
+    /// The first packet that may have been behind all of it.
+    pub before_wire: i64,
+    /// By how much the host's clock is ahead at least more than before, in nanoseconds; below 0, less.
+    pub by_at_least_ns: i64,
+}
+
 /// How a host's clock relates to that of the wire.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -73,9 +91,10 @@ pub struct Relation {
     pub method: Method,
     /// How much faster the host's clock runs, in parts per 10^9.
     pub drift_ppb: f64,
-    /// Where the true drift lies in 95 of 100 cases, in parts per 10^9.
+    /// Where the true drift lies in 95 of 100 cases, in parts per 10^9; for the lower envelope, always, if no clock was stepped.
     pub drift_ci_ppb: (f64, f64),
-    /// Spread of the differences about the fit, in nanoseconds: standard deviation, for Theil-Sen 1.4826 times the median deviation.
+    /// Spread of the differences about the fit, in nanoseconds: standard deviation, for Theil-Sen 1.4826 times the median deviation, for the
+    /// lower envelope the median distance from it.
     pub residual_ns: f64,
     /// The least that the host's clock can be ahead at the first probe, in nanoseconds; `None` without requests.
     pub offset_low_ns: Option<i64>,
@@ -83,6 +102,8 @@ pub struct Relation {
     pub offset_high_ns: Option<i64>,
     /// Probes from which the drift was found.
     pub fitted: usize,
+    /// Where the differences cannot be of one offset: a clock was stepped.
+    pub step: Option<Step>,
     origin: i64,
     base: i64,
     /// The fit at the origin, beyond `base`, in nanoseconds, of requests and replies.
@@ -117,6 +138,7 @@ pub fn relate(points: &[Point], method: Method, use_for_fit: impl Fn(&Point) -> 
     let fit = match method {
         Method::LeastSquares => least_squares(&groups),
         Method::TheilSen => theil_sen(&groups),
+        Method::LowerEnvelope => lower_envelope(&groups)?,
     };
     let fit = fit.ok_or(Repr::NoSpan)?;
     let mut relation = Relation {
@@ -127,30 +149,75 @@ pub fn relate(points: &[Point], method: Method, use_for_fit: impl Fn(&Point) -> 
         offset_low_ns: None,
         offset_high_ns: None,
         fitted: chosen.len(),
+        step: None,
         origin,
         base,
         levels: fit.levels,
     };
-    for point in points {
-        let offset = point.difference - relation.drifted(point.wire);
-        match point.leg {
-            Leg::Request => relation.offset_low_ns = relation.offset_low_ns.max(Some(offset)),
-            Leg::Reply => {
-                let lowest = relation.offset_high_ns.map_or(offset, |high| high.min(offset));
-                relation.offset_high_ns = Some(lowest);
-            }
-        }
+    // What causality allows, whichever drift of its interval is the true one.
+    let by_drift = [fit.interval.0, fit.slope, fit.interval.1].map(|drift| {
+        let offset = |point: &Point| point.difference - drifted(point.wire - origin, drift);
+        points.iter().fold(Bounds::default(), |bounds, point| bounds.with(point.leg, offset(point)))
+    });
+    relation.offset_low_ns = by_drift.iter().filter_map(|bounds| bounds.low).min();
+    relation.offset_high_ns = by_drift.iter().filter_map(|bounds| bounds.high).max();
+    if relation.contradiction_ns() > 0 {
+        relation.step = step(points, |point| point.difference - drifted(point.wire - origin, fit.slope));
     }
     Ok(relation)
 }
 
-impl Relation {
-    /// What the drift has added since the first probe, in nanoseconds.
-    fn drifted(&self, wire: i64) -> i64 {
-        // Parts per 10^9 of seconds are nanoseconds.
-        ((wire - self.origin) as f64 / 1e9 * self.drift_ppb).round() as i64
-    }
+/// What a drift in parts per 10^9 adds in a time span, both in nanoseconds.
+fn drifted(span: i64, drift_ppb: f64) -> i64 {
+    // Parts per 10^9 of seconds are nanoseconds.
+    (span as f64 / 1e9 * drift_ppb).round() as i64
+}
 
+/// What the offset can be, by the points that were looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bounds {
+    low: Option<i64>,
+    high: Option<i64>,
+}
+
+impl Bounds {
+    fn with(self, leg: Leg, offset: i64) -> Self {
+        match leg {
+            Leg::Request => Self { low: self.low.max(Some(offset)), ..self },
+            Leg::Reply => Self { high: Some(self.high.map_or(offset, |high| high.min(offset))), ..self },
+        }
+    }
+}
+
+/// The place between two points, in order of time, with the least contradiction on either side of it, if the two sides contradict each other.
+fn step(points: &[Point], offset: impl Fn(&Point) -> i64) -> Option<Step> {
+    let mut behind = vec![Bounds::default(); points.len() + 1];
+    for (at, point) in points.iter().enumerate().rev() {
+        behind[at] = behind[at + 1].with(point.leg, offset(point));
+    }
+    let above = |low: Option<i64>, high: Option<i64>| low.zip(high).map_or(0, |(low, high)| (low - high).max(0));
+    let mut before = Bounds::default();
+    let mut found: Option<(i64, Step)> = None;
+    let mut last = points.first()?.wire;
+    for (point, after) in points.iter().zip(&behind) {
+        let left = above(before.low, before.high).max(above(after.low, after.high));
+        // Ahead by more: the least behind is above the most before; by less, the other way round.
+        let (more, less) = (above(after.low, before.high), above(before.low, after.high));
+        let by_at_least_ns = if more >= less { more } else { -less };
+        match &mut found {
+            // As good: it was here, or there.
+            Some((least, step)) if left == *least && by_at_least_ns != 0 => step.before_wire = point.wire,
+            Some((least, _)) if left >= *least => {}
+            _ if by_at_least_ns == 0 => {}
+            _ => found = Some((left, Step { after_wire: last, before_wire: point.wire, by_at_least_ns })),
+        }
+        last = point.wire;
+        before = before.with(point.leg, offset(point));
+    }
+    found.map(|(_, step)| step)
+}
+
+impl Relation {
     /// By how much a packet was later than the fit says of its direction, in nanoseconds: excess over what was fitted, and below 0 where it
     /// was faster. `None` where that direction was not fitted.
     pub fn excess_ns(&self, point: &Point) -> Option<f64> {
@@ -187,96 +254,9 @@ impl Relation {
     }
 }
 
-/// A slope shared by the groups, and each group's level at 0.
-struct Fit {
-    slope: f64,
-    interval: (f64, f64),
-    residual: f64,
-    levels: [Option<f64>; 2],
-}
-
-type Group = Vec<(f64, f64)>;
-
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let count = values.len() as f64;
-    values.sum::<f64>() / count
-}
-
-fn least_squares(groups: &[Group; 2]) -> Option<Fit> {
-    let centers = groups.each_ref().map(|group| {
-        (!group.is_empty()).then(|| (mean(group.iter().map(|(x, _)| *x)), mean(group.iter().map(|(_, y)| *y))))
-    });
-    let centered = || {
-        groups.iter().zip(centers).flat_map(|(group, center)| {
-            let (middle_x, middle_y) = center.unwrap_or_default();
-            group.iter().map(move |(x, y)| (x - middle_x, y - middle_y))
-        })
-    };
-    let sxx: f64 = centered().map(|(x, _)| x * x).sum();
-    if sxx <= 0.0 {
-        return None;
-    }
-    let slope = centered().map(|(x, y)| x * y).sum::<f64>() / sxx;
-    let squares: f64 = centered().map(|(x, y)| (y - slope * x).powi(2)).sum();
-    let legs = centers.iter().flatten().count();
-    // One slope, and a level for each direction.
-    let freedom = centered().count().saturating_sub(legs + 1).max(1) as f64;
-    let residual = (squares / freedom).sqrt();
-    let margin = student_95(freedom) * residual / sxx.sqrt();
-    let levels = centers.map(|center| center.map(|(x, y)| y - slope * x));
-    Some(Fit { slope, interval: (slope - margin, slope + margin), residual, levels })
-}
-
-/// Pairs of probes of which the slopes are taken, at most: all of 2000 probes.
-const MOST_PAIRS: usize = 2_000_000;
-
-fn theil_sen(groups: &[Group; 2]) -> Option<Fit> {
-    let mut slopes = Vec::new();
-    for group in groups {
-        // Where there are too many pairs, probes far apart say most about a slope: every probe with those a stride or more behind it.
-        let pairs = group.len() * group.len() / 2;
-        let stride = (pairs / (MOST_PAIRS / 2)).max(1);
-        for (at, (x, y)) in group.iter().enumerate() {
-            for (later, value) in group.iter().skip(at + 1).step_by(stride) {
-                if later > x {
-                    slopes.push((value - y) / (later - x));
-                }
-            }
-        }
-    }
-    if slopes.is_empty() {
-        return None;
-    }
-    slopes.sort_by(f64::total_cmp);
-    let slope = slopes[slopes.len() / 2];
-    // The interval of Sen (1968): Kendall's statistic has this variance, of each direction.
-    let variance: f64 =
-        groups.iter().map(|group| group.len() as f64).map(|n| n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sum();
-    let pairs: f64 = groups.iter().map(|group| group.len() as f64).map(|n| n * (n - 1.0) / 2.0).sum();
-    // Where pairs were left out, as large a part of those that were not.
-    let margin = 1.959_964 * variance.sqrt() / pairs * slopes.len() as f64;
-    let middle = slopes.len() as f64 / 2.0;
-    let at = |rank: f64| slopes[(rank.max(0.0) as usize).min(slopes.len() - 1)];
-    let interval = (at(middle - margin / 2.0), at(middle + margin / 2.0));
-    let median = |values: &mut Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
-    };
-    let levels = groups.each_ref().map(|group| median(&mut group.iter().map(|(x, y)| y - slope * x).collect()));
-    let mut deviations: Vec<f64> = groups
-        .iter()
-        .zip(levels)
-        .flat_map(|(group, level)| {
-            let level = level.unwrap_or_default();
-            group.iter().map(move |(x, y)| (y - slope * x - level).abs())
-        })
-        .collect();
-    let residual = 1.4826 * median(&mut deviations).unwrap_or_default();
-    Some(Fit { slope, interval, residual, levels })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::fit::mean;
     use super::*;
 
     /// Normal noise of standard deviation 1, from a seed: the sum of twelve uniform numbers.
@@ -347,6 +327,19 @@ mod tests {
         points.iter_mut().filter(|point| point.key.seq > 100).for_each(|point| point.difference += 5_000_000);
         let relation = relate(&points, Method::TheilSen, |point| point.key.seq < 90).unwrap();
         assert!(relation.contradiction_ns() > 4_000_000, "{relation:?}");
+        let step = relation.step.unwrap();
+        assert!((4_000_000..5_000_000).contains(&step.by_at_least_ns), "{step:?}");
+        let first = points.iter().find(|point| point.key.seq > 100).unwrap().wire;
+        assert!(step.after_wire < first && first <= step.before_wire, "{step:?}");
+        assert!(step.before_wire - step.after_wire < 500_000_000, "{step:?}");
+        // And back.
+        points.iter_mut().for_each(|point| point.difference = -point.difference);
+        points
+            .iter_mut()
+            .for_each(|point| point.leg = if point.leg == Leg::Request { Leg::Reply } else { Leg::Request });
+        let relation = relate(&points, Method::TheilSen, |point| point.key.seq < 90).unwrap();
+        assert!((-5_000_000..-4_000_000).contains(&relation.step.unwrap().by_at_least_ns));
+        assert_eq!(relate(&probes(200, 0, 0.0, 3), Method::TheilSen, |_| true).unwrap().step, None);
     }
 
     #[test]
@@ -380,6 +373,34 @@ mod tests {
         let plain = relate(&points, Method::LeastSquares, |_| true).unwrap();
         assert!((robust.drift_ppb - 1_000.0).abs() < 1_000.0, "{}", robust.drift_ppb);
         assert!((plain.drift_ppb - 1_000.0).abs() > 20_000.0, "{}", plain.drift_ppb);
+    }
+
+    #[test]
+    fn the_envelope_bears_that_most_are_delayed_and_its_interval_always_holds() {
+        for seed in 0..100 {
+            let drift = (seed as f64 - 50.0) * 2_000.0;
+            let mut points = probes(300, -7_200_000_000_000, drift, seed);
+            // Of ten one is not delayed, the others more and more.
+            for (at, point) in points.iter_mut().enumerate().filter(|(at, _)| at % 20 > 1) {
+                let delay = 1_000_000 + (at as i64 * 7_919) % 5_000_000;
+                point.difference += if point.leg == Leg::Request { -delay - at as i64 * 10_000 } else { delay };
+            }
+            let envelope = relate(&points, Method::LowerEnvelope, |_| true).unwrap();
+            let plain = relate(&points, Method::LeastSquares, |_| true).unwrap();
+            let wrong = |relation: &Relation| (relation.drift_ppb - drift).abs();
+            assert!(wrong(&envelope) < 1_000.0, "{} and not {drift}", envelope.drift_ppb);
+            assert!(wrong(&plain) > 10_000.0, "{}", plain.drift_ppb);
+            let (low, high) = envelope.drift_ci_ppb;
+            assert!(low <= drift && drift <= high && high - low < 10_000.0, "{low} {drift} {high}");
+        }
+        // No line is between requests and replies.
+        let mut points = probes(100, 0, 0.0, 1);
+        points.iter_mut().filter(|point| point.key.seq % 10 < 5).for_each(|point| point.difference += 90_000_000);
+        let error = relate(&points, Method::LowerEnvelope, |_| true).unwrap_err().to_string();
+        assert!(error.contains("a clock was stepped"), "{error}");
+        points.retain(|point| point.leg == Leg::Reply);
+        let error = relate(&points, Method::LowerEnvelope, |_| true).unwrap_err().to_string();
+        assert!(error.contains("of both directions"), "{error}");
     }
 
     #[test]

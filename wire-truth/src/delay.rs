@@ -1,6 +1,8 @@
 //! Each probe's delays, layer by layer (`wire-truth-lab.md` section 2). Differences are taken of each packet first, and percentiles after:
 //! of one packet they add up, of percentiles they do not.
 
+use std::collections::BTreeSet;
+
 use crate::clock::{Point, Relation};
 use crate::echo::{Leg, ProbeKey};
 use crate::user_log::UserLog;
@@ -17,6 +19,8 @@ pub struct Places<'a> {
     pub dom0: Option<&'a Vantage>,
     /// The program that probes.
     pub user: Option<&'a UserLog>,
+    /// Any other places, from the program to the wire.
+    pub others: &'a [Vantage],
 }
 
 /// Round-trip times of a probe, in nanoseconds. Those of the host are scaled to the clock of the wire where that is known.
@@ -51,6 +55,14 @@ pub struct Delays {
     pub send: Option<f64>,
     /// Receiving: excess over what was fitted.
     pub receive: Option<f64>,
+    /// Sending: from the program to the queueing discipline, which is the system call.
+    pub syscall: Option<i64>,
+    /// Sending: in the queueing discipline.
+    pub qdisc: Option<i64>,
+    /// Sending: from the driver to the wire, excess over what was fitted.
+    pub driver: Option<f64>,
+    /// Receiving: from the kernel to the program.
+    pub wakeup: Option<i64>,
 }
 
 /// A probe, taken apart.
@@ -59,23 +71,52 @@ pub struct Delays {
 pub struct Probe {
     /// Which.
     pub key: ProbeKey,
-    /// Its round-trip times.
+    /// Its round-trip times, in the clock of the wire.
     pub rtt: RoundTrips,
+    /// The same as the clock of each place has shown them.
+    pub raw: RoundTrips,
     /// Its delays.
     pub delay: Delays,
 }
 
+/// How the clocks of places relate to that of the wire, where it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clocks<'a> {
+    /// That of [`Places::host`], by which round trips are scaled.
+    pub host: Option<&'a Relation>,
+    /// That of [`Places::ends`], from which sending and receiving are told.
+    pub ends: Option<&'a Relation>,
+    /// That of [`Places::driver`].
+    pub driver: Option<&'a Relation>,
+}
+
 impl Places<'_> {
+    /// Without a capture of the kernel its stamps may be in the log: given to the driver, and received.
+    pub fn kernel_is_in_log(&self) -> bool {
+        self.kernel.is_none() && self.user.is_some_and(UserLog::has_kernel_stamps)
+    }
+
+    /// The stamps of the kernel: of its capture, else those in the log.
+    pub fn kernel_pair(&self, key: ProbeKey) -> Option<Pair> {
+        match self.kernel {
+            Some(kernel) => kernel.get(key),
+            None => self.user?.get(key).map(|probe| Pair { request: probe.snd, reply: probe.kernel_recv }),
+        }
+    }
+
     /// The stamps of the host that are nearest to the wire and of its own clock: of the kernel, else of the program.
     pub fn host(&self, key: ProbeKey) -> Option<Pair> {
-        match (self.kernel, self.user) {
-            (Some(kernel), _) => kernel.get(key),
-            (None, Some(user)) => {
-                let probe = user.get(key)?;
-                Some(Pair { request: probe.user_send, reply: probe.user_recv })
-            }
-            (None, None) => None,
+        if self.kernel.is_some() || self.kernel_is_in_log() {
+            return self.kernel_pair(key);
         }
+        let probe = self.user?.get(key)?;
+        Some(Pair { request: probe.user_send, reply: probe.user_recv })
+    }
+
+    /// The stamps of the driver: given to it, and received by the kernel.
+    pub fn driver(&self, key: ProbeKey) -> Option<Pair> {
+        let probe = self.user?.get(key)?;
+        Some(Pair { request: probe.snd, reply: probe.kernel_recv })
     }
 
     /// The stamps of the host that are farthest from the wire: of the program where it has some, else of the kernel. Sending and receiving delay
@@ -86,27 +127,46 @@ impl Places<'_> {
         pair.filter(|pair| pair.request.is_some()).or_else(|| self.kernel?.get(key))
     }
 
-    /// Takes the probes of identifier `ident` apart: those seen on the wire, lost ones too. `relation` is that of the host's clock to the wire's,
-    /// and `directions` that of [`ends`](Self::ends), from which sending and receiving are told.
-    pub fn probes(&self, ident: u16, relation: Option<&Relation>, directions: Option<&Relation>) -> Vec<Probe> {
-        let of_run = self.wire.probes().filter(|(key, _)| key.ident == ident);
-        of_run.map(|(key, pair)| self.probe(key, pair, relation, directions)).collect()
+    /// The probes of identifier `ident` that were sent, in order: in the log, in the kernel's capture, or on the wire.
+    pub fn sent(&self, ident: u16) -> Vec<ProbeKey> {
+        let captured = [Some(self.wire), self.kernel].into_iter().flatten().flat_map(Vantage::probes);
+        let captured = captured.map(|(key, _)| key).filter(|key| key.ident == ident);
+        let logged = self.user.into_iter().flat_map(UserLog::probes).filter_map(|(key, probe)| {
+            // ping tells no identifier.
+            let unnamed = key.ident == 0 && probe.rtt_only.is_some();
+            (key.ident == ident || unnamed).then_some(ProbeKey { ident, ..key })
+        });
+        captured.chain(logged).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn probe(&self, key: ProbeKey, wire: Pair, relation: Option<&Relation>, directions: Option<&Relation>) -> Probe {
-        let scaled = |rtt: i64| relation.map_or(rtt, |relation| relation.to_wire_ns(rtt));
-        let at = |place: Option<&Vantage>| place?.get(key)?.rtt().map(scaled);
-        let rtt = RoundTrips {
+    /// Takes probes apart.
+    pub fn probes(&self, keys: &[ProbeKey], clocks: Clocks<'_>) -> Vec<Probe> {
+        keys.iter().map(|key| self.probe(*key, self.wire.get(*key).unwrap_or_default(), clocks)).collect()
+    }
+
+    fn probe(&self, key: ProbeKey, wire: Pair, clocks: Clocks<'_>) -> Probe {
+        let scaled = |rtt: i64| clocks.host.map_or(rtt, |relation| relation.to_wire_ns(rtt));
+        let at = |pair: Option<Pair>| pair?.rtt();
+        let user = self.user.and_then(|user| user.get(key));
+        let raw = RoundTrips {
             wire: wire.rtt(),
-            kernel: at(self.kernel),
-            dom0: at(self.dom0),
-            user: self.user.and_then(|user| user.get(key)?.rtt()).map(scaled),
+            kernel: at(self.kernel_pair(key)),
+            dom0: at(self.dom0.and_then(|dom0| dom0.get(key))),
+            user: user.and_then(|probe| probe.rtt()),
+        };
+        let rtt = RoundTrips {
+            wire: raw.wire,
+            kernel: raw.kernel.map(scaled),
+            dom0: raw.dom0.map(scaled),
+            user: raw.user.map(scaled),
         };
         let less = |one: Option<i64>, other: Option<i64>| Some(one? - other?);
-        let excess = |leg: Leg| {
-            let (wire, host) = (wire.leg(leg)?, self.ends(key)?.leg(leg)?);
-            directions?.excess_ns(&Point { key, leg, wire, difference: host - wire })
+        let excess = |relation: Option<&Relation>, pair: Option<Pair>, leg: Leg| {
+            let (wire, host) = (wire.leg(leg)?, pair?.leg(leg)?);
+            relation?.excess_ns(&Point { key, leg, wire, difference: host - wire })
         };
+        let span = |from: Option<i64>, to: Option<i64>| less(to, from).map(scaled);
+        let ends = self.ends(key);
         let has_guest = self.dom0.is_some();
         let delay = Delays {
             kern: if has_guest { None } else { less(rtt.kernel, rtt.wire) },
@@ -114,10 +174,14 @@ impl Places<'_> {
             domu: if has_guest { less(rtt.kernel, rtt.dom0) } else { None },
             user: less(rtt.user, rtt.kernel),
             total: less(rtt.user, rtt.wire),
-            send: excess(Leg::Request),
-            receive: excess(Leg::Reply),
+            send: excess(clocks.ends, ends, Leg::Request),
+            receive: excess(clocks.ends, ends, Leg::Reply),
+            syscall: user.and_then(|probe| span(probe.user_send, probe.sched)),
+            qdisc: user.and_then(|probe| span(probe.sched, probe.snd)),
+            driver: excess(clocks.driver, self.driver(key), Leg::Request),
+            wakeup: user.and_then(|probe| span(probe.kernel_recv, probe.user_recv)),
         };
-        Probe { key, rtt, delay }
+        Probe { key, rtt, raw, delay }
     }
 }
 
@@ -149,15 +213,15 @@ mod tests {
     fn layers_are_told_apart_as_defined() {
         let (wire, kernel) = (place(&[(1, 1000, 3000)]), place(&[(1, 900, 3400)]));
         let (dom0, user) = (place(&[(1, 950, 3100)]), log(&[(1, 500, 4500)]));
-        let plain = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&user) };
-        let [probe] = plain.probes(7, None, None).try_into().unwrap();
+        let plain = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&user), others: &[] };
+        let [probe] = plain.probes(&plain.sent(7), Clocks::default()).try_into().unwrap();
         assert_eq!(probe.delay, Delays { kern: Some(500), user: Some(1500), total: Some(2000), ..Delays::default() });
         let guest = Places { dom0: Some(&dom0), ..plain };
-        let [probe] = guest.probes(7, None, None).try_into().unwrap();
+        let [probe] = guest.probes(&guest.sent(7), Clocks::default()).try_into().unwrap();
         let expected =
             Delays { dom0: Some(150), domu: Some(350), user: Some(1500), total: Some(2000), ..Delays::default() };
         assert_eq!(probe.delay, expected);
-        assert!(plain.probes(8, None, None).is_empty(), "the probes of another run");
+        assert!(plain.sent(8).is_empty(), "the probes of another run");
     }
 
     #[test]
@@ -165,8 +229,8 @@ mod tests {
         let mut wire = place(&[(1, 1000, 3000)]);
         wire.stamp(key(2), Leg::Request, 5000);
         let kernel = place(&[(1, 900, 3400)]);
-        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None };
-        let [one, two] = places.probes(7, None, None).try_into().unwrap();
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None, others: &[] };
+        let [one, two] = places.probes(&places.sent(7), Clocks::default()).try_into().unwrap();
         assert_eq!((one.delay.kern, one.delay.total), (Some(500), None));
         assert_eq!((two.rtt.wire, two.delay), (None, Delays::default()), "a lost one");
     }
@@ -183,8 +247,8 @@ mod tests {
             let dom0 = place(&[(1, start - a, start + wire + b)]);
             let kernel = place(&[(1, start - a - c, start + wire + b + d)]);
             let user = log(&[(1, start - a - c - e, start + wire + b + d + f)]);
-            let places = Places { wire: &on_wire, kernel: Some(&kernel), dom0: Some(&dom0), user: Some(&user) };
-            let delay = places.probes(7, None, None)[0].delay;
+            let places = Places { wire: &on_wire, kernel: Some(&kernel), dom0: Some(&dom0), user: Some(&user), others: &[] };
+            let delay = places.probes(&places.sent(7), Clocks::default())[0].delay;
             prop_assert_eq!(delay.dom0.unwrap() + delay.domu.unwrap() + delay.user.unwrap(), delay.total.unwrap());
             prop_assert_eq!((delay.dom0, delay.domu, delay.user), (Some(a + b), Some(c + d), Some(e + f)));
         }

@@ -43,6 +43,12 @@ pub(crate) enum Repr {
         "too few probes to relate the clocks: {have} packets have been seen at both places, and {need} of each direction are needed"
     )]
     TooFew { have: usize, need: usize },
+    #[error("this cannot be made up: {what}")]
+    Scenario { what: String },
+    #[error("the envelope needs three packets of both directions")]
+    OneWay,
+    #[error("no drift lets every packet arrive after it was sent: a clock was stepped, or a stamp is of another place")]
+    NoLine,
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
 }
@@ -54,8 +60,8 @@ impl Error {
             Repr::Capture { .. } | Repr::Io { .. } => ErrorKind::Read,
             Repr::Line { .. } => ErrorKind::Log,
             Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } => ErrorKind::Nothing,
-            Repr::AllAtRest { .. } => ErrorKind::Options,
-            Repr::TooFew { .. } | Repr::NoSpan => ErrorKind::Clock,
+            Repr::AllAtRest { .. } | Repr::Scenario { .. } => ErrorKind::Options,
+            Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
         }
     }
 }

@@ -17,6 +17,7 @@
 //! | [`analyse`] | all of it together |
 //! | [`clock`] | two clocks related: one drift, two directions, what causality says of the offset |
 //! | [`delay`] | each probe's delays, layer by layer |
+//! | [`simulate`] | an experiment made up, with the truth about it |
 //! | [`stats`] | percentiles by one rule, with their intervals |
 //!
 //! Stamps are integers, nanoseconds since 1970: a float of that size has a step of 256 ns. Floats hold differences only.
@@ -28,11 +29,12 @@ pub mod clock;
 pub mod delay;
 mod echo;
 mod error;
+pub mod simulate;
 pub mod stats;
 mod user_log;
 mod vantage;
 
-pub use analysis::{Analysis, Layers, Options, Reference, analyse};
+pub use analysis::{Analysis, Layers, Options, Other, Reference, analyse};
 pub use echo::{Leg, ProbeKey, echo_of};
 pub use error::{Error, ErrorKind};
 pub use user_log::{HEADER, UserLog, UserProbe};

@@ -155,6 +155,11 @@ impl UserLog {
         self.resolution
     }
 
+    /// It has stamps of the kernel for both directions: given to the driver, and received.
+    pub fn has_kernel_stamps(&self) -> bool {
+        self.probes.values().any(|probe| probe.snd.is_some() && probe.kernel_recv.is_some())
+    }
+
     /// Lines about a probe that had one already.
     pub fn duplicates(&self) -> u64 {
         self.duplicates

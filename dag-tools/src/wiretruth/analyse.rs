@@ -16,11 +16,16 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE")]
     wire: PathBuf,
 
-    /// The capture of the kernel that probes; of a guest, where there is one.
+    /// The capture at a place: "kernel" is that of the system that probes (of a guest, where there is one), "dom0" the physical interface of
+    /// a guest's host; any other name is a place of yours. As often as there are places.
+    #[arg(long, value_name = "NAME=FILE", value_parser = place)]
+    at: Vec<(String, PathBuf)>,
+
+    /// Short for --at kernel=FILE.
     #[arg(short, long, value_name = "FILE")]
     kernel: Option<PathBuf>,
 
-    /// The capture at the physical interface of a guest's host.
+    /// Short for --at dom0=FILE.
     #[arg(long, value_name = "FILE")]
     dom0: Option<PathBuf>,
 
@@ -49,12 +54,48 @@ pub(super) struct Args {
     json: bool,
 }
 
+fn place(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), PathBuf::from(file))),
+        _ => Err("a place is NAME=FILE".to_owned()),
+    }
+}
+
+/// All captures but that of the wire: kernel, dom0, and the others in the order given.
+type Captures = (Option<Vantage>, Option<Vantage>, Vec<Vantage>);
+
+fn captures(args: &Args) -> Result<Captures, Failure> {
+    let short = |name: &str, path: &Option<PathBuf>| path.clone().map(|path| (name.to_owned(), path));
+    let named = [short("kernel", &args.kernel), short("dom0", &args.dom0)].into_iter().flatten();
+    let (mut kernel, mut dom0, mut others) = (None, None, Vec::<Vantage>::new());
+    for (name, path) in named.chain(args.at.iter().cloned()) {
+        let twice = || Failure::Usage(format!("there are two captures at {name:?}; give each place a name of its own"));
+        let own = match name.as_str() {
+            "kernel" => &mut kernel,
+            "dom0" => &mut dom0,
+            "wire" | "user" => {
+                return Err(Failure::Usage(format!("{name:?} is no place for --at; use --{name}")));
+            }
+            _ if others.iter().any(|other| other.name() == name) => return Err(twice()),
+            _ => {
+                others.push(Vantage::read(name, &path)?);
+                continue;
+            }
+        };
+        if own.is_some() {
+            return Err(twice());
+        }
+        *own = Some(Vantage::read(format!("the {name}"), &path)?);
+    }
+    Ok((kernel, dom0, others))
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let read = |name: &str, path: &Option<PathBuf>| path.as_ref().map(|path| Vantage::read(name, path)).transpose();
     let wire = Vantage::read("the wire", &args.wire)?;
-    let (kernel, dom0) = (read("the kernel", &args.kernel)?, read("dom0", &args.dom0)?);
+    let (kernel, dom0, others) = captures(args)?;
     let user = args.user.as_ref().map(|path| UserLog::read(path)).transpose()?;
-    let places = Places { wire: &wire, kernel: kernel.as_ref(), dom0: dom0.as_ref(), user: user.as_ref() };
+    let places =
+        Places { wire: &wire, kernel: kernel.as_ref(), dom0: dom0.as_ref(), user: user.as_ref(), others: &others };
     let mut options = Options::default();
     (options.ident, options.rest_lead, options.rest_trail) = (args.ident, args.rest_lead, args.rest_trail);
     let analysis = analyse(&places, options)?;

@@ -2,6 +2,7 @@
 
 mod analyse;
 mod output;
+mod simulate;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +24,8 @@ pub struct Args {
 enum Command {
     /// Take the delays of a run of ICMP echoes apart, layer by layer.
     Analyse(analyse::Args),
+    /// Make an experiment up: captures, a log, and the truth about every delay.
+    Simulate(simulate::Args),
 }
 
 const AFTER_HELP: &str = "Exit status: 0 done; 2 it could not run.";
@@ -32,6 +35,8 @@ const AFTER_HELP: &str = "Exit status: 0 done; 2 it could not run.";
 enum Failure {
     #[error(transparent)]
     Truth(#[from] wire_truth::Error),
+    #[error("{0}")]
+    Usage(String),
     #[error("{path}: {cause}")]
     File { path: String, cause: std::io::Error },
     #[error("standard output: {0}")]
@@ -42,6 +47,7 @@ enum Failure {
 pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::Analyse(args) => analyse::run(args),
+        Command::Simulate(args) => simulate::run(args),
     };
     done.unwrap_or_else(|failure| {
         say(PROGRAM, failure);

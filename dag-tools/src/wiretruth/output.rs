@@ -19,6 +19,12 @@ fn delays(analysis: &Analysis) -> [(&'static str, &Sample); 7] {
     ]
 }
 
+/// Names of the parts of sending and receiving that stamps of the kernel tell, with their samples.
+fn parts(analysis: &Analysis) -> [(&'static str, &Sample); 4] {
+    let layers = &analysis.layers;
+    [("syscall", &layers.syscall), ("qdisc", &layers.qdisc), ("driver", &layers.driver), ("wakeup", &layers.wakeup)]
+}
+
 /// Names of the round trips, with their samples.
 fn round_trips(analysis: &Analysis) -> [(&'static str, &Sample); 4] {
     let layers = &analysis.layers;
@@ -31,7 +37,7 @@ pub(super) fn json(analysis: &Analysis) -> Value {
         Value::Object(present.map(|(name, sample)| ((*name).to_owned(), summary(sample))).collect::<Map<_, _>>())
     };
     let clock = match &analysis.clock {
-        Ok(relation) => clock(relation),
+        Ok(relation) => relation_json(relation),
         Err(reason) => json!({ "error": reason }),
     };
     json!({
@@ -41,15 +47,26 @@ pub(super) fn json(analysis: &Analysis) -> Value {
         "matched": analysis.matched,
         "lost": analysis.lost,
         "duplicates": analysis.duplicates,
+        "reordered": analysis.reordered,
         "rtt": object(&round_trips(analysis)),
         "delay": object(&delays(analysis)),
+        "parts": object(&parts(analysis)),
+        "variation": {
+            "wire": summary(&analysis.layers.wire.variation()),
+            "send": summary(&analysis.layers.send.variation()),
+            "receive": summary(&analysis.layers.receive.variation()),
+        },
+        "at": analysis.others.iter().map(|other| {
+            (other.name.clone(), json!({ "rtt": summary(&other.rtt), "over_wire": summary(&other.over_wire) }))
+        }).collect::<Map<_, _>>(),
+        "fits": analysis.fits.iter().map(relation_json).collect::<Vec<_>>(),
         "reference": analysis.reference.name(),
         "clock": clock,
         "notes": analysis.notes,
     })
 }
 
-fn clock(relation: &Relation) -> Value {
+fn relation_json(relation: &Relation) -> Value {
     json!({
         "method": relation.method.name(),
         "drift_ppb": relation.drift_ppb,
@@ -59,6 +76,7 @@ fn clock(relation: &Relation) -> Value {
         "offset_high_ns": relation.offset_high_ns,
         "contradiction_ns": relation.contradiction_ns(),
         "fitted": relation.fitted,
+        "step": relation.step.map(|step| json!({ "after_wire_ns": step.after_wire, "before_wire_ns": step.before_wire, "by_at_least_ns": step.by_at_least_ns })),
     })
 }
 
@@ -72,12 +90,15 @@ fn summary(sample: &Sample) -> Value {
     let ns = |value: Option<f64>| value.map(whole);
     let interval = |estimate: Option<Estimate>| estimate.map(|estimate| [ns(estimate.low), ns(estimate.high)]);
     let (median, p99) = (sample.estimate(0.5), sample.estimate(0.99));
+    let block = |p| sample.block_interval(p).map(|(low, high)| [whole(low), whole(high)]);
     json!({
         "n": sample.len(),
         "median_ns": ns(median.map(|estimate| estimate.value)),
         "median_ci_ns": interval(median),
         "p99_ns": ns(p99.map(|estimate| estimate.value)),
         "p99_ci_ns": interval(p99),
+        "median_block_ci_ns": block(0.5),
+        "p99_block_ci_ns": block(0.99),
         "mean_ns": ns(sample.mean()),
         "min_ns": ns(sample.min()),
         "max_ns": ns(sample.max()),
@@ -87,7 +108,11 @@ fn summary(sample: &Sample) -> Value {
 pub(super) fn text(analysis: &Analysis) -> String {
     let Analysis { probes, matched, lost, duplicates, ident, .. } = analysis;
     let mut text =
-        format!("identifier {ident}: {probes} probes, {matched} matched, {lost} lost, {duplicates} duplicates\n");
+        format!("identifier {ident}: {probes} probes, {matched} matched, {lost} lost, {duplicates} duplicates");
+    text += &match analysis.reordered {
+        0 => "\n".to_owned(),
+        reordered => format!(", {reordered} reordered\n"),
+    };
     text += &match &analysis.clock {
         Ok(relation) => {
             let offset = match (relation.offset_low_ns, relation.offset_high_ns) {
@@ -107,7 +132,11 @@ pub(super) fn text(analysis: &Analysis) -> String {
     text += &format!("\n{:<14} {:>6} {:>11} {:>25} {:>11} {:>11}\n", "", "n", "median", "95 %", "p99", "max");
     let rows = round_trips(analysis).map(|(name, sample)| (format!("rtt {name}"), sample));
     let more = delays(analysis).map(|(name, sample)| (format!("delay {name}"), sample));
-    for (name, sample) in rows.into_iter().chain(more) {
+    let parts = parts(analysis).map(|(name, sample)| (format!("part {name}"), sample));
+    let others = analysis.others.iter().flat_map(|other| {
+        [(format!("rtt {}", other.name), &other.rtt), (format!("{} - wire", other.name), &other.over_wire)]
+    });
+    for (name, sample) in rows.into_iter().chain(more).chain(parts).chain(others) {
         let (Some(median), Some(p99), Some(max)) = (sample.estimate(0.5), sample.estimate(0.99), sample.max()) else {
             continue;
         };
@@ -144,7 +173,7 @@ pub(super) fn per_probe(analysis: &Analysis, wire: &Vantage) -> String {
     let key_columns: Vec<&str> = HEADER.split(',').take(2).collect();
     let mut text = key_columns.join(",");
     text += ",wire_request_ns,wire_reply_ns,wire_rtt_ns,kernel_rtt_ns,dom0_rtt_ns,user_rtt_ns,kern_ns,dom0_ns,domu_ns,user_ns,total_ns,send_ns,\
-             receive_ns\n";
+             receive_ns,syscall_ns,qdisc_ns,driver_ns,wakeup_ns,raw_kernel_rtt_ns,raw_dom0_rtt_ns,raw_user_rtt_ns\n";
     let number = |value: Option<i64>| value.map_or_else(String::new, |value| value.to_string());
     for probe in &analysis.each {
         let pair = wire.get(probe.key).unwrap_or_default();
@@ -164,6 +193,13 @@ pub(super) fn per_probe(analysis: &Analysis, wire: &Vantage) -> String {
             number(delay.total),
             excess(delay.send),
             excess(delay.receive),
+            number(delay.syscall),
+            number(delay.qdisc),
+            excess(delay.driver),
+            number(delay.wakeup),
+            number(probe.raw.kernel),
+            number(probe.raw.dom0),
+            number(probe.raw.user),
         ];
         text += &format!("{},{},{}\n", probe.key.ident, probe.key.seq, columns.join(","));
     }
