@@ -1,7 +1,9 @@
-//! Which probe a packet belongs to: ICMP echoes, by identifier and sequence (RFC 792, RFC 4443).
+//! Which probe a packet belongs to: ICMP echoes, by identifier and sequence (RFC 792, RFC 4443), and the datagrams of `tping --udp`.
 
 use erf::{Record, RecordType};
 use etherparse::{Icmpv4Type, Icmpv6Type, LaxSlicedPacket, TransportSlice, ether_type::IPV4, ether_type::IPV6};
+
+use crate::message::udp_probe;
 
 /// A probe: one identifier a run, one sequence number a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,8 +23,8 @@ pub enum Leg {
     Reply,
 }
 
-/// The probe of an ICMP or ICMPv6 echo, on Ethernet (with VLAN tags or without) or on nothing; `None` for anything else. A record that was
-/// snapped behind the ICMP header suffices. Of a fragmented echo the first fragment counts.
+/// The probe of an ICMP or ICMPv6 echo, or of a datagram of tping, on Ethernet (with VLAN tags or without) or on nothing; `None` for anything else. A record that was
+/// snapped behind the ICMP header, or 18 bytes behind that of UDP, suffices. Of a fragmented echo the first fragment counts.
 pub fn echo_of(record: &Record<'_>) -> Option<(ProbeKey, Leg)> {
     let payload = record.payload();
     let packet = match record.record_type() {
@@ -42,6 +44,7 @@ pub fn echo_of(record: &Record<'_>) -> Option<(ProbeKey, Leg)> {
             Icmpv6Type::EchoReply(echo) => (Leg::Reply, echo),
             _ => return None,
         },
+        TransportSlice::Udp(udp) => return udp_probe(udp.payload()),
         _ => return None,
     };
     Some((ProbeKey { ident: echo.id, seq: echo.seq }, leg))
@@ -100,6 +103,17 @@ pub(crate) mod tests {
         let mut frame = Vec::new();
         udp.write(&mut frame, &[8, 0, 0, 0, 0, 1, 0, 1]).unwrap();
         assert_eq!(seen(&RecordBuilder::new(RecordType::ETH).payload(&frame).to_vec().unwrap()), None);
+        let mut probe = crate::message::request(crate::message::Kind::Udp, key(5, 6), [1; 8], 100);
+        for leg in [Leg::Request, Leg::Reply] {
+            let mut frame = Vec::new();
+            let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(8, 9);
+            builder.write(&mut frame, &probe).unwrap();
+            assert_eq!(
+                seen(&RecordBuilder::new(RecordType::ETH).payload(&frame).to_vec().unwrap()),
+                Some((key(5, 6), leg))
+            );
+            crate::message::reflect(&mut probe);
+        }
         assert_eq!(seen(&RecordBuilder::new(RecordType::HDLC_POS).payload(&frame).to_vec().unwrap()), None);
     }
 }

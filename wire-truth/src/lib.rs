@@ -12,6 +12,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`ProbeKey`], [`Leg`], [`echo_of`] | which probe a packet belongs to |
+//! | [`message`] | probes as they are sent, and replies told from forgeries |
 //! | [`Vantage`] | stamps of probes at one place, read from a capture |
 //! | [`UserLog`] | those that a probing program has written down |
 //! | [`analyse`] | all of it together |
@@ -29,6 +30,7 @@ pub mod clock;
 pub mod delay;
 mod echo;
 mod error;
+pub mod message;
 pub mod simulate;
 pub mod stats;
 mod user_log;

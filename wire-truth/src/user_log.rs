@@ -44,6 +44,25 @@ pub struct UserProbe {
 }
 
 impl UserProbe {
+    fn stamps(&self) -> [Option<i64>; 6] {
+        [self.user_send, self.sched, self.snd, self.hw, self.kernel_recv, self.user_recv]
+    }
+
+    /// A line of a log, without its end.
+    pub fn to_csv(&self, key: ProbeKey, size: usize) -> String {
+        let stamps = self.stamps().map(|stamp| stamp.map_or_else(String::new, |stamp| stamp.to_string()));
+        format!("{},{},{size},{}", key.ident, key.seq, stamps.join(","))
+    }
+
+    /// The same as one JSON object, with the names of [`HEADER`].
+    pub fn to_json(&self, key: ProbeKey, size: usize) -> String {
+        let mut object = serde_json::json!({ "ident": key.ident, "seq": key.seq, "size": size });
+        for (name, stamp) in STAMPS.into_iter().zip(self.stamps()) {
+            object[name] = stamp.into();
+        }
+        object.to_string()
+    }
+
     /// The round-trip time as the program sees it.
     pub fn rtt(&self) -> Option<i64> {
         match (self.user_send, self.user_recv) {
@@ -242,6 +261,15 @@ mod tests {
         assert_eq!((one.rtt(), one.sched, one.hw, one.kernel_recv), (Some(850), Some(110), None, Some(900)));
         assert_eq!(csv.get(key(2)).unwrap().rtt(), None, "it was lost");
         assert_eq!(csv.get(ProbeKey { ident: 8, seq: 1 }), None, "that of another run");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let probe = UserProbe { user_send: Some(5), snd: Some(7), user_recv: Some(1 << 60), ..UserProbe::default() };
+        assert_eq!(probe.to_csv(key(3), 100), "7,3,100,5,,7,,,1152921504606846976");
+        for text in [format!("{HEADER}\n{}\n", probe.to_csv(key(3), 100)), probe.to_json(key(3), 100)] {
+            assert_eq!(parse(&text).unwrap().get(key(3)), Some(probe), "{text}");
+        }
     }
 
     #[test]
