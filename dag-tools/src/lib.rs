@@ -12,5 +12,6 @@ pub mod live;
 pub mod messages;
 pub mod shell;
 pub mod signals;
+pub mod tping;
 pub mod values;
 pub mod wiretruth;

@@ -43,6 +43,11 @@ impl Netns {
         Some(made)
     }
 
+    /// One that is connected to nothing. `None`, aloud, where it cannot be had.
+    pub fn alone() -> Option<Self> {
+        possible(&["ip", "sysctl"]).then(|| Self::new("alone")).flatten()
+    }
+
     /// Its name in `/run/netns`.
     pub fn name(&self) -> &str {
         &self.0

@@ -39,6 +39,17 @@ pub fn wiretruth() -> Command {
     prepared(PATH.get_or_init(|| built("wiretruth")))
 }
 
+/// The program `tping`, for a run in a namespace.
+pub fn tping_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("tping"))
+}
+
+/// The program `tping`.
+pub fn tping() -> Command {
+    prepared(tping_path())
+}
+
 /// The program `dagctl`, with arguments separated by blanks; cards of `dagemu` lie in `folder`.
 pub fn dagctl(folder: &Path, args: &str) -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();

@@ -1,0 +1,158 @@
+//! The command line of `tping`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::values;
+
+/// Sends probes and writes down every stamp of each: of the program, of the queueing discipline, of the driver, and of the kernel that receives.
+#[derive(Debug, Parser)]
+#[command(name = "tping", version, after_help = AFTER_HELP)]
+pub struct Args {
+    /// Where to: a name or an address.
+    #[arg(required_unless_present = "reflect")]
+    pub(super) host: Option<String>,
+
+    /// So many probes; 65536 at most, which is also where it ends without this.
+    #[arg(short, long, value_name = "N")]
+    pub(super) count: Option<u32>,
+
+    /// From one probe to the next; a number without a unit is seconds. [default: 1s]
+    #[arg(short, long, value_name = "TIME", value_parser = seconds)]
+    pub(super) interval: Option<Duration>,
+
+    /// Bytes of the ICMP message, or of the UDP datagram, with its header of 8 bytes. [default: 64]
+    #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(8..=65_000))]
+    pub(super) size: Option<u16>,
+
+    /// A probe without a reply after so long is lost.
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = seconds, default_value = "1s")]
+    pub(super) timeout: Duration,
+
+    /// The settings of an experiment: paper = 200 probes of 100 bytes, 250 ms apart.
+    #[arg(long, value_name = "NAME")]
+    pub(super) preset: Option<Preset>,
+
+    /// Datagrams to this port instead of ICMP echoes. Answers are those of `tping --reflect`, or that the port is unreachable.
+    #[arg(long, value_name = "PORT", conflicts_with = "reflect")]
+    pub(super) udp: Option<u16>,
+
+    /// Answer the datagrams of others at this port, until stopped, or as many as --count says.
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["host", "log", "json", "preset"])]
+    pub(super) reflect: Option<u16>,
+
+    /// IPv4 only.
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub(super) v4: bool,
+
+    /// IPv6 only.
+    #[arg(short = '6')]
+    pub(super) v6: bool,
+
+    /// The identifier of the echoes; without it one is chosen.
+    #[arg(long, value_name = "N")]
+    pub(super) ident: Option<u16>,
+
+    /// Write every probe's stamps into this file, which `wiretruth analyse --user` reads.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+
+    /// Replace the log if it is there.
+    #[arg(long, requires = "log")]
+    pub(super) force: bool,
+
+    /// One object a probe on standard output, as in the log.
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Only the summary.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+/// Settings of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Preset {
+    /// Of "Explaining Packet Delays under Virtualization".
+    Paper,
+}
+
+const AFTER_HELP: &str = "Exit status: 0 every probe was answered; 1 some were not; 2 it could not run.";
+
+/// `0.25` as ping has it, or with a unit.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Duration::from_secs_f64(seconds)),
+        Ok(_) => Err("more than nothing, and a day at most".to_owned()),
+        Err(_) => values::duration(text),
+    }
+}
+
+/// What is to be done, with presets and defaults put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) count: u32,
+    pub(super) interval: Duration,
+    pub(super) size: usize,
+}
+
+/// As many as an identifier has sequence numbers.
+const MOST_PROBES: u32 = 65_536;
+
+impl Args {
+    /// # Errors
+    ///
+    /// When more probes are wanted than there are sequence numbers.
+    pub(super) fn plan(&self) -> Result<Plan, String> {
+        let (count, interval, size) = match self.preset {
+            Some(Preset::Paper) => (200, Duration::from_millis(250), 100),
+            None => (MOST_PROBES, Duration::from_secs(1), 64),
+        };
+        let plan = Plan {
+            count: self.count.unwrap_or(count),
+            interval: self.interval.unwrap_or(interval),
+            size: self.size.map_or(size, usize::from),
+        };
+        match plan.count {
+            0 => Err("--count 0: nothing would be sent".to_owned()),
+            1..=MOST_PROBES => Ok(plan),
+            count => Err(format!("--count {count}: an identifier has 65536 sequence numbers; run it again for more")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(words: &str) -> Result<Plan, String> {
+        Args::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?.plan()
+    }
+
+    #[test]
+    fn presets_are_put_in_and_can_be_changed() {
+        let paper = plan("tping --preset paper h").unwrap();
+        assert_eq!((paper.count, paper.interval, paper.size), (200, Duration::from_millis(250), 100));
+        let more = plan("tping --preset paper -c 1000 -i 0.02 -s 64 h").unwrap();
+        assert_eq!((more.count, more.interval, more.size), (1000, Duration::from_millis(20), 64));
+        assert_eq!(plan("tping h").unwrap().interval, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (words, told) in [
+            ("tping h -c 0", "nothing would be sent"),
+            ("tping h -c 65537", "65536 sequence numbers"),
+            ("tping h -i 0", "more than nothing"),
+            ("tping h -i nan", "more than nothing"),
+            ("tping h -s 7", "7 is not in 8..=65000"),
+            ("tping", "required arguments were not provided"),
+            ("tping h --udp 9 --reflect 9", "cannot be used with"),
+        ] {
+            let error = plan(words).unwrap_err();
+            assert!(error.contains(told), "{words}: {error}");
+        }
+    }
+}

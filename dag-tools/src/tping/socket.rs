@@ -1,0 +1,228 @@
+//! The socket of a run: what is sent gets stamps, and all that comes back is told apart.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::SigSet;
+use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr, Timestamping};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, Socket, Type};
+use wire_truth::message::Kind;
+
+use super::clock;
+
+/// `SOF_TIMESTAMPING_TX_SCHED`, which nix has no name for: stamp what enters the queueing discipline.
+const TX_SCHED: u32 = 1 << 8;
+
+/// `SO_EE_ORIGIN_ICMP`, `SO_EE_ORIGIN_ICMP6` and `SO_EE_ORIGIN_TIMESTAMPING`: where an entry of the error queue comes from.
+const ORIGIN_ICMP: u8 = 2;
+const ORIGIN_ICMP6: u8 = 3;
+const ORIGIN_STAMP: u8 = 4;
+
+/// `SCM_TSTAMP_SND` and `SCM_TSTAMP_SCHED`: what a stamp is of.
+const STAMP_SND: u32 = 0;
+const STAMP_SCHED: u32 = 1;
+
+/// A stamp of something sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It entered the queueing discipline.
+    Sched(i64),
+    /// It was given to the driver.
+    Snd(i64),
+    /// It left the network card.
+    Hw(i64),
+}
+
+/// What came from the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A stamp of what was sent; of the how manieth, from 0.
+    Sent { number: u32, stamp: Sent },
+    /// A message of so many bytes, in the buffer given.
+    Message { len: usize, kernel: Option<i64>, user: i64 },
+    /// A message of ours came back, so many bytes of it: there is nobody at that port.
+    Unreachable { len: usize, kernel: Option<i64>, user: i64 },
+    /// Something that needs nothing done.
+    Nothing,
+}
+
+/// A socket to one host.
+#[derive(Debug)]
+pub(super) struct Prober {
+    socket: Socket,
+    kind: Kind,
+    /// Its messages of IPv4 have the IP header in front.
+    has_ip_header: bool,
+    ident: u16,
+}
+
+/// Why there is no socket.
+#[derive(Debug)]
+pub(super) enum NoSocket {
+    /// Neither kind of ICMP socket may be had.
+    Refused,
+    Failed(io::Error),
+}
+
+impl Prober {
+    /// Opens a socket to `to`: for ICMP a datagram one, where those may be had, else a raw one. `ident` is the identifier wanted.
+    pub(super) fn open(to: SocketAddr, udp: bool, ident: Option<u16>) -> Result<Self, NoSocket> {
+        let failed = NoSocket::Failed;
+        let (domain, protocol, kind) = match (to.ip(), udp) {
+            (IpAddr::V4(_), true) => (Domain::IPV4, Protocol::UDP, Kind::Udp),
+            (IpAddr::V6(_), true) => (Domain::IPV6, Protocol::UDP, Kind::Udp),
+            (IpAddr::V4(_), false) => (Domain::IPV4, Protocol::ICMPV4, Kind::Icmp4),
+            (IpAddr::V6(_), false) => (Domain::IPV6, Protocol::ICMPV6, Kind::Icmp6),
+        };
+        let (socket, is_raw) = match Socket::new(domain, Type::DGRAM, Some(protocol)) {
+            Ok(socket) => (socket, false),
+            Err(error) if udp || !is_refusal(&error) => return Err(failed(error)),
+            Err(_) => match Socket::new(domain, Type::RAW, Some(protocol)) {
+                Ok(socket) => (socket, true),
+                Err(error) if is_refusal(&error) => return Err(NoSocket::Refused),
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        // The identifier of a datagram socket is its port, which the kernel chooses if nobody does.
+        let chosen = ident.unwrap_or(std::process::id() as u16);
+        if let (false, false, Some(ident)) = (is_raw, udp, ident) {
+            let any = if to.is_ipv4() { "0.0.0.0" } else { "::" }.parse::<IpAddr>().expect("a constant address");
+            socket.bind(&SocketAddr::new(any, ident).into()).map_err(failed)?;
+        }
+        // From here on the kernel drops what other hosts send.
+        socket.connect(&to.into()).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
+        let bound = socket.local_addr().map_err(failed)?.as_socket().map(|address| address.port());
+        let ident = if is_raw || udp { chosen } else { bound.unwrap_or(chosen) };
+        let prober = Self { socket, kind, has_ip_header: is_raw && kind == Kind::Icmp4, ident };
+        prober.ask_for_stamps();
+        Ok(prober)
+    }
+
+    /// Asks for every stamp there is. Where one is not to be had, it does not come: nothing is assumed. Counts what is sent anew from 0.
+    pub(super) fn ask_for_stamps(&self) {
+        let flags = TimestampingFlag::from_bits_retain(TX_SCHED)
+            | TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_TX_HARDWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_RAW_HARDWARE
+            | TimestampingFlag::SOF_TIMESTAMPING_OPT_TSONLY;
+        // The counter begins when it is asked for by one who had not.
+        for flags in [flags, flags | TimestampingFlag::SOF_TIMESTAMPING_OPT_ID] {
+            let _ = setsockopt(&self.socket, Timestamping, &flags);
+        }
+        let _ = setsockopt(&self.socket, Ipv4RecvErr, &true);
+        let _ = setsockopt(&self.socket, Ipv6RecvErr, &true);
+    }
+
+    /// What its messages are.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The identifier of its probes.
+    pub(super) fn ident(&self) -> u16 {
+        self.ident
+    }
+
+    /// The word for it in a log.
+    pub(super) fn name(&self) -> &'static str {
+        match (self.kind, self.has_ip_header) {
+            (Kind::Udp, _) => "UDP",
+            (_, true) => "raw ICMP",
+            (Kind::Icmp4, false) => "ICMP",
+            (Kind::Icmp6, _) => "ICMPv6",
+        }
+    }
+
+    /// The address from which it sends.
+    pub(super) fn local(&self) -> String {
+        let address = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        address.map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string())
+    }
+
+    /// Sends a message, and returns when: just before.
+    pub(super) fn send(&self, message: &[u8]) -> io::Result<i64> {
+        let before = clock::now();
+        self.socket.send(message).map(|_| before)
+    }
+
+    /// Waits until something has come, or for so long.
+    pub(super) fn wait(&self, at_most: Duration) -> io::Result<()> {
+        let mut one = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut one, Some(TimeSpec::from(at_most)), None::<SigSet>) {
+            // A signal: the caller looks what it wants.
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// The next thing that has come: stamps first, since a request was sent before it was answered. `None` if there is nothing.
+    pub(super) fn next(&self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
+        for flags in [MsgFlags::MSG_ERRQUEUE, MsgFlags::empty()] {
+            match self.receive(buffer, flags) {
+                Ok(event) => return Ok(Some(event)),
+                Err(Errno::EAGAIN) => {}
+                // Told by the error queue too.
+                Err(Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::EINTR) => {
+                    return Ok(Some(Event::Nothing));
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn receive(&self, buffer: &mut [u8], flags: MsgFlags) -> Result<Event, Errno> {
+        let mut control = nix::cmsg_space!([TimeSpec; 3], [u8; 128], [u8; 128]);
+        let mut parts = [IoSliceMut::new(buffer)];
+        let flags = flags | MsgFlags::MSG_DONTWAIT;
+        let message = recvmsg::<SockaddrStorage>(self.socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+        let user = clock::now();
+        let (mut soft, mut hard, mut error) = (None, None, None);
+        let stamp = |time: TimeSpec| Some(clock::nanos(time)).filter(|nanos| *nanos != 0);
+        for part in message.cmsgs()? {
+            match part {
+                ControlMessageOwned::ScmTimestampsns(stamps) => {
+                    (soft, hard) = (stamp(stamps.system), stamp(stamps.hw_raw));
+                }
+                ControlMessageOwned::Ipv4RecvErr(told, _) | ControlMessageOwned::Ipv6RecvErr(told, _) => {
+                    error = Some((told.ee_origin, told.ee_info, told.ee_data));
+                }
+                _ => {}
+            }
+        }
+        let len = message.bytes;
+        Ok(match error {
+            None => Event::Message { len, kernel: soft, user },
+            Some((ORIGIN_ICMP | ORIGIN_ICMP6, ..)) => Event::Unreachable { len, kernel: soft, user },
+            Some((ORIGIN_STAMP, what, number)) => match (what, soft, hard) {
+                (STAMP_SCHED, Some(at), _) => Event::Sent { number, stamp: Sent::Sched(at) },
+                (STAMP_SND, Some(at), _) => Event::Sent { number, stamp: Sent::Snd(at) },
+                (STAMP_SND, None, Some(at)) => Event::Sent { number, stamp: Sent::Hw(at) },
+                _ => Event::Nothing,
+            },
+            Some(_) => Event::Nothing,
+        })
+    }
+
+    /// The message in what a read gave: raw sockets of IPv4 have the IP header in front.
+    pub(super) fn message<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let header = match bytes.first() {
+            Some(first) if self.has_ip_header => usize::from(first & 0x0F) * 4,
+            _ => 0,
+        };
+        bytes.get(header..).unwrap_or_default()
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(Errno::from_raw(error.raw_os_error().unwrap_or(0)), Errno::EPERM | Errno::EACCES)
+}
