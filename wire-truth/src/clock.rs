@@ -17,6 +17,7 @@ mod fit;
 use crate::echo::{Leg, ProbeKey};
 use crate::error::{Error, Repr};
 use crate::vantage::{Pair, Vantage};
+pub(crate) use fit::hull;
 use fit::{least_squares, lower_envelope, theil_sen};
 
 /// How the drift was found.

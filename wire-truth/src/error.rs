@@ -23,8 +23,9 @@ pub enum ErrorKind {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Repr {
-    #[error("{path}: {cause}")]
-    Capture { path: String, cause: erf::Error },
+    /// Its message begins with the name of the file.
+    #[error("{cause}")]
+    Capture { cause: erf::Error },
     #[error("{path}: {cause}")]
     Io { path: String, cause: std::io::Error },
     #[error("{path}, line {line}: {what}")]
@@ -49,6 +50,11 @@ pub(crate) enum Repr {
     OneWay,
     #[error("no drift lets every packet arrive after it was sent: a clock was stepped, or a stamp is of another place")]
     NoLine,
+    #[error(
+        "no packet is in both captures, of the first {look} of each: {a}; {b}; give two captures of the same traffic at the same time, with a \
+         snap length of 96 bytes or more"
+    )]
+    NoCommon { a: String, b: String, look: usize },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
 }
@@ -59,7 +65,9 @@ impl Error {
         match *self.0 {
             Repr::Capture { .. } | Repr::Io { .. } => ErrorKind::Read,
             Repr::Line { .. } => ErrorKind::Log,
-            Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } => ErrorKind::Nothing,
+            Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } | Repr::NoCommon { .. } => {
+                ErrorKind::Nothing
+            }
             Repr::AllAtRest { .. } | Repr::Scenario { .. } => ErrorKind::Options,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
         }

@@ -17,7 +17,9 @@
 //! | [`UserLog`] | those that a probing program has written down |
 //! | [`analyse`] | all of it together |
 //! | [`clock`] | two clocks related: one drift, two directions, what causality says of the offset |
+//! | [`digest`], [`compare`] | any packet known again at another place, and the one-way delays of all that two captures share |
 //! | [`delay`] | each probe's delays, layer by layer |
+//! | [`svg`] | distributions, drawn |
 //! | [`simulate`] | an experiment made up, with the truth about it |
 //! | [`stats`] | percentiles by one rule, with their intervals |
 //!
@@ -27,12 +29,15 @@
 
 mod analysis;
 pub mod clock;
+pub mod compare;
 pub mod delay;
+pub mod digest;
 mod echo;
 mod error;
 pub mod message;
 pub mod simulate;
 pub mod stats;
+pub mod svg;
 mod user_log;
 mod vantage;
 

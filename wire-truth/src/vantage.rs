@@ -66,7 +66,7 @@ impl Vantage {
     ///
     /// When the file cannot be read at all.
     pub fn read(name: impl Into<String>, path: &Path) -> Result<Self, Error> {
-        let failed = |cause| Repr::Capture { path: path.display().to_string(), cause };
+        let failed = |cause| Repr::Capture { cause };
         let mut vantage = Self::new(name);
         let mut reader = Reader::builder().recover(true).open(path).map_err(failed)?;
         reader

@@ -1,12 +1,12 @@
 //! `wiretruth analyse`.
 
-use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use wire_truth::delay::Places;
 use wire_truth::{Options, UserLog, Vantage, analyse};
 
-use super::{Failure, output, print};
+use super::{Failure, output, print, whole_file};
 use crate::exit::Exit;
 
 /// The options of `wiretruth analyse`.
@@ -100,15 +100,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     (options.ident, options.rest_lead, options.rest_trail) = (args.ident, args.rest_lead, args.rest_trail);
     let analysis = analyse(&places, options)?;
     if let Some(path) = &args.per_probe {
+        let table = output::per_probe(&analysis, &wire);
         let failed = |cause| Failure::File { path: path.display().to_string(), cause };
-        // Whole, or not there: half a table looks like one.
-        let new = path.with_extension(format!("new{}", std::process::id()));
-        fs::write(&new, output::per_probe(&analysis, &wire)).and_then(|()| fs::rename(&new, path)).map_err(
-            |cause| {
-                let _ = fs::remove_file(&new);
-                failed(cause)
-            },
-        )?;
+        whole_file(path, |file| file.write_all(table.as_bytes()).map_err(failed))?;
     }
     print(&match args.json {
         true => format!("{}\n", output::json(&analysis)),

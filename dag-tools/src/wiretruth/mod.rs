@@ -1,8 +1,13 @@
 //! `wiretruth`: how much of a measured delay is the network's, and how much the host's.
 
 mod analyse;
+mod diff;
 mod output;
 mod simulate;
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +29,8 @@ pub struct Args {
 enum Command {
     /// Take the delays of a run of ICMP echoes apart, layer by layer.
     Analyse(analyse::Args),
+    /// The one-way delays of all packets that two captures have in common.
+    Diff(diff::Args),
     /// Make an experiment up: captures, a log, and the truth about every delay.
     Simulate(simulate::Args),
 }
@@ -47,6 +54,7 @@ enum Failure {
 pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::Analyse(args) => analyse::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Simulate(args) => simulate::run(args),
     };
     done.unwrap_or_else(|failure| {
@@ -57,9 +65,27 @@ pub fn run(args: &Args) -> Exit {
 
 /// Prints on standard output; a reader that has gone wants none.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }
+}
+
+/// Writes a file whole, or not at all: half a table looks like one.
+fn whole_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>) -> Result<T, Failure> {
+    let failed = |cause| Failure::File { path: path.display().to_string(), cause };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new{}", std::process::id()));
+    let new = path.with_file_name(name);
+    let written = File::create(&new).map_err(failed).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        let value = write(&mut file)?;
+        file.flush().map_err(failed)?;
+        fs::rename(&new, path).map_err(failed)?;
+        Ok(value)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
 }

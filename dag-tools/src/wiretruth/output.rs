@@ -86,7 +86,7 @@ fn whole(ns: f64) -> i64 {
     ns.round() as i64
 }
 
-fn summary(sample: &Sample) -> Value {
+pub(super) fn summary(sample: &Sample) -> Value {
     let ns = |value: Option<f64>| value.map(whole);
     let interval = |estimate: Option<Estimate>| estimate.map(|estimate| [ns(estimate.low), ns(estimate.high)]);
     let (median, p99) = (sample.estimate(0.5), sample.estimate(0.99));
@@ -158,7 +158,7 @@ pub(super) fn text(analysis: &Analysis) -> String {
 }
 
 /// A time span in a unit of its size.
-fn time(ns: f64) -> String {
+pub(super) fn time(ns: f64) -> String {
     match ns.abs() {
         small if small < 1e3 => format!("{ns:.0} ns"),
         micros if micros < 1e6 => format!("{:.1} us", ns / 1e3),

@@ -92,7 +92,7 @@ pub(super) fn theil_sen(groups: &[Group; 2]) -> Option<Fit> {
 }
 
 /// The corners of the lower hull of a group, in order of time.
-fn hull(group: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub(crate) fn hull(group: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut sorted = group.to_vec();
     sorted.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)));
     let mut corners: Vec<(f64, f64)> = Vec::new();

@@ -107,13 +107,13 @@ impl Experiment {
     fn erf(&self, place: &[Sight]) -> Result<Vec<u8>, Error> {
         let mut writer = ErfWriter::new(Vec::new());
         self.each(place, !BELOW_TICK, |record| writer.write_record(record))?;
-        writer.finish().map_err(|cause| Repr::Capture { path: "wire.erf".into(), cause }.into())
+        writer.finish().map_err(|cause| Repr::Capture { cause }.into())
     }
 
     fn pcap(&self, place: &[Sight]) -> Result<Vec<u8>, Error> {
         let mut writer = erf::pcap::Writer::new(Vec::new(), erf::pcap::WriterOptions::default());
         self.each(place, u64::MAX, |record| writer.write_record(record).map(drop))?;
-        writer.finish().map_err(|cause| Repr::Capture { path: "a synthetic pcap".into(), cause }.into())
+        writer.finish().map_err(|cause| Repr::Capture { cause }.into())
     }
 
     fn user_log(&self) -> String {

@@ -1,0 +1,175 @@
+//! `wiretruth diff`: the one-way delays between any two captures of the same traffic.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use wire_truth::compare::{CompareOptions, Comparison, Sampled, Side, compare};
+use wire_truth::svg;
+
+use super::output::{summary, time};
+use super::{Failure, print, whole_file};
+use crate::exit::Exit;
+use crate::values;
+
+/// The options of `wiretruth diff`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The capture of the place that packets come to first.
+    a: PathBuf,
+
+    /// The capture of the place behind it.
+    b: PathBuf,
+
+    /// What is done about one clock running faster than the other.
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    drift: Clocks,
+
+    /// What is done about one clock being ahead: removed, delays are counted from the least one.
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    offset: Clocks,
+
+    /// A packet arrives so soon, either way, about the usual delay.
+    #[arg(long, value_name = "TIME", value_parser = values::duration, default_value = "1s")]
+    window: Duration,
+
+    /// Write every common packet into this file, as the clocks have stamped it.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+
+    /// Draw the distribution of the delays into this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// One object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clocks {
+    Keep,
+    Remove,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut options = CompareOptions::default();
+    options.window_ns = i64::try_from(args.window.as_nanos()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
+    (options.remove_drift, options.remove_offset) = (args.drift == Clocks::Remove, args.offset == Clocks::Remove);
+    let found = match &args.csv {
+        None => compare(&args.a, &args.b, options, |_| Ok::<(), Failure>(()))?,
+        Some(path) => whole_file(path, |file: &mut BufWriter<File>| {
+            let failed = |cause| Failure::File { path: path.display().to_string(), cause };
+            writeln!(file, "a_ns,b_ns,delay_ns,bytes").map_err(failed)?;
+            compare(&args.a, &args.b, options, |one| {
+                writeln!(file, "{},{},{},{}", one.a, one.b, one.b - one.a, one.bytes).map_err(failed)
+            })
+        })?,
+    };
+    if let Some(path) = &args.svg {
+        let failed = |cause| Failure::File { path: path.display().to_string(), cause };
+        let title = format!("{} to {}", args.a.display(), args.b.display());
+        let drawing = svg::cdf(&title, &[("delay", &found.delays.values.sample)]);
+        whole_file(path, |file| file.write_all(drawing.as_bytes()).map_err(failed))?;
+    }
+    print(&if args.json { format!("{}\n", json(args, &found)) } else { text(args, &found) })?;
+    Ok(Exit::Done)
+}
+
+/// Classes of the histogram, from one to the next twice as wide.
+fn histogram(sampled: &Sampled) -> Vec<Value> {
+    let sorted = sampled.sample.sorted();
+    let Some(least) = sorted.first() else { return Vec::new() };
+    let (mut classes, mut from, mut low, mut width) = (Vec::new(), 0, least.floor(), 1_000.0);
+    while from < sorted.len() {
+        let high = low + width;
+        let to = sorted.partition_point(|value| *value < high);
+        if to > from {
+            classes.push(json!([low, high, to - from]));
+        }
+        (from, low, width) = (to, high, width * 2.0);
+    }
+    classes
+}
+
+fn sampled_json(sampled: &Sampled) -> Value {
+    let mut object = summary(&sampled.sample);
+    object["n"] = sampled.n.into();
+    for (name, value) in [("min_ns", sampled.min_ns), ("max_ns", sampled.max_ns), ("mean_ns", sampled.mean_ns)] {
+        object[name] = json!(value.map(|ns| ns.round() as i64));
+    }
+    object["exact"] = sampled.is_exact().into();
+    object
+}
+
+fn json(args: &Args, found: &Comparison) -> Value {
+    let side = |path: &Path, side: Side| {
+        json!({
+            "file": path.display().to_string(), "packets": side.packets, "only": side.only, "snapped": side.snapped,
+            "other": side.other, "defects": side.defects,
+        })
+    };
+    json!({
+        "schema": 1,
+        "a": side(&args.a, found.a),
+        "b": side(&args.b, found.b),
+        "common": found.common,
+        "only_a": found.a.only,
+        "only_b": found.b.only,
+        "duplicates": found.duplicates,
+        "ambiguous": found.ambiguous,
+        "reordered": found.reordered,
+        "negative": found.negative,
+        "offset_ns": found.offset_ns,
+        "drift_ppb": found.drift_ppb,
+        "removed": {
+            "drift_ppb": found.delays.without_drift_ppb,
+            "offset_ns": found.delays.counted_from_ns.map(|ns| ns.round() as i64),
+        },
+        "delay": sampled_json(&found.delays.values),
+        "histogram": histogram(&found.delays.values),
+        "ipdv": sampled_json(&found.variation),
+        "partial": found.is_partial(),
+        "notes": found.notes,
+    })
+}
+
+fn text(args: &Args, found: &Comparison) -> String {
+    let line = |path: &Path, side: Side| {
+        format!(
+            "{}: {} packets, {} of them only there, {} snapped, {} of other kinds\n",
+            path.display(),
+            side.packets,
+            side.only,
+            side.snapped,
+            side.other
+        )
+    };
+    let mut text = line(&args.a, found.a) + &line(&args.b, found.b);
+    text += &format!(
+        "{} common, {} duplicates, {} ambiguous, {} reordered\n",
+        found.common, found.duplicates, found.ambiguous, found.reordered
+    );
+    if let Some(drift) = found.drift_ppb {
+        let removed = if found.delays.without_drift_ppb.is_some() { ", taken out" } else { "" };
+        text += &format!("drift by the fastest packets: {:+.3} ppm{removed}\n", drift / 1e3);
+    }
+    if let Some(from) = found.delays.counted_from_ns {
+        text += &format!("delays are counted from the least one, {}\n", time(from));
+    }
+    text += &format!("\n{:<10} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "", "min", "median", "p99", "max", "mean");
+    for (name, values) in [("delay", &found.delays.values), ("variation", &found.variation)] {
+        let at = |p| values.sample.percentile(p);
+        let columns = [values.min_ns, at(0.5), at(0.99), values.max_ns, values.mean_ns];
+        let columns: Vec<String> =
+            columns.iter().map(|value| format!("{:>11}", value.map_or_else(|| "-".to_owned(), time))).collect();
+        text += &format!("{name:<10} {}\n", columns.join(" "));
+    }
+    for note in &found.notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
