@@ -19,6 +19,7 @@
 //! | [`clock`] | two clocks related: one drift, two directions, what causality says of the offset |
 //! | [`digest`], [`compare`] | any packet known again at another place, and the one-way delays of all that two captures share |
 //! | [`delay`] | each probe's delays, layer by layer |
+//! | [`paper`] | what the paper measured |
 //! | [`svg`] | distributions, drawn |
 //! | [`simulate`] | an experiment made up, with the truth about it |
 //! | [`stats`] | percentiles by one rule, with their intervals |
@@ -35,6 +36,7 @@ pub mod digest;
 mod echo;
 mod error;
 pub mod message;
+pub mod paper;
 pub mod simulate;
 pub mod stats;
 pub mod svg;

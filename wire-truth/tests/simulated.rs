@@ -5,6 +5,7 @@ use std::path::Path;
 
 use wire_truth::clock::Relation;
 use wire_truth::delay::{Places, Probe};
+use wire_truth::paper::{TABLE_1, cell};
 use wire_truth::simulate::{Coupling, Experiment, HostClock, Margin, Scenario, Stack, Truth, simulate};
 use wire_truth::stats::Sample;
 use wire_truth::{Analysis, Options, UserLog, Vantage, analyse};
@@ -140,34 +141,52 @@ fn a_guest_is_told_from_its_host() {
 }
 
 #[test]
-fn margins_that_were_fed_in_come_out_again() {
-    // Of the size of Table 1 of the paper: at rest, and under network stress.
-    for (seed, (kern, user)) in (1..).zip([
-        (margin(0.051, 0.134), margin(0.082, 0.1)),
-        (margin(5.0, 6.0), margin(10.0, 92.3)),
-        (margin(3.0, 6.0), margin(40.0, 98.0)),
-    ]) {
-        for coupling in [Coupling::Independent, Coupling::Comonotone] {
-            let stress = Stack { kern, guest: None, user };
+fn table_1_fed_in_comes_out_again() {
+    for (seed, (stress_name, _)) in (1..).zip(TABLE_1) {
+        for environment in ["vanilla", "vserver", "xen"] {
+            let cell = |layer| cell(environment, layer, stress_name).map(|(median, p99)| margin(median, p99));
+            let user = cell("user").unwrap();
+            let stress = match (cell("kern"), cell("dom0")) {
+                (Some(kern), _) => Stack { kern, guest: None, user },
+                (None, Some(dom0)) => Stack { kern: dom0, guest: cell("domU"), user },
+                (None, None) => panic!("{environment} has neither"),
+            };
             let clock = HostClock { offset_ns: 1, drift_ppb: 50_000.0, step: None };
-            let (probes, rest_lead, rest_trail) = (10_000, 100, 100);
+            let (probes, rest_lead, rest_trail, coupling) = (10_000, 100, 100, Coupling::Comonotone);
+            let rest = Stack { guest: stress.guest.map(|_| margin(0.1, 0.2)), ..Scenario::default().rest };
             let scenario =
-                Scenario { probes, seed, stress, coupling, clock, rest_lead, rest_trail, ..Scenario::default() };
+                Scenario { probes, seed, rest, stress, coupling, clock, rest_lead, rest_trail, ..Scenario::default() };
             let analysis = analysed(&simulate(&scenario).unwrap(), with_rest(&scenario));
-            for (sample, margin) in [(&analysis.layers.kern, kern), (&analysis.layers.user, user)] {
+            let layers = &analysis.layers;
+            let kern = if stress.guest.is_some() { &layers.dom0 } else { &layers.kern };
+            let mut found = vec![(kern, stress.kern), (&layers.user, user)];
+            found.extend(stress.guest.map(|guest| (&layers.domu, guest)));
+            for (sample, margin) in &found {
                 assert_eq!(sample.len(), 9_800);
                 for (p, truth) in [(0.5, margin.median_ns()), (0.99, margin.p99_ns())] {
-                    let estimate = sample.estimate(p).unwrap();
-                    // Four standard errors of the 99th percentile of the widest.
-                    assert!((estimate.value / truth - 1.0).abs() < 0.15, "{p}: {} and not {truth}", estimate.value);
+                    let value = sample.percentile(p).unwrap();
+                    // Four standard errors of the 99th percentile of the widest, which spans three decades, and what a tick is of the smallest.
+                    let most = if p > 0.9 { 0.25 } else { 0.12 };
+                    assert!(
+                        (value / truth - 1.0).abs() < most,
+                        "{environment} {stress_name} {p}: {value} and not {truth}"
+                    );
                 }
             }
-            // Percentiles add up only where layers hang together.
-            let sum = [&analysis.layers.kern, &analysis.layers.user].map(|sample| sample.percentile(0.99).unwrap());
-            let gap = 1.0 - analysis.layers.total.percentile(0.99).unwrap() / sum.iter().sum::<f64>();
-            assert_eq!(gap < 1e-4, coupling == Coupling::Comonotone, "{gap}");
+            // Percentiles add up, because layers hang together here.
+            let sum: f64 = found.iter().map(|(sample, _)| sample.percentile(0.99).unwrap()).sum();
+            let total = layers.total.percentile(0.99).unwrap();
+            assert!((total / sum - 1.0).abs() < 1e-3, "{environment} {stress_name}: {total} {sum}");
         }
     }
+}
+
+#[test]
+fn percentiles_do_not_add_up_unless_layers_hang_together() {
+    let scenario = Scenario { probes: 10_000, rest_lead: 100, rest_trail: 100, ..Scenario::default() };
+    let layers = analysed(&simulate(&scenario).unwrap(), with_rest(&scenario)).layers;
+    let sum = [&layers.kern, &layers.user].map(|sample| sample.percentile(0.99).unwrap()).iter().sum::<f64>();
+    assert!(layers.total.percentile(0.99).unwrap() < 0.99 * sum);
 }
 
 #[test]
@@ -250,7 +269,7 @@ fn without_a_capture_of_the_kernel_its_stamps_are_those_of_the_log() {
     let analysis = analyse(&places, with_rest(&scenario)).unwrap();
     // Given to the driver two microseconds after the capture would have seen it.
     let kern = analysis.layers.kern.percentile(0.5).unwrap();
-    assert!((4.5e6..5.5e6).contains(&kern), "{kern}");
+    assert!((0.3e6..0.45e6).contains(&kern), "{kern}");
     assert!(analysis.notes.iter().any(|note| note.contains("its stamps are those in the log")));
     assert_eq!(analysis.layers.wakeup.len(), analysis.layers.kern.len());
 }

@@ -37,7 +37,7 @@ pub(super) struct Args {
     rest_trail: u32,
 
     /// What the kernel adds under stress: median and 99th percentile in milliseconds. Of a guest: its host (dom0).
-    #[arg(long, value_name = "MS,MS", value_parser = margin, default_value = "5,6")]
+    #[arg(long, value_name = "MS,MS", value_parser = margin, default_value = "0.373,6.039")]
     kern: Margin,
 
     /// What a guest adds (domU); without this there is none.
@@ -45,7 +45,7 @@ pub(super) struct Args {
     guest: Option<Margin>,
 
     /// What the program adds under stress.
-    #[arg(long, value_name = "MS,MS", value_parser = margin, default_value = "10,92.3")]
+    #[arg(long, value_name = "MS,MS", value_parser = margin, default_value = "9.374,89.527")]
     user: Margin,
 
     /// From request to reply on the wire.

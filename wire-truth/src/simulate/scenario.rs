@@ -2,6 +2,7 @@
 
 use super::margin::{Coupling, Margin};
 use crate::error::{Error, Repr};
+use crate::paper;
 
 /// What the layers of a host add to a probe, both directions together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,23 +75,21 @@ pub struct Scenario {
     pub other: u32,
 }
 
-/// A margin known to be one, in milliseconds.
-const fn milliseconds(median: f64, p99: f64) -> (f64, f64) {
-    (median * 1e6, p99 * 1e6)
+/// A margin in milliseconds, known to be one.
+fn margin(median: f64, p99: f64) -> Margin {
+    Margin::new(median * 1e6, p99 * 1e6).expect("constants in order")
 }
 
 impl Default for Scenario {
     fn default() -> Self {
-        let margin = |(median, p99): (f64, f64)| Margin::new(median, p99);
         // Table 1 of the paper, vanilla: at rest, and network stress.
-        let [network, rest_kern, rest_user, kern, user] = [
-            milliseconds(0.2, 0.4),
-            milliseconds(0.051, 0.06),
-            milliseconds(0.082, 0.09),
-            milliseconds(5.0, 6.0),
-            milliseconds(10.0, 92.3),
-        ]
-        .map(|pair| margin(pair).expect("constants in order"));
+        let cell = |stress: &str, layer: &str| {
+            let (median, p99) = paper::cell("vanilla", layer, stress).expect("a cell of the table");
+            margin(median, p99)
+        };
+        let (rest_kern, rest_user) = (cell("at_rest", "kern"), cell("at_rest", "user"));
+        let (kern, user) = (cell("network", "kern"), cell("network", "user"));
+        let network = margin(0.2, 0.4);
         Self {
             probes: 240,
             ident: 4711,
