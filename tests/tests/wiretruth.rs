@@ -141,6 +141,16 @@ fn a_made_up_experiment_is_read_by_others_and_taken_apart() {
         assert!(low <= value && value <= high, "{low} {value} {high}");
     }
     assert_eq!(found["at"]["again"]["rtt"], found["rtt"]["kernel"], "the same file is the same place");
+    tell("analyse --wire x/wire.erf --user x/user.csv --report r.html --environment vanilla --stress network --quiet")
+        .exits(2);
+    tell("analyse --wire x/wire.erf --user x/user.csv --report r.html --environment vanilla --stress network").exits(0);
+    let page = fs::read_to_string(dir.path().join("r.html")).unwrap();
+    assert!(
+        page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n") && page.contains("x/user.csv"),
+        "{page}"
+    );
+    assert_eq!((page.matches("<svg ").count(), page.matches("class=\"own\"").count()), (3, 3));
+    tell("analyse --wire x/wire.erf --user x/user.csv --report /no/such/r.html").exits(2).says("/no/such/r.html: ");
     // Wireshark's tools take the files for what they are.
     if house_skip::need_program("tshark") {
         for (file, filter) in [("x/wire.erf", "icmp.type == 8"), ("x/kernel.pcap", "icmp.type == 8")] {

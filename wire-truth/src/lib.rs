@@ -20,7 +20,7 @@
 //! | [`digest`], [`compare`] | any packet known again at another place, and the one-way delays of all that two captures share |
 //! | [`delay`] | each probe's delays, layer by layer |
 //! | [`paper`] | what the paper measured |
-//! | [`svg`] | distributions, drawn |
+//! | [`svg`], [`report`] | distributions, drawn; an analysis as a page |
 //! | [`simulate`] | an experiment made up, with the truth about it |
 //! | [`stats`] | percentiles by one rule, with their intervals |
 //!
@@ -37,6 +37,7 @@ mod echo;
 mod error;
 pub mod message;
 pub mod paper;
+pub mod report;
 pub mod simulate;
 pub mod stats;
 pub mod svg;

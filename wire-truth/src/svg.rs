@@ -18,7 +18,7 @@ const STYLE: &str = "svg{background:#fff;color:#222;font:13px system-ui,sans-ser
                      color:#ddd}}text{fill:currentColor}.g{stroke:currentColor;stroke-opacity:.18}.c{fill:none;stroke-width:2}";
 
 /// What lies between two characters that mean something in XML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -68,70 +68,122 @@ impl Axis {
 }
 
 /// A delay with the unit of its size, without digits that say nothing.
-fn label(ns: f64) -> String {
+pub(crate) fn label(ns: f64) -> String {
     let (value, unit) = match ns.abs() {
         small if small < 1e3 => (ns, "ns"),
         micros if micros < 1e6 => (ns / 1e3, "\u{b5}s"),
         millis if millis < 1e9 => (ns / 1e6, "ms"),
         _ => (ns / 1e9, "s"),
     };
-    let text = format!("{value:.6}");
+    let text = if value.abs() < 10.0 { format!("{value:.3}") } else { format!("{value:.2}") };
     format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A drawing begun: its title, its axes, and where a delay and a height lie in it.
+struct Drawing {
+    svg: String,
+    axis: Option<Axis>,
+    curves: usize,
+}
+
+impl Drawing {
+    /// With lines at these heights, of which 1 is the top.
+    fn new(title: &str, samples: &[(&str, &Sample)], heights: &[(f64, String)]) -> Self {
+        let (left, top, right, bottom) = FIELD;
+        let (title, (width, height)) = (escaped(title), SIZE);
+        let svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{title}</title><style>{STYLE}\
+             </style><text x=\"{left}\" y=\"22\" font-weight=\"600\">{title}</text>"
+        );
+        let mut drawing = Self { svg, axis: Axis::of(samples), curves: 0 };
+        let Some(axis) = drawing.axis else {
+            drawing.svg += "<text x=\"64\" y=\"170\">no values</text>";
+            return drawing;
+        };
+        // Writing into a string does not fail.
+        for (part, label) in heights {
+            let (at, x) = (Self::y(*part), left - 8.0);
+            let _ = write!(drawing.svg, "<path class=\"g\" d=\"M{left} {at:.1}H{right}\"/>");
+            let _ = write!(drawing.svg, "<text x=\"{x}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>", at + 4.0);
+        }
+        for tick in axis.ticks() {
+            let (at, y) = (drawing.x(tick), bottom + 18.0);
+            let _ = write!(drawing.svg, "<path class=\"g\" d=\"M{at:.1} {top}V{bottom}\"/>");
+            let _ = write!(drawing.svg, "<text x=\"{at:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", label(tick));
+        }
+        drawing
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        FIELD.0 + self.axis.map_or(0.0, |axis| axis.place(value)).clamp(0.0, 1.0) * (FIELD.2 - FIELD.0)
+    }
+
+    fn y(part: f64) -> f64 {
+        FIELD.3 - part * (FIELD.3 - FIELD.1)
+    }
+
+    fn curve(&mut self, name: &str, n: usize, path: &str) {
+        let (colour, dash) = LINES[self.curves % LINES.len()];
+        let mark = FIELD.0 + 4.0 + 160.0 * self.curves as f64;
+        let line = format!("<path class=\"c\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=");
+        let (text, name) = (mark + 32.0, escaped(name));
+        let _ = write!(self.svg, "{line}\"{path}\"/>{line}\"M{mark} 342h26\"/>");
+        let _ = write!(self.svg, "<text x=\"{text}\" y=\"346\">{name} (n = {n})</text>");
+        self.curves += 1;
+    }
+
+    fn end(self) -> String {
+        self.svg + "</svg>\n"
+    }
 }
 
 /// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to four. A sample without values has none.
 pub fn cdf(title: &str, samples: &[(&str, &Sample)]) -> String {
-    let (left, top, right, bottom) = FIELD;
-    let (title, (width, height)) = (escaped(title), SIZE);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{title}</title><style>{STYLE}</style>\
-         <text x=\"{left}\" y=\"22\" font-weight=\"600\">{title}</text>"
-    );
-    let Some(axis) = Axis::of(samples) else {
-        svg += "<text x=\"64\" y=\"170\">no values</text></svg>\n";
-        return svg;
-    };
-    let x = |value: f64| left + axis.place(value).clamp(0.0, 1.0) * (right - left);
-    let y = |part: f64| bottom - part * (bottom - top);
-    // Writing into a string does not fail.
-    for part in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let at = y(part);
-        let _ = write!(
-            svg,
-            "<path class=\"g\" d=\"M{left} {at:.1}H{right}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{part}</text>",
-            left - 8.0,
-            at + 4.0
-        );
-    }
-    for tick in axis.ticks() {
-        let at = x(tick);
-        let _ = write!(
-            svg,
-            "<path class=\"g\" d=\"M{at:.1} {top}V{bottom}\"/><text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            bottom + 18.0,
-            label(tick)
-        );
-    }
-    for (at, ((name, sample), (colour, dash))) in
-        samples.iter().filter(|(_, one)| !one.is_empty()).zip(LINES).enumerate()
-    {
-        let mut path = format!("M{:.1} {:.1}", x(sample.sorted()[0]), y(0.0));
-        let n = sample.len();
-        let step = n.div_ceil(POINTS);
-        for rank in (0..n).step_by(step).chain([n - 1]) {
-            let _ = write!(path, "H{:.1}V{:.1}", x(sample.sorted()[rank]), y((rank + 1) as f64 / n as f64));
+    let heights = [0.0, 0.25, 0.5, 0.75, 1.0].map(|part: f64| (part, part.to_string()));
+    let mut drawing = Drawing::new(title, samples, &heights);
+    for (name, sample) in samples.iter().filter(|(_, one)| !one.is_empty()) {
+        let (sorted, n) = (sample.sorted(), sample.len());
+        let mut path = format!("M{:.1} {:.1}", drawing.x(sorted[0]), Drawing::y(0.0));
+        for rank in (0..n).step_by(n.div_ceil(POINTS)).chain([n - 1]) {
+            let part = (rank + 1) as f64 / n as f64;
+            let _ = write!(path, "H{:.1}V{:.1}", drawing.x(sorted[rank]), Drawing::y(part));
         }
-        let _ = write!(path, "H{right}");
-        let mark = left + 4.0 + 160.0 * at as f64;
-        let _ = write!(
-            svg,
-            "<path class=\"c\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=\"{path}\"/><path class=\"c\" stroke=\"{colour}\" \
-             stroke-dasharray=\"{dash}\" d=\"M{mark} 342h26\"/><text x=\"{}\" y=\"346\">{} (n = {n})</text>",
-            mark + 32.0,
-            escaped(name)
-        );
+        let _ = write!(path, "H{}", FIELD.2);
+        drawing.curve(name, n, &path);
     }
-    svg + "</svg>\n"
+    drawing.end()
+}
+
+/// Classes of a density, each as wide as another on the drawing.
+const CLASSES: usize = 48;
+
+/// Which part of each sample lies in each of 48 classes of delay, in nanoseconds, against the fullest class.
+pub fn density(title: &str, samples: &[(&str, &Sample)]) -> String {
+    let Some(axis) = Axis::of(samples) else { return Drawing::new(title, samples, &[]).end() };
+    let parts: Vec<(&str, usize, [f64; CLASSES])> = samples
+        .iter()
+        .filter(|(_, sample)| !sample.is_empty())
+        .map(|(name, sample)| {
+            let mut parts = [0.0; CLASSES];
+            for value in sample.sorted() {
+                let class = (axis.place(*value) * CLASSES as f64) as usize;
+                parts[class.min(CLASSES - 1)] += 1.0 / sample.len() as f64;
+            }
+            (*name, sample.len(), parts)
+        })
+        .collect();
+    let fullest = parts.iter().flat_map(|(.., parts)| parts).copied().fold(f64::MIN_POSITIVE, f64::max);
+    let heights = [0.0, 0.5, 1.0].map(|height| (height, format!("{:.1} %", height * fullest * 100.0)));
+    let mut drawing = Drawing::new(title, samples, &heights);
+    let width = (FIELD.2 - FIELD.0) / CLASSES as f64;
+    for (name, n, parts) in parts {
+        let mut path = format!("M{:.1} {:.1}", FIELD.0, Drawing::y(0.0));
+        for (class, part) in parts.iter().enumerate() {
+            let _ = write!(path, "V{:.1}H{:.1}", Drawing::y(part / fullest), FIELD.0 + width * (class + 1) as f64);
+        }
+        drawing.curve(name, n, &(path + &format!("V{:.1}", Drawing::y(0.0))));
+    }
+    drawing.end()
 }
 
 #[cfg(test)]
@@ -152,6 +204,16 @@ mod tests {
             assert!(svg.contains(tick), "{tick}");
         }
         assert!(svg.contains("a (n = 4)"));
+    }
+
+    #[test]
+    fn a_density_has_its_parts_in_their_classes() {
+        let values = sample(&[1e3, 1e3, 1e3, 1e6]);
+        let svg = density("delay", &[("a", &values)]);
+        // Three quarters in the first class, a quarter in the last, of 632 units in 48.
+        assert!(svg.contains("M64.0 300.0V40.0H77.2V300.0H90.3") && svg.contains("V213.3H696.0V300.0\""), "{svg}");
+        assert!(svg.contains(">75.0 %<"), "{svg}");
+        assert!(density("x", &[("a", &sample(&[]))]).contains("no values"));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use wire_truth::delay::Places;
-use wire_truth::{Options, UserLog, Vantage, analyse};
+use wire_truth::report::{Context, html};
+use wire_truth::{Analysis, Options, UserLog, Vantage, analyse};
 
 use super::{Failure, output, print, whole_file};
 use crate::exit::Exit;
@@ -49,6 +50,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     per_probe: Option<PathBuf>,
 
+    /// Write a page with tables, figures and the data behind them into this file; it needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// The environment of the paper that this is compared with in the report.
+    #[arg(long, value_name = "NAME", value_parser = ["vanilla", "vserver", "xen"], requires = "stress")]
+    environment: Option<String>,
+
+    /// The stress of the paper that this is compared with.
+    #[arg(long, value_name = "NAME", value_parser = ["at_rest", "cpu", "io", "hd", "memory", "network"], requires = "environment")]
+    stress: Option<String>,
+
     /// One object.
     #[arg(long)]
     json: bool,
@@ -90,6 +103,23 @@ fn captures(args: &Args) -> Result<Captures, Failure> {
     Ok((kernel, dom0, others))
 }
 
+/// What the report says of where its figures are from.
+fn context(args: &Args, analysis: &Analysis) -> Context {
+    let path = |path: &PathBuf| path.display().to_string();
+    let mut setup = vec![("wire".to_owned(), path(&args.wire))];
+    let files = [("kernel", &args.kernel), ("dom0", &args.dom0), ("program", &args.user)];
+    setup.extend(files.into_iter().filter_map(|(name, file)| Some((name.to_owned(), path(file.as_ref()?)))));
+    setup.extend(args.at.iter().map(|(name, file)| (name.clone(), path(file))));
+    setup.push(("identifier".to_owned(), analysis.ident.to_string()));
+    let rest = format!("{} before, {} after", args.rest_lead, args.rest_trail);
+    setup.push(("probes at rest".to_owned(), rest));
+    Context {
+        title: format!("Wire truth: {}", args.wire.display()),
+        setup,
+        cell: args.environment.clone().zip(args.stress.clone()),
+    }
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let wire = Vantage::read("the wire", &args.wire)?;
     let (kernel, dom0, others) = captures(args)?;
@@ -103,6 +133,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let table = output::per_probe(&analysis, &wire);
         let failed = |cause| Failure::File { path: path.display().to_string(), cause };
         whole_file(path, |file| file.write_all(table.as_bytes()).map_err(failed))?;
+    }
+    if let Some(path) = &args.report {
+        let page = html(&analysis, &context(args, &analysis));
+        let failed = |cause| Failure::File { path: path.display().to_string(), cause };
+        whole_file(path, |file| file.write_all(page.as_bytes()).map_err(failed))?;
     }
     print(&match args.json {
         true => format!("{}\n", output::json(&analysis)),

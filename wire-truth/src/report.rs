@@ -1,0 +1,309 @@
+//! An analysis as one page that opens anywhere: no network, no script; on a phone, in print, dark and light.
+
+use std::fmt::Write;
+
+use crate::analysis::{Analysis, Reference};
+use crate::paper;
+use crate::stats::Sample;
+use crate::svg::{self, escaped, label};
+
+/// What a report says beside the figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// Its title.
+    pub title: String,
+    /// What was measured how: names and values, as lines of a table.
+    pub setup: Vec<(String, String)>,
+    /// The environment and the stress of the paper's Table 1 that this is compared with: `vanilla`, `vserver` or `xen`, and `at_rest`, `cpu`,
+    /// `io`, `hd`, `memory` or `network`.
+    pub cell: Option<(String, String)>,
+}
+
+const STYLE: &str = "
+:root{color-scheme:light dark;--line:#8886}
+body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:1rem;background:#fff;color:#222}
+@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}}
+h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid var(--line)}
+.lead{font-size:1.15rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}
+td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}td:first-child,th:first-child{text-align:left}
+.own{font-weight:700}svg{width:100%;height:auto;display:block}figure{margin:1rem 0}pre{overflow-x:auto;font-size:.75rem;max-height:20rem}
+@media print{body{max-width:none;font-size:11pt}details{display:none}figure,table{break-inside:avoid}}
+";
+
+/// The limits that hold for any such measurement (lab document section 3.4), whatever its figures.
+const LIMITS: [&str; 6] = [
+    "Percentiles of layers do not add up to that of the total: differences are taken of each packet first.",
+    "The offset of two clocks cannot be told from round trips: sending and receiving are excess over what is said to be the least, not delays from 0.",
+    "A receive stamp of a virtual Ethernet pair is taken in the sender's context by default: delay of the kernel when receiving is then near 0 by \
+     construction, and only what is between kernel and program is a finding.",
+    "A capture at the sender's own interface lies behind its queue: what waits there counts as delay of the program.",
+    "A queue at the sending side makes sending slower than receiving by the layout alone; the target's own queue is part of the time on the wire.",
+    "A software tap stamps within microseconds, not within a tick; all on one machine is still one machine.",
+];
+
+/// The page.
+pub fn html(analysis: &Analysis, context: &Context) -> String {
+    let title = escaped(&context.title);
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\
+         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n",
+        escaped(&headline(analysis))
+    );
+    page += "<h2>Delays</h2>\n";
+    page += &table(analysis);
+    page += &figures(analysis);
+    page += "<h2>Clocks</h2>\n";
+    page += &clocks(analysis);
+    page += "<h2>Beside the paper</h2>\n";
+    page += &table_1(analysis, context.cell.as_ref());
+    page += "<h2>Set-up</h2>\n<div class=\"wide\"><table>\n";
+    for (name, value) in &context.setup {
+        let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(value));
+    }
+    page += "</table></div>\n<h2>What this cannot tell</h2>\n<ul>\n";
+    for line in LIMITS.iter().copied().chain(analysis.notes.iter().map(String::as_str)) {
+        let _ = writeln!(page, "<li>{}</li>", escaped(line));
+    }
+    page + "</ul>\n</body></html>\n"
+}
+
+fn headline(analysis: &Analysis) -> String {
+    let Analysis { probes, matched, lost, duplicates, layers, .. } = analysis;
+    let median = |sample: &Sample| sample.percentile(0.5);
+    let counts =
+        format!("{probes} probes, {matched} seen on the wire and in the host, {lost} lost, {duplicates} duplicates.");
+    let (host, name) = if layers.user_rtt.is_empty() {
+        (&layers.kernel, "a capture of the kernel")
+    } else {
+        (&layers.user_rtt, "ping")
+    };
+    let (Some(said), Some(took)) = (median(host), median(&layers.wire)) else { return counts };
+    let added = median(if layers.total.is_empty() { &layers.kern } else { &layers.total }).unwrap_or(said - took);
+    let mut text = format!(
+        "{name} would say {}; the network took {}. The host has added {}",
+        label(said),
+        label(took),
+        label(added)
+    );
+    if let (Some(send), Some(receive)) = (layers.send.mean(), layers.receive.mean()) {
+        let part = send / (send + receive) * 100.0;
+        if part.is_finite() && (0.0..=100.0).contains(&part) && added > 0.0 {
+            let _ = write!(text, ", {part:.0} % of what is beyond the least of it when sending");
+        }
+    }
+    text + ". (Medians.) " + &counts
+}
+
+/// The samples of an analysis that have values, by name.
+fn rows(analysis: &Analysis) -> Vec<(String, &Sample)> {
+    let layers = &analysis.layers;
+    let named = [
+        ("round trip, wire", &layers.wire),
+        ("round trip, kernel", &layers.kernel),
+        ("round trip, dom0", &layers.dom0_rtt),
+        ("round trip, program", &layers.user_rtt),
+        ("dKern", &layers.kern),
+        ("dDom0", &layers.dom0),
+        ("dDomU", &layers.domu),
+        ("dUser", &layers.user),
+        ("total", &layers.total),
+        ("sending", &layers.send),
+        ("receiving", &layers.receive),
+        ("system call", &layers.syscall),
+        ("queueing discipline", &layers.qdisc),
+        ("driver to wire", &layers.driver),
+        ("kernel to program", &layers.wakeup),
+    ];
+    let others = analysis.others.iter().flat_map(|other| {
+        [(format!("round trip, {}", other.name), &other.rtt), (format!("{} less wire", other.name), &other.over_wire)]
+    });
+    let all = named.into_iter().map(|(name, sample)| (name.to_owned(), sample)).chain(others);
+    all.filter(|(_, sample)| !sample.is_empty()).collect()
+}
+
+fn table(analysis: &Analysis) -> String {
+    let mut text = "<div class=\"wide\"><table>\n<tr><th></th><th>n</th><th>median</th><th>95 %</th><th>95 %, blocks</th><th>p99</th><th>95 \
+                    %</th><th>max</th></tr>\n"
+        .to_owned();
+    for (name, sample) in rows(analysis) {
+        let (Some(median), Some(p99), Some(max)) = (sample.estimate(0.5), sample.estimate(0.99), sample.max()) else {
+            continue;
+        };
+        let limit = |limit: Option<f64>| limit.map_or_else(|| "-".to_owned(), label);
+        let blocks = sample.block_interval(0.5);
+        let blocks = blocks.map_or_else(|| "-".to_owned(), |(low, high)| format!("{} to {}", label(low), label(high)));
+        // Too few for an upper limit.
+        let least = if p99.high.is_none() { "at least " } else { "" };
+        let _ = writeln!(
+            text,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} to {}</td><td>{blocks}</td><td>{least}{}</td><td>{} to {}</td><td>{}</td></tr>",
+            escaped(&name),
+            sample.len(),
+            label(median.value),
+            limit(median.low),
+            limit(median.high),
+            label(p99.value),
+            limit(p99.low),
+            limit(p99.high),
+            label(max)
+        );
+    }
+    let from = match analysis.reference {
+        Reference::Rest => "the mean of the probes at rest",
+        Reference::Fastest => "the fastest probe",
+    };
+    text + &format!("</table></div>\n<p>Sending, receiving and driver to wire are excess over {from}.</p>\n")
+}
+
+/// A drawing with the data behind it.
+fn figure(page: &mut String, drawing: &str, samples: &[(&str, &Sample)]) {
+    if samples.iter().all(|(_, sample)| sample.is_empty()) {
+        return;
+    }
+    let _ = writeln!(page, "<figure>{drawing}<details><summary>the data</summary><pre>what,ns");
+    for (name, sample) in samples {
+        for value in sample.series() {
+            let _ = writeln!(page, "{},{value:.0}", escaped(name));
+        }
+    }
+    *page += "</pre></details></figure>\n";
+}
+
+fn figures(analysis: &Analysis) -> String {
+    let layers = &analysis.layers;
+    let mut page = "<h2>Distributions</h2>\n".to_owned();
+    let host = [("program", &layers.total), ("kernel", &layers.kern), ("dom0", &layers.dom0)];
+    figure(&mut page, &svg::cdf("Round trip less that on the wire (as Figures 3 and 4 of the paper)", &host), &host);
+    let ways = [("sending", &layers.send), ("receiving", &layers.receive)];
+    figure(&mut page, &svg::density("Sending and receiving (as Figure 5 of the paper)", &ways), &ways);
+    let parts = [("system call", &layers.syscall), ("queue", &layers.qdisc), ("wake-up", &layers.wakeup)];
+    figure(&mut page, &svg::cdf("Where in the host", &parts), &parts);
+    page
+}
+
+fn clocks(analysis: &Analysis) -> String {
+    let relation = match &analysis.clock {
+        Ok(relation) => relation,
+        Err(reason) => return format!("<p>The clocks were not related: {}.</p>\n", escaped(reason)),
+    };
+    let mut text = String::from(
+        "<div class=\"wide\"><table>\n<tr><th>method</th><th>drift</th><th>interval</th><th>spread</th></tr>\n",
+    );
+    for fit in std::iter::once(relation).chain(analysis.fits.iter().filter(|fit| fit.method != relation.method)) {
+        let (low, high) = fit.drift_ci_ppb;
+        let _ = writeln!(
+            text,
+            "<tr><td>{}</td><td>{:+.3} ppm</td><td>{:+.3} to {:+.3}</td><td>{}</td></tr>",
+            fit.method.name(),
+            fit.drift_ppb / 1e3,
+            low / 1e3,
+            high / 1e3,
+            label(fit.residual_ns)
+        );
+    }
+    text += "</table></div>\n";
+    if let (Some(low), Some(high)) = (relation.offset_low_ns, relation.offset_high_ns) {
+        // Floats here are for reading only.
+        let _ = writeln!(
+            text,
+            "<p>By causality the host's clock is ahead by {} to {} at the first probe.</p>",
+            label(low as f64),
+            label(high as f64)
+        );
+    }
+    text
+}
+
+/// The paper's table, and what this analysis has of the cell that it is compared with.
+fn table_1(analysis: &Analysis, cell: Option<&(String, String)>) -> String {
+    let layers = &analysis.layers;
+    let own = |environment: &str, layer: &str, stress: &str| {
+        cell.filter(|(of, under)| of == environment && under == stress)?;
+        let sample = match layer {
+            "kern" => &layers.kern,
+            "dom0" => &layers.dom0,
+            "domU" => &layers.domu,
+            "user" => &layers.user,
+            _ => &layers.total,
+        };
+        Some((sample.percentile(0.5)?, sample.percentile(0.99)?))
+    };
+    let mut text = String::from("<div class=\"wide\"><table>\n<tr><th>median / p99, ms</th>");
+    for (environment, layer) in paper::COLUMNS {
+        let _ = write!(text, "<th>{environment}<br/>{layer}</th>");
+    }
+    text += "</tr>\n";
+    for (stress, values) in paper::TABLE_1 {
+        let _ = write!(text, "<tr><td>{stress}</td>");
+        for ((environment, layer), (median, p99)) in paper::COLUMNS.into_iter().zip(values) {
+            let _ = write!(text, "<td>{median} / {p99}");
+            if let Some((median, p99)) = own(environment, layer, stress) {
+                let _ = write!(text, "<br/><span class=\"own\">{:.3} / {:.3}</span>", median / 1e6, p99 / 1e6);
+            }
+            text += "</td>";
+        }
+        text += "</tr>\n";
+    }
+    text += "</table></div>\n<p>Table 1 of the paper";
+    text + if cell.is_some() { ", and in bold what was measured here.</p>\n" } else { ".</p>\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Options, analyse};
+    use crate::delay::Places;
+    use crate::simulate::{Scenario, simulate};
+    use crate::{UserLog, Vantage};
+
+    fn page(cell: Option<(&str, &str)>) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        simulate(&Scenario::default()).unwrap().write(dir.path()).unwrap();
+        let read = |name: &str| Vantage::read(name, &dir.path().join(name)).unwrap();
+        let (wire, kernel) = (read("wire.erf"), read("kernel.pcap"));
+        let user = UserLog::read(&dir.path().join("user.csv")).unwrap();
+        let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: Some(&user), others: &[] };
+        let mut options = Options::default();
+        (options.rest_lead, options.rest_trail) = (20, 20);
+        let context = Context {
+            title: "a <b> & c".to_owned(),
+            setup: vec![("wire".to_owned(), "<x>.erf".to_owned())],
+            cell: cell.map(|(of, under)| (of.to_owned(), under.to_owned())),
+        };
+        html(&analyse(&places, options).unwrap(), &context)
+    }
+
+    #[test]
+    fn a_page_has_all_of_it_and_asks_for_nothing() {
+        let page = page(Some(("vanilla", "network")));
+        for words in [
+            "ping would say ",
+            "% of what is beyond the least of it when sending",
+            "<td>dKern</td><td>200</td>",
+            // Two hundred are too few for an upper limit.
+            "<td>at least ",
+            "lower-envelope",
+            "By causality the host's clock is ahead by",
+            "a &lt;b&gt; &amp; c",
+            "&lt;x&gt;.erf",
+            "excess over the mean of the probes at rest",
+        ] {
+            assert!(page.contains(words), "{words}\n{page}");
+        }
+        assert_eq!(page.matches("<svg ").count(), 3);
+        assert_eq!(page.matches("class=\"own\"").count(), 3, "kern, user and total of that cell");
+        // The only address in it is the name of the language of the drawings.
+        assert_eq!(page.matches("http").count(), page.matches("http://www.w3.org/2000/svg").count());
+        assert!(!page.contains("<script") && !page.contains("url("));
+        // What is opened is closed.
+        for tag in ["table", "tr", "td", "svg", "figure", "details", "ul", "li", "div", "p", "text"] {
+            let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn without_a_cell_the_paper_stands_alone() {
+        assert!(!page(None).contains("class=\"own\""));
+    }
+}
