@@ -292,7 +292,7 @@ fn notes(found: &Comparison, names: [&String; 2]) -> Vec<String> {
     }
     if found.negative > 0 {
         notes.push(format!(
-            "{} packets arrived before they were sent: the clocks differ, or the captures are the other way round",
+            "{} packets arrived before they were sent: the clocks differ, the captures are the other way round, or packets go both ways between them",
             found.negative
         ));
     }

@@ -26,8 +26,8 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:1r
 h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid var(--line)}
 .lead{font-size:1.15rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}
 td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}td:first-child,th:first-child{text-align:left}
-.own{font-weight:700}svg{width:100%;height:auto;display:block}figure{margin:1rem 0}pre{overflow-x:auto;font-size:.75rem;max-height:20rem}
-@media print{body{max-width:none;font-size:11pt}details{display:none}figure,table{break-inside:avoid}}
+.own{font-weight:700}svg{width:100%;min-width:34rem;height:auto;display:block}figure{margin:1rem 0;overflow-x:auto}pre{overflow-x:auto;font-size:.75rem;max-height:20rem}
+@media print{body{max-width:none;font-size:11pt}svg{min-width:0}details{display:none}figure,table{break-inside:avoid}}
 ";
 
 /// The limits that hold for any such measurement (lab document section 3.4), whatever its figures.
@@ -203,12 +203,11 @@ fn clocks(analysis: &Analysis) -> String {
     }
     text += "</table></div>\n";
     if let (Some(low), Some(high)) = (relation.offset_low_ns, relation.offset_high_ns) {
-        // Floats here are for reading only.
         let _ = writeln!(
             text,
-            "<p>By causality the host's clock is ahead by {} to {} at the first probe.</p>",
-            label(low as f64),
-            label(high as f64)
+            "<p>By causality the host's clock is ahead by {low} to {high} ns at the first probe: an interval of {}.</p>",
+            // A float for reading only.
+            label((high - low) as f64)
         );
     }
     text

@@ -12,7 +12,7 @@ const FIELD: (f64, f64, f64, f64) = (64.0, 40.0, 696.0, 300.0);
 const POINTS: usize = 800;
 
 /// Told apart by those who see no colours, too: by their dashes.
-const LINES: [(&str, &str); 4] = [("#0072b2", "none"), ("#d55e00", "7 4"), ("#009e73", "2 3"), ("#cc79a7", "10 3 2 3")];
+const LINES: [(&str, &str); 3] = [("#0072b2", "none"), ("#d55e00", "7 4"), ("#009e73", "2 3")];
 
 const STYLE: &str = "svg{background:#fff;color:#222;font:13px system-ui,sans-serif}@media(prefers-color-scheme:dark){svg{background:#181818;\
                      color:#ddd}}text{fill:currentColor}.g{stroke:currentColor;stroke-opacity:.18}.c{fill:none;stroke-width:2}";
@@ -124,7 +124,7 @@ impl Drawing {
 
     fn curve(&mut self, name: &str, n: usize, path: &str) {
         let (colour, dash) = LINES[self.curves % LINES.len()];
-        let mark = FIELD.0 + 4.0 + 160.0 * self.curves as f64;
+        let mark = FIELD.0 + 4.0 + 210.0 * self.curves as f64;
         let line = format!("<path class=\"c\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=");
         let (text, name) = (mark + 32.0, escaped(name));
         let _ = write!(self.svg, "{line}\"{path}\"/>{line}\"M{mark} 342h26\"/>");
@@ -137,7 +137,7 @@ impl Drawing {
     }
 }
 
-/// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to four. A sample without values has none.
+/// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to three. A sample without values has none.
 pub fn cdf(title: &str, samples: &[(&str, &Sample)]) -> String {
     let heights = [0.0, 0.25, 0.5, 0.75, 1.0].map(|part: f64| (part, part.to_string()));
     let mut drawing = Drawing::new(title, samples, &heights);

@@ -116,7 +116,7 @@ pub(super) fn text(analysis: &Analysis) -> String {
     text += &match &analysis.clock {
         Ok(relation) => {
             let offset = match (relation.offset_low_ns, relation.offset_high_ns) {
-                (Some(low), Some(high)) => format!(", ahead by {} to {}", time(low as f64), time(high as f64)),
+                (Some(low), Some(high)) => format!(", ahead by {low} to {high} ns"),
                 _ => String::new(),
             };
             format!(
