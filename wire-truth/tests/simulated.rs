@@ -282,6 +282,7 @@ fn scenarios_that_cannot_be_are_refused_by_name() {
         (Scenario { probes: 0, ..base() }, "0 probes"),
         (Scenario { probes: 40, ..base() }, "40 probes are to be at rest, and there are 40"),
         (Scenario { interval_ns: 0, ..base() }, "an interval of 0 ns"),
+        (Scenario { probes: 65_536, other: 100, ..base() }, "100 packets of others"),
         (Scenario { loss: 1.5, ..base() }, "a share"),
         (Scenario { clock: HostClock { drift_ppb: f64::NAN, ..Default::default() }, ..base() }, "a drift of NaN"),
         (Scenario { clock: HostClock { offset_ns: i64::MIN, ..Default::default() }, ..base() }, "from 1970 to 2106"),

@@ -75,6 +75,9 @@ pub struct Scenario {
     pub other: u32,
 }
 
+/// Packets of others, all together: an experiment is made in memory.
+const MOST_OTHERS: u64 = 5_000_000;
+
 /// A margin in milliseconds, known to be one.
 fn margin(median: f64, p99: f64) -> Margin {
     Margin::new(median * 1e6, p99 * 1e6).expect("constants in order")
@@ -134,8 +137,8 @@ impl Scenario {
             "a share is below 0 or above 1".to_owned()
         } else if !(-1e6..=1e6).contains(&self.clock.drift_ppb) {
             format!("a drift of {} ppb is above 1000 ppm, which no clock has", self.clock.drift_ppb)
-        } else if self.other > 1000 {
-            format!("{} packets of others for each probe are above 1000", self.other)
+        } else if u64::from(self.probes) * u64::from(self.other) > MOST_OTHERS {
+            format!("{} packets of others for each of {} probes are more than 5 million", self.other, self.probes)
         } else if self.rest.guest.is_some() != self.stress.guest.is_some() {
             "there is a guest at rest or under stress only".to_owned()
         } else if self.start_ns < 0 || self.latest().is_none() {
