@@ -23,6 +23,18 @@ pub fn say(program: &str, line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{program}: {line}");
 }
 
+/// Prints on standard output; a reader that has gone wants none.
+///
+/// # Errors
+///
+/// Those of the system, but for a pipe that nobody reads.
+pub fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl Log for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= Level::Warn

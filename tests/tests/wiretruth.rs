@@ -151,6 +151,20 @@ fn a_made_up_experiment_is_read_by_others_and_taken_apart() {
     );
     assert_eq!((page.matches("<svg ").count(), page.matches("class=\"own\"").count()), (3, 3));
     tell("analyse --wire x/wire.erf --user x/user.csv --report /no/such/r.html").exits(2).says("/no/such/r.html: ");
+    // A pipe stays one, and a link a link.
+    let fifo = dir.path().join("pipe");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let read = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || fs::read_to_string(fifo).unwrap()
+    });
+    tell("analyse --wire x/wire.erf --user x/user.csv --per-probe pipe").exits(0);
+    assert_eq!(read.join().unwrap().lines().count(), 1041);
+    assert!(!fifo.metadata().unwrap().is_file());
+    std::os::unix::fs::symlink("r.html", dir.path().join("link")).unwrap();
+    tell("analyse --wire x/wire.erf --user x/user.csv --report link").exits(0);
+    assert!(dir.path().join("link").is_symlink());
+    assert_ne!(fs::read_to_string(dir.path().join("r.html")).unwrap(), page, "it was written again, without the cell");
     // Wireshark's tools take the files for what they are.
     if house_skip::need_program("tshark") {
         for (file, filter) in [("x/wire.erf", "icmp.type == 8"), ("x/kernel.pcap", "icmp.type == 8")] {

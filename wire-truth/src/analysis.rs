@@ -157,14 +157,14 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     // At rest least squares is best; where anything may have been delayed, the median of slopes bears it.
     let method = if options.has_rest() { Method::LeastSquares } else { Method::TheilSen };
     let rest = |point: &Point| at_rest.contains(&point.key);
-    let clock = relate(&all, method, rest);
+    let clock = relate(&all, method, rest).map_err(|error| error.to_string());
     let ends = points(places.wire, |key| places.ends(key).filter(|_| of_run(&key)));
     let directions = relate(&ends, method, rest).ok();
     let driver = relate(&points(places.wire, |key| places.driver(key).filter(|_| of_run(&key))), method, rest).ok();
-    let fits = [Method::LeastSquares, Method::TheilSen, Method::LowerEnvelope]
-        .map(|method| relate(&all, method, rest))
-        .into_iter()
-        .flatten();
+    let fits = [Method::LeastSquares, Method::TheilSen, Method::LowerEnvelope].map(|each| match each == method {
+        true => clock.clone(),
+        false => relate(&all, each, rest).map_err(|error| error.to_string()),
+    });
     let clocks = Clocks { host: clock.as_ref().ok(), ends: directions.as_ref(), driver: driver.as_ref() };
     let each = places.probes(&sent, clocks);
     let reference = if options.has_rest() { Reference::Rest } else { Reference::Fastest };
@@ -191,8 +191,8 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
         lost,
         duplicates: places.wire.count().duplicates,
         reordered: reordered(places.wire, ident),
-        clock: clock.as_ref().map(Clone::clone).map_err(ToString::to_string),
-        fits: fits.collect(),
+        clock,
+        fits: fits.into_iter().flatten().collect(),
         reference,
         layers,
         others,

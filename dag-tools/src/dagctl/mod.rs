@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use dag::Card;
 
 use crate::exit::Exit;
-use crate::messages::say;
+use crate::messages::{self, say};
 
 const PROGRAM: &str = "dagctl";
 
@@ -131,13 +131,9 @@ fn open(device: Option<&str>) -> Result<Card, Failure> {
     }
 }
 
-/// Prints on standard output; a reader that has gone wants none.
+/// Prints on standard output.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
+    messages::print(text).map_err(Failure::Output)
 }
 
 /// `64 MiB`, or `1000 bytes`.

@@ -9,7 +9,7 @@ mod stat;
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
-use crate::messages::say;
+use crate::messages::{self, say};
 
 const PROGRAM: &str = "dagemu";
 
@@ -83,11 +83,7 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-/// Prints on standard output; a reader that has gone wants none.
+/// Prints on standard output.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
+    messages::print(text).map_err(Failure::Output)
 }

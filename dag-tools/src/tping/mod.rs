@@ -100,6 +100,8 @@ struct Run<'a> {
     table: Table,
     spans: Spans,
     log: Option<Log>,
+    /// What comes is received into this.
+    buffer: Vec<u8>,
     /// Nobody reads standard output any more.
     unheard: bool,
 }
@@ -128,7 +130,7 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     // Known to nobody: the keys of the hasher are the system's random numbers.
     let cookie = RandomState::new().hash_one(clock::now()).to_be_bytes();
     let (table, spans) = (Table::default(), Spans::default());
-    let mut run = Run { args, plan, host, prober, cookie, table, spans, log, unheard: false };
+    let mut run = Run { args, plan, host, prober, cookie, table, spans, log, buffer: vec![0; 65_536], unheard: false };
     run.say_line(&format!(
         "TPING {host} ({}) by {}, {} bytes, identifier {}",
         to.ip(),
@@ -222,8 +224,15 @@ impl Run<'_> {
 
     /// Takes all that has come.
     fn hear(&mut self) -> Result<(), Failure> {
-        let mut buffer = vec![0; 65_536];
-        while let Some(event) = self.prober.next(&mut buffer).map_err(|cause| self.failed(cause))? {
+        // Taken for as long as it lends messages.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let heard = self.hear_into(&mut buffer);
+        self.buffer = buffer;
+        heard
+    }
+
+    fn hear_into(&mut self, buffer: &mut [u8]) -> Result<(), Failure> {
+        while let Some(event) = self.prober.next(buffer).map_err(|cause| self.failed(cause))? {
             match event {
                 Event::Sent { number, stamp } => self.table.stamped(number, stamp),
                 Event::Nothing => {}

@@ -1,7 +1,7 @@
 //! The socket of a run: what is sent gets stamps, and all that comes back is told apart.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ impl Prober {
         // The identifier of a datagram socket is its port, which the kernel chooses if nobody does.
         let chosen = ident.unwrap_or(std::process::id() as u16);
         if let (false, false, Some(ident)) = (is_raw, udp, ident) {
-            let any = if to.is_ipv4() { "0.0.0.0" } else { "::" }.parse::<IpAddr>().expect("a constant address");
+            let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
             socket.bind(&SocketAddr::new(any, ident).into()).map_err(failed)?;
         }
         // From here on the kernel drops what other hosts send.

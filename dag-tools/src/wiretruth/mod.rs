@@ -12,7 +12,7 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
-use crate::messages::say;
+use crate::messages::{self, say};
 
 const PROGRAM: &str = "wiretruth";
 
@@ -63,27 +63,32 @@ pub fn run(args: &Args) -> Exit {
     })
 }
 
-/// Prints on standard output; a reader that has gone wants none.
+/// Prints on standard output.
 fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
+    messages::print(text).map_err(Failure::Output)
 }
 
-/// Writes a file whole, or not at all: half a table looks like one.
+/// Writes a file whole, or not at all: half a table looks like one. What is there and no file, as /dev/stdout, is written into.
 fn whole_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>) -> Result<T, Failure> {
     let failed = |cause| Failure::File { path: path.display().to_string(), cause };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new{}", std::process::id()));
-    let new = path.with_file_name(name);
-    let written = File::create(&new).map_err(failed).and_then(|file| {
+    let fill = |file: File| {
         let mut file = BufWriter::new(file);
         let value = write(&mut file)?;
         file.flush().map_err(failed)?;
-        fs::rename(&new, path).map_err(failed)?;
         Ok(value)
-    });
+    };
+    // Followed, so that a link to a file is taken for one, and a link to a pipe for that.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return File::options().write(true).open(path).map_err(failed).and_then(fill);
+    }
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new{}", std::process::id()));
+    let new = target.with_file_name(name);
+    let written = File::create(&new)
+        .map_err(failed)
+        .and_then(fill)
+        .and_then(|value| fs::rename(&new, &target).map(|()| value).map_err(failed));
     if written.is_err() {
         let _ = fs::remove_file(&new);
     }
