@@ -7,11 +7,12 @@ mod align;
 mod tally;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::path::Path;
 
-use erf::Reader;
+use erf::{Access, Reader};
 
-use crate::digest::{Digest, digest_of};
+use crate::digest::{DIGEST_BYTES, Digest, digest_of};
 use crate::error::{Error, Repr};
 use tally::Tally;
 pub use tally::{Delays, Sampled};
@@ -22,7 +23,7 @@ pub use tally::{Delays, Sampled};
 pub struct CompareOptions {
     /// A packet arrives within so many nanoseconds, either way, of what the clocks' offset makes of its stamp.
     pub window_ns: i64,
-    /// Packets of the first capture held at once, at most.
+    /// Packets of the first capture held at once, at most. Where more are within the window those nearest to the packet of the second are.
     pub most_held: usize,
     /// Take the drift of the clocks out of the delays.
     pub remove_drift: bool,
@@ -46,7 +47,7 @@ pub struct Side {
     pub only: u64,
     /// Packets of which too little was captured to know them again.
     pub snapped: u64,
-    /// Packets that are not of IP, or on a link that is not looked into.
+    /// Packets on a link that is not looked into, or that are not what their headers say.
     pub other: u64,
     /// Places in the file that were no records: the comparison is partial.
     pub defects: u64,
@@ -100,6 +101,30 @@ struct Feed {
     reader: Reader,
     name: String,
     side: Side,
+    /// What is left of the last batch.
+    batch: std::vec::IntoIter<Seen>,
+}
+
+/// A map by digests, which are hashes already.
+type ByDigest<T> = HashMap<u64, T, BuildHasherDefault<Digested>>;
+
+/// The hash of a digest: itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct Digested(u64);
+
+impl Hasher for Digested {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Not asked for by a map of digests; any hash is right.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
+    }
 }
 
 /// A packet that can be known again.
@@ -113,31 +138,40 @@ struct Seen {
 impl Feed {
     fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let reader = Reader::builder().recover(true).open(path);
+        // By blocks: a batch is then of their size, and not of the file's.
+        let reader = Reader::builder().recover(true).access(Access::Blocks).open(path);
         let reader = reader.map_err(|cause| Repr::Capture { cause })?;
-        Ok(Self { reader, name, side: Side::default() })
+        Ok(Self { reader, name, side: Side::default(), batch: Vec::new().into_iter() })
     }
 
     fn next(&mut self) -> Result<Option<Seen>, Error> {
         loop {
-            let item = self.reader.next_record().map_err(|cause| Repr::Capture { cause })?;
-            match item {
-                None => return Ok(None),
-                Some(Err(_)) => self.side.defects += 1,
-                Some(Ok(record)) if record.is_packet() => {
-                    self.side.packets += 1;
-                    match digest_of(&record) {
-                        Digest::Packet(digest) => {
-                            // Until the year 2262.
-                            let nanos = i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX);
-                            return Ok(Some(Seen { digest, nanos, bytes: record.wire_len() }));
-                        }
-                        Digest::Snapped => self.side.snapped += 1,
-                        Digest::Other => self.side.other += 1,
-                    }
-                }
-                Some(Ok(_)) => {}
+            if let Some(seen) = self.batch.next() {
+                return Ok(Some(seen));
             }
+            let Some(batch) = self.reader.next_batch().map_err(|cause| Repr::Capture { cause })? else {
+                return Ok(None);
+            };
+            let mut known = Vec::new();
+            for item in &batch {
+                match item {
+                    Err(_) => self.side.defects += 1,
+                    Ok(record) if record.is_packet() => {
+                        self.side.packets += 1;
+                        match digest_of(&record, DIGEST_BYTES) {
+                            Digest::Packet(digest) => {
+                                // Until the year 2262.
+                                let nanos = i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX);
+                                known.push(Seen { digest, nanos, bytes: record.wire_len() });
+                            }
+                            Digest::Snapped => self.side.snapped += 1,
+                            Digest::Other => self.side.other += 1,
+                        }
+                    }
+                    Ok(_) => {}
+                }
+            }
+            self.batch = known.into_iter();
         }
     }
 }
@@ -155,7 +189,7 @@ struct Held {
 /// What is held of the first capture: in order of reading, and by digest.
 struct Holding {
     order: VecDeque<Seen>,
-    by_digest: HashMap<u64, Held>,
+    by_digest: ByDigest<Held>,
     read: u64,
 }
 
@@ -165,6 +199,12 @@ impl Holding {
         self.by_digest.entry(seen.digest).and_modify(|held| held.like_it += 1).or_insert(new);
         self.order.push_back(seen);
         self.read += 1;
+    }
+
+    /// The stamp of the oldest, and whether it has arrived.
+    fn oldest(&self) -> Option<(i64, bool)> {
+        let seen = self.order.front()?;
+        Some((seen.nanos, self.by_digest.get(&seen.digest).is_some_and(|held| held.arrived)))
     }
 
     /// Lets the oldest go; whether it has arrived.
@@ -196,7 +236,7 @@ pub fn compare<E: From<Error>>(
 ) -> Result<Comparison, E> {
     let offset_ns = align::offset(a, b)?;
     let (mut first, mut second) = (Feed::open(a)?, Feed::open(b)?);
-    let mut holding = Holding { order: VecDeque::new(), by_digest: HashMap::new(), read: 0 };
+    let mut holding = Holding { order: VecDeque::new(), by_digest: ByDigest::default(), read: 0 };
     let mut tally = Tally::default();
     let (mut duplicates, mut ambiguous, mut reordered, mut window_cut) = (0, 0, 0, false);
     let mut ahead = first.next()?;
@@ -204,10 +244,18 @@ pub fn compare<E: From<Error>>(
     while let Some(seen) = second.next()? {
         // In the time of the first.
         let now = seen.nanos.saturating_sub(offset_ns);
+        // Less than the window is held, for want of room.
+        let mut narrowed = false;
         while let Some(next) = ahead.filter(|next| next.nanos <= now.saturating_add(options.window_ns)) {
             if holding.order.len() >= options.most_held {
-                // What is oldest is likeliest to have arrived.
-                window_cut |= holding.order.front().is_some_and(|oldest| oldest.nanos > now - options.window_ns);
+                let Some((oldest, arrived)) = holding.oldest() else { break };
+                // Of what is held and what is to be, the one that is farther from now is less likely to be wanted.
+                if !arrived && now.saturating_sub(oldest) < next.nanos.saturating_sub(now) {
+                    narrowed = true;
+                    break;
+                }
+                window_cut |= !arrived && oldest > now.saturating_sub(options.window_ns);
+                narrowed = true;
                 first.side.only += u64::from(holding.let_go() == Some(false));
             }
             holding.take(next);
@@ -217,7 +265,10 @@ pub fn compare<E: From<Error>>(
             first.side.only += u64::from(holding.let_go() == Some(false));
         }
         match holding.by_digest.get_mut(&seen.digest) {
-            None => second.side.only += 1,
+            None => {
+                second.side.only += 1;
+                window_cut |= narrowed;
+            }
             Some(held) if held.like_it > 1 => {
                 held.arrived = true;
                 ambiguous += 1;

@@ -52,7 +52,7 @@ pub(crate) enum Repr {
     NoLine,
     #[error(
         "no packet is in both captures, of the first {look} of each: {a}; {b}; give two captures of the same traffic at the same time, with a \
-         snap length of 96 bytes or more"
+         snap length of 102 bytes or more"
     )]
     NoCommon { a: String, b: String, look: usize },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]

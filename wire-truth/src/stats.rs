@@ -19,6 +19,9 @@ const DRAWS: usize = 400;
 /// Fewer values are not drawn from.
 const LEAST_TO_DRAW: usize = 20;
 
+/// Nor more, which are more than a run has probes: drawing takes seconds then, and what it tells is narrow either way.
+const MOST_TO_DRAW: usize = 1 << 16;
+
 /// A sample, sorted, and as it came.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
@@ -95,11 +98,11 @@ impl Sample {
 
     /// The interval in which the percentile `p` of what was sampled lies in 95 of 100 cases, by a moving-block bootstrap: blocks of twice the
     /// cube root of the number of values are drawn, so that values stay beside those that they were measured beside. The same sample always
-    /// has the same interval. `None` below twenty values. It never reaches beyond the values seen: of few values that of a high percentile is
+    /// has the same interval. `None` below twenty values and above 65 536. It never reaches beyond the values seen: of few values that of a high percentile is
     /// too narrow, and [`estimate`](Self::estimate) is what tells so.
     pub fn block_interval(&self, p: f64) -> Option<(f64, f64)> {
         let n = self.series.len();
-        if n < LEAST_TO_DRAW {
+        if !(LEAST_TO_DRAW..=MOST_TO_DRAW).contains(&n) {
             return None;
         }
         let block = (2.0 * (n as f64).cbrt()).ceil() as usize;
@@ -278,6 +281,8 @@ mod tests {
         assert!(by_block >= 75 && by_order <= 60, "{by_block} and {by_order} of 100");
         let few: Sample = (0..19).map(f64::from).collect();
         assert_eq!(few.block_interval(0.5), None);
+        let many: Sample = (0..MOST_TO_DRAW + 1).map(|value| value as f64).collect();
+        assert_eq!(many.block_interval(0.5), None);
         let same: Sample = std::iter::repeat_n(4.0, 50).collect();
         assert_eq!(same.block_interval(0.99), Some((4.0, 4.0)));
         let mut values = [4.0, 1.0, 3.0, 2.0];

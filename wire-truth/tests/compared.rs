@@ -156,17 +156,23 @@ fn what_is_held_has_a_limit_that_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let at = |number: i64| START + number * MS;
     let a = capture(dir.path().join("a"), (0..500).map(|number| (at(number), number as u32)), 0);
+    // All as late as another: however little is held, it is what is wanted.
     let b = capture(dir.path().join("b"), (0..500).map(|number| (at(number + 50), number as u32)), 1);
     let mut options = CompareOptions::default();
+    options.most_held = 3;
+    let (found, _) = compared(&a, &b, options).unwrap();
+    assert_eq!((found.common, found.a.only, found.b.only, found.is_partial()), (500, 0, 0, false));
+    // Each second one is later than 200 others.
+    let mut late: Vec<(i64, u32)> = (0..500).map(|number| (at(number + number % 2 * 200), number as u32)).collect();
+    late.sort();
+    let b = capture(dir.path().join("late"), late, 1);
     options.most_held = 1_000;
     let (found, _) = compared(&a, &b, options).unwrap();
     assert_eq!((found.common, found.is_partial()), (500, false));
     options.most_held = 100;
     let (found, _) = compared(&a, &b, options).unwrap();
     assert!(found.common < 500 && found.is_partial() && found.notes.iter().any(|note| note.contains("--window")));
-    options.window_ns = 20 * MS;
-    let (found, _) = compared(&a, &b, options).unwrap();
-    assert_eq!((found.common, found.is_partial()), (500, false), "a window that fits");
+    assert_eq!((found.common + found.a.only, found.common + found.b.only), (500, 500), "all are accounted for");
 }
 
 #[test]

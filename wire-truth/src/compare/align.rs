@@ -1,9 +1,8 @@
 //! How far apart two clocks are, before any packet is compared: by packets that both captures have once.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use super::Feed;
+use super::{ByDigest, Feed};
 use crate::error::{Error, Repr};
 
 /// Packets of each capture that are looked at.
@@ -11,14 +10,14 @@ const LOOK: usize = 200_000;
 
 /// Those packets of a capture that it has once, with their stamps, and the stamps of the first and the last.
 struct Head {
-    once: HashMap<u64, i64>,
+    once: ByDigest<i64>,
     span: Option<(i64, i64)>,
     feed: Feed,
 }
 
 fn head(path: &Path) -> Result<Head, Error> {
     let mut feed = Feed::open(path)?;
-    let mut seen: HashMap<u64, Option<i64>> = HashMap::new();
+    let mut seen: ByDigest<Option<i64>> = ByDigest::default();
     let mut span = None;
     for _ in 0..LOOK {
         let Some(packet) = feed.next()? else { break };
