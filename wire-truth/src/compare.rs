@@ -8,8 +8,11 @@ mod tally;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
 use std::path::Path;
+use std::thread;
 
+use crossbeam_channel::{Receiver, bounded};
 use erf::{Access, Reader};
 
 use crate::digest::{DIGEST_BYTES, Digest, digest_of};
@@ -96,14 +99,27 @@ pub struct Common {
     pub bytes: u16,
 }
 
-/// A capture, packet by packet.
+/// A capture, packet by packet, read and digested by a thread of its own.
 struct Feed {
-    reader: Reader,
     name: String,
     side: Side,
-    /// What is left of the last batch.
-    batch: std::vec::IntoIter<Seen>,
+    /// With `None` at its end: a thread that has ended without is no end of a file.
+    blocks: Receiver<Result<Option<Block>, Error>>,
+    /// What is left of the last block.
+    block: std::vec::IntoIter<Seen>,
+    is_over: bool,
 }
+
+/// What is known of a part of a capture.
+#[derive(Debug, Default)]
+struct Block {
+    seen: Vec<Seen>,
+    /// What to add to the counts.
+    side: Side,
+}
+
+/// Blocks read ahead of what is compared.
+const AHEAD: usize = 2;
 
 /// A map by digests, which are hashes already.
 type ByDigest<T> = HashMap<u64, T, BuildHasherDefault<Digested>>;
@@ -140,40 +156,67 @@ impl Feed {
         let name = path.display().to_string();
         // By blocks: a batch is then of their size, and not of the file's.
         let reader = Reader::builder().recover(true).access(Access::Blocks).open(path);
-        let reader = reader.map_err(|cause| Repr::Capture { cause })?;
-        Ok(Self { reader, name, side: Side::default(), batch: Vec::new().into_iter() })
+        let mut reader = reader.map_err(|cause| Repr::Capture { cause })?;
+        let (send, blocks) = bounded(AHEAD);
+        let read = move || {
+            loop {
+                let block = next_block(&mut reader);
+                let over = !matches!(block, Ok(Some(_)));
+                // Nobody wants more where the feed was dropped.
+                if send.send(block).is_err() || over {
+                    break;
+                }
+            }
+        };
+        let spawned = thread::Builder::new().name("capture".to_owned()).spawn(read);
+        spawned.map_err(|cause| Repr::Io { path: name.clone(), cause })?;
+        Ok(Self { name, side: Side::default(), blocks, block: Vec::new().into_iter(), is_over: false })
     }
 
     fn next(&mut self) -> Result<Option<Seen>, Error> {
         loop {
-            if let Some(seen) = self.batch.next() {
+            if let Some(seen) = self.block.next() {
                 return Ok(Some(seen));
             }
-            let Some(batch) = self.reader.next_batch().map_err(|cause| Repr::Capture { cause })? else {
+            if self.is_over {
                 return Ok(None);
-            };
-            let mut known = Vec::new();
-            for item in &batch {
-                match item {
-                    Err(_) => self.side.defects += 1,
-                    Ok(record) if record.is_packet() => {
-                        self.side.packets += 1;
-                        match digest_of(&record, DIGEST_BYTES) {
-                            Digest::Packet(digest) => {
-                                // Until the year 2262.
-                                let nanos = i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX);
-                                known.push(Seen { digest, nanos, bytes: record.wire_len() });
-                            }
-                            Digest::Snapped => self.side.snapped += 1,
-                            Digest::Other => self.side.other += 1,
-                        }
-                    }
-                    Ok(_) => {}
-                }
             }
-            self.batch = known.into_iter();
+            let gone = |_| Repr::Io { path: self.name.clone(), cause: io::Error::other("what reads it has ended") };
+            let Some(Block { seen, side }) = self.blocks.recv().map_err(gone)?? else {
+                self.is_over = true;
+                continue;
+            };
+            self.block = seen.into_iter();
+            self.side.packets += side.packets;
+            self.side.snapped += side.snapped;
+            self.side.other += side.other;
+            self.side.defects += side.defects;
         }
     }
+}
+
+fn next_block(reader: &mut Reader) -> Result<Option<Block>, Error> {
+    let Some(batch) = reader.next_batch().map_err(|cause| Repr::Capture { cause })? else { return Ok(None) };
+    let mut block = Block::default();
+    for item in &batch {
+        match item {
+            Err(_) => block.side.defects += 1,
+            Ok(record) if record.is_packet() => {
+                block.side.packets += 1;
+                match digest_of(&record, DIGEST_BYTES) {
+                    Digest::Packet(digest) => {
+                        // Until the year 2262.
+                        let nanos = i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX);
+                        block.seen.push(Seen { digest, nanos, bytes: record.wire_len() });
+                    }
+                    Digest::Snapped => block.side.snapped += 1,
+                    Digest::Other => block.side.other += 1,
+                }
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(Some(block))
 }
 
 /// A packet of the first capture that may still arrive.
