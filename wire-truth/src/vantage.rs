@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use erf::Reader;
+use erf::{Access, Reader};
 
 use crate::echo::{Leg, ProbeKey, echo_of};
 use crate::error::{Error, Repr};
@@ -68,7 +68,8 @@ impl Vantage {
     pub fn read(name: impl Into<String>, path: &Path) -> Result<Self, Error> {
         let failed = |cause| Repr::Capture { cause };
         let mut vantage = Self::new(name);
-        let mut reader = Reader::builder().recover(true).open(path).map_err(failed)?;
+        // By blocks, which stay of one size however large the file is.
+        let mut reader = Reader::builder().recover(true).access(Access::Blocks).open(path).map_err(failed)?;
         reader
             .for_each(|item| match item {
                 Ok(record) if record.is_packet() => {
