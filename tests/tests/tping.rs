@@ -154,7 +154,11 @@ fn stamps_enclose_those_of_the_wire() {
     card.until_written_with(&wire, || {
         lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
     });
+    // Both at once, so that they see the same host and the same wire.
+    let mut stock = inside(&lab.system, Path::new("ping"));
+    let stock = start(stock.args(["-n", "-D", "-c", "50", "-i", "0.01", "-s", "92", "-e", "4444", TARGET]));
     run(&mut ping(&format!("{TARGET} -c 50 -i 10ms --size 100 --ident 4242 --log icmp.csv"))).exits(0);
+    fs::write(dir.path().join("ping.log"), stock.wait().exits(0).stdout).unwrap();
     let reflector = start(inside(&lab.target, tping_path()).args(["--reflect", "4000", "-c", "51"]));
     // Until it answers.
     let begun = Instant::now();
@@ -170,6 +174,22 @@ fn stamps_enclose_those_of_the_wire() {
     lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
     card.signal(Signal::SIGINT);
     card.wait().exits(0);
+
+    let mut command = wiretruth();
+    command.current_dir(dir.path()).args(["analyse", "--json", "--wire", "wire.erf", "--per-probe", "ping.each"]);
+    let ran = run(command.args(["--user", "ping.log", "--ident", "4444"])).exits(0);
+    let found: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((&found["probes"], &found["matched"]), (&50.into(), &50.into()), "{found}");
+    assert_eq!((&found["rtt"]["user"]["n"], &found["delay"]["total"]["n"]), (&50.into(), &50.into()), "{found}");
+    let rounding = found["notes"].as_array().unwrap().iter().find_map(|note| {
+        let text = note.as_str()?.strip_prefix("round trips of the log are rounded to ")?;
+        text.strip_suffix(" ns")?.parse::<i64>().ok()
+    });
+    let rounding = rounding.unwrap_or_else(|| panic!("{found}"));
+    assert!(rounding >= 1_000, "{found}");
+    // What ping says it took is what it took on the wire and more, but for its rounding and the two clocks of the tap.
+    let added = found["delay"]["total"]["min_ns"].as_i64().unwrap();
+    assert!(added > -20_000 - rounding, "{found}");
 
     for (log, ident) in [("icmp.csv", 4242), ("udp.csv", 4343)] {
         let mut command = wiretruth();
