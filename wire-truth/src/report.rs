@@ -1,5 +1,6 @@
 //! An analysis as one page that opens anywhere: no network, no script; on a phone, in print, dark and light.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::analysis::{Analysis, Reference};
@@ -95,7 +96,7 @@ fn headline(analysis: &Analysis) -> String {
 }
 
 /// The samples of an analysis that have values, by name.
-fn rows(analysis: &Analysis) -> Vec<(String, &Sample)> {
+fn rows(analysis: &Analysis) -> Vec<(String, Cow<'_, Sample>)> {
     let layers = &analysis.layers;
     let named = [
         ("round trip, wire", &layers.wire),
@@ -117,7 +118,11 @@ fn rows(analysis: &Analysis) -> Vec<(String, &Sample)> {
     let others = analysis.others.iter().flat_map(|other| {
         [(format!("round trip, {}", other.name), &other.rtt), (format!("{} less wire", other.name), &other.over_wire)]
     });
+    // From one probe to the next (RFC 3393).
+    let variations = [("wire", &layers.wire), ("sending", &layers.send), ("receiving", &layers.receive)]
+        .map(|(name, sample)| (format!("variation, {name}"), Cow::Owned(sample.variation())));
     let all = named.into_iter().map(|(name, sample)| (name.to_owned(), sample)).chain(others);
+    let all = all.map(|(name, sample)| (name, Cow::Borrowed(sample))).chain(variations);
     all.filter(|(_, sample)| !sample.is_empty()).collect()
 }
 
@@ -279,6 +284,7 @@ mod tests {
             "ping would say ",
             "% of what is beyond the least of it when sending",
             "<td>dKern</td><td>200</td>",
+            "<td>variation, wire</td><td>199</td>",
             // Two hundred are too few for an upper limit.
             "<td>at least ",
             "lower-envelope",
