@@ -173,6 +173,12 @@ fn what_is_held_has_a_limit_that_is_told() {
     let (found, _) = compared(&a, &b, options).unwrap();
     assert!(found.common < 500 && found.is_partial() && found.notes.iter().any(|note| note.contains("--window")));
     assert_eq!((found.common + found.a.only, found.common + found.b.only), (500, 500), "all are accounted for");
+    // The last one is far sooner than all others, and not held yet.
+    let sooner = (0..6).map(|number| (at(number), number as u32)).chain([(at(6), 300)]);
+    let b = capture(dir.path().join("sooner"), sooner, 1);
+    options.most_held = 3;
+    let (found, _) = compared(&a, &b, options).unwrap();
+    assert_eq!((found.common, found.b.only, found.is_partial()), (6, 1, true));
 }
 
 #[test]
