@@ -270,13 +270,17 @@ impl Holding {
 ///
 /// # Errors
 ///
-/// When one cannot be read, or the two have no packet in common. An error of `each` ends it.
+/// When one cannot be read or is no file, or the two have no packet in common. An error of `each` ends it.
 pub fn compare<E: From<Error>>(
     a: &Path,
     b: &Path,
     options: CompareOptions,
     mut each: impl FnMut(Common) -> Result<(), E>,
 ) -> Result<Comparison, E> {
+    // A pipe is empty at the second time.
+    if let Some(path) = [a, b].into_iter().find(|path| path.metadata().is_ok_and(|there| !there.is_file())) {
+        return Err(Error::from(Repr::NoFile { path: path.display().to_string() }).into());
+    }
     let offset_ns = align::offset(a, b)?;
     let (mut first, mut second) = (Feed::open(a)?, Feed::open(b)?);
     let mut holding = Holding { order: VecDeque::new(), by_digest: ByDigest::default(), read: 0 };

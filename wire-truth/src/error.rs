@@ -55,6 +55,8 @@ pub(crate) enum Repr {
          snap length of 102 bytes or more"
     )]
     NoCommon { a: String, b: String, look: usize },
+    #[error("{path} is no file, and is to be read twice: write what it gives into a file first")]
+    NoFile { path: String },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
 }
@@ -63,7 +65,7 @@ impl Error {
     /// What kind of trouble this is.
     pub fn kind(&self) -> ErrorKind {
         match *self.0 {
-            Repr::Capture { .. } | Repr::Io { .. } => ErrorKind::Read,
+            Repr::Capture { .. } | Repr::Io { .. } | Repr::NoFile { .. } => ErrorKind::Read,
             Repr::Line { .. } => ErrorKind::Log,
             Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } | Repr::NoCommon { .. } => {
                 ErrorKind::Nothing

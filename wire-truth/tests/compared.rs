@@ -195,6 +195,8 @@ fn captures_with_nothing_in_common_say_what_they_have() {
     ] {
         assert!(error.contains(words), "{words}: {error}");
     }
+    let error = compared(&a, Path::new("/dev/null"), CompareOptions::default()).unwrap_err();
+    assert!(error.contains("/dev/null is no file, and is to be read twice"), "{error}");
     // Damage is counted, and what is behind it compared.
     let a = capture(dir.path().join("more"), (0..20).map(|number| (START + i64::from(number) * MS, number)), 0);
     let mut bytes = std::fs::read(&a).unwrap();
