@@ -70,6 +70,12 @@ impl Netns {
         self.try_exec(line).unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
+    /// One echo to the target, so that something is on the wire. Its identifier is 2: without one it would be the process's number, which may be that
+    /// of what a test looks for.
+    pub fn nudge(&self) {
+        self.exec(&format!("ping -n -q -c 1 -W 5 -s 16 -e 2 {TARGET}"));
+    }
+
     fn try_exec(&self, line: &str) -> Result<String, String> {
         let mut words = line.split_whitespace();
         output(self.command(words.next().unwrap_or_default()).args(words))

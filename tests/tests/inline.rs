@@ -76,7 +76,7 @@ fn record_pings(system: &Netns, device: &str, out: &Path) -> (Value, String, BTr
     let mut running = start(dagcap().args(["--device", device, "--json", "--out"]).arg(out));
     // Echoes of another size until the first packets are in the file: from then on nothing may be missing.
     running.until_written_with(out, || {
-        system.exec(&format!("ping -n -q -c 1 -W 5 -s 16 {TARGET}"));
+        system.nudge();
     });
     // `-U`: times from user space to user space, so that what was on the wire lies between.
     let said = system.exec(&format!("ping -n -U -c {PINGS} -i 0.01 -W 5 -s {DATA} {TARGET}"));
@@ -182,7 +182,7 @@ fn only_the_port_asked_for() {
     let out = dir.path().join("wire.erf");
     let mut running = start(dagcap().args(["--device", &lab.device(), "--port", "0", "--json", "--out"]).arg(&out));
     running.until_written_with(&out, || {
-        lab.system.exec(&format!("ping -n -q -c 1 -W 5 -s 16 {TARGET}"));
+        lab.system.nudge();
     });
     lab.system.exec(&format!("ping -n -q -c 50 -i 0.01 -W 5 -s {DATA} {TARGET}"));
     running.signal(Signal::SIGTERM);
@@ -224,7 +224,7 @@ fn record_transfer(pair: &Pair, out: &Path, bytes: usize) -> (Value, String) {
     let device = format!("emu:tap={},memory=256MiB", pair.a.iface("va"));
     let mut running = start(dagcap().args(["--device", &device, "--json", "--out"]).arg(out));
     running.until_written_with(out, || {
-        pair.a.exec(&format!("ping -n -q -c 1 -W 5 -s 16 {TARGET}"));
+        pair.a.nudge();
     });
     transfer(pair, bytes);
     running.signal(Signal::SIGINT);

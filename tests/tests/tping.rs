@@ -152,7 +152,7 @@ fn stamps_enclose_those_of_the_wire() {
         command
     };
     card.until_written_with(&wire, || {
-        lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+        lab.system.nudge();
     });
     // Both at once, so that they see the same host and the same wire.
     let mut stock = inside(&lab.system, Path::new("ping"));
@@ -171,7 +171,7 @@ fn stamps_enclose_those_of_the_wire() {
     }
     run(&mut ping(&format!("{TARGET} -c 50 -i 10ms --udp 4000 --ident 4343 --log udp.csv"))).exits(0);
     reflector.wait().exits(0).says("51 probes answered");
-    lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+    lab.system.nudge();
     card.signal(Signal::SIGINT);
     card.wait().exits(0);
 

@@ -37,7 +37,7 @@ fn a_ping_is_taken_apart_by_what_the_wire_says() {
     // Echoes of other runs until both have begun; a file of tcpdump begins with 24 bytes that are no packet.
     let mut begun = |file: &Path| {
         tcpdump.until("both have begun", || {
-            lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+            lab.system.nudge();
             file.metadata().is_ok_and(|data| data.len() > 24)
         });
     };
@@ -46,7 +46,7 @@ fn a_ping_is_taken_apart_by_what_the_wire_says() {
     let said = lab.system.exec(&format!("ping -n -D -c {PINGS} -i 0.02 {TARGET}"));
     fs::write(dir.path().join("ping.txt"), said).unwrap();
     // The last reply is in both when this one is.
-    lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+    lab.system.nudge();
     for running in [&mut card, &mut tcpdump] {
         running.signal(Signal::SIGINT);
     }

@@ -25,7 +25,7 @@ fn a_queue_between_two_taps_is_seen_packet_by_packet() {
     });
     for (card, file) in cards.iter_mut().zip([&before, &behind]) {
         card.until_written_with(file, || {
-            lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+            lab.system.nudge();
         });
     }
     lab.system.inside(|| {
@@ -37,7 +37,7 @@ fn a_queue_between_two_taps_is_seen_packet_by_packet() {
         }
     });
     // It comes behind all of them.
-    lab.system.exec(&format!("ping -n -q -c 1 -W 5 {TARGET}"));
+    lab.system.nudge();
     for card in &cards {
         card.signal(Signal::SIGINT);
     }

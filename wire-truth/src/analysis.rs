@@ -6,6 +6,7 @@ use crate::clock::{Method, Point, Relation, points, relate};
 use crate::delay::{Clocks, Places, Probe};
 use crate::echo::ProbeKey;
 use crate::error::{Error, Repr};
+use crate::reuse::{self, Aligned};
 use crate::stats::Sample;
 use crate::vantage::Vantage;
 
@@ -107,8 +108,10 @@ pub struct Analysis {
     pub matched: u64,
     /// Of these, without a reply on the wire.
     pub lost: u64,
-    /// Packets of the wire that came again.
+    /// Packets of the run that came on the wire again.
     pub duplicates: u64,
+    /// Probes on the wire with this identifier that are of another run.
+    pub foreign: u64,
     /// Replies on the wire behind one of a later probe (RFC 4737).
     pub reordered: u64,
     /// The host's clock and that of the wire; `None` with the reason where they could not be related.
@@ -136,6 +139,9 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let log_ident = places.user.and_then(|user| Some(user.probes().next()?.0.ident)).filter(|ident| *ident != 0);
     let ident = options.ident.or(log_ident).or_else(|| places.wire.main_ident());
     let ident = ident.ok_or_else(|| Repr::NoEchoes { name: places.wire.name().to_owned() })?;
+    let aligned = reuse::align(places, ident);
+    let own = aligned.as_ref().map(|aligned| aligned.places(places));
+    let places = own.as_ref().unwrap_or(places);
     let of_run = |key: &ProbeKey| key.ident == ident;
     let sent = places.sent(ident);
     let resting = options.rest_lead + options.rest_trail;
@@ -183,13 +189,15 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let probes = sent.len() as u64;
     let lost = each.iter().filter(|probe| probe.rtt.wire.is_none()).count() as u64;
     let on_wire = sent.iter().filter(|key| places.wire.get(**key).is_some()).count() as u64;
-    let notes = notes(places, clock.as_ref().ok(), probes, on_wire);
+    let mut notes = notes(places, clock.as_ref().ok(), probes, on_wire);
+    notes.extend(aligned.as_ref().and_then(reused));
     Ok(Analysis {
         ident,
         probes,
         matched,
         lost,
-        duplicates: places.wire.count().duplicates,
+        duplicates: places.wire.duplicates(ident),
+        foreign: aligned.as_ref().map_or(0, |aligned| aligned.foreign),
         reordered: reordered(places.wire, ident),
         clock,
         fits: fits.into_iter().flatten().collect(),
@@ -240,15 +248,15 @@ fn other<'a>(place: &Vantage, probes: impl Iterator<Item = &'a Probe>, clock: Op
     Other { name: place.name().to_owned(), rtt: rtts.into_iter().collect(), over_wire: over.into_iter().collect() }
 }
 
-/// Replies that came behind one of a later probe. Sequence numbers do not wrap in a run.
+/// Replies that came behind one of a later probe.
 fn reordered(wire: &Vantage, ident: u16) -> u64 {
     let of_run = wire.probes().filter(|(key, _)| key.ident == ident);
-    let mut replies: Vec<(i64, u16)> = of_run.filter_map(|(key, pair)| Some((pair.reply?, key.seq))).collect();
+    let mut replies: Vec<(i64, i64)> = of_run.filter_map(|(_, pair)| Some((pair.reply?, pair.request?))).collect();
     replies.sort_unstable();
-    let mut highest = 0;
-    let behind = replies.iter().filter(|(_, seq)| {
-        highest = highest.max(*seq);
-        *seq < highest
+    let mut latest = i64::MIN;
+    let behind = replies.iter().filter(|(_, request)| {
+        latest = latest.max(*request);
+        *request < latest
     });
     behind.count() as u64
 }
@@ -271,6 +279,17 @@ fn nothing_in_common(places: &Places<'_>, ident: u16) -> Error {
         seen.push(format!("the log has {}", idents(&mut user.probes().map(|one| one.0))));
     }
     Repr::NothingInCommon { ident, seen: seen.join("; ") }.into()
+}
+
+fn reused(aligned: &Aligned) -> Option<String> {
+    if aligned.doubtful {
+        return Some(
+            "several runs with this identifier fit; that is taken in which the clocks differ the least".to_owned(),
+        );
+    }
+    (aligned.foreign > 0).then(|| {
+        format!("{} probes on the wire have this identifier and are of another run: they are left out", aligned.foreign)
+    })
 }
 
 fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u64) -> Vec<String> {
@@ -334,7 +353,7 @@ mod tests {
         let mut lines = format!("{HEADER}\n");
         let host = |time: i64| time + 3_600_000_000_000 + ((time - START) as f64 * 20e-6).round() as i64;
         for seq in 0..120u16 {
-            let key = ProbeKey { ident: 9, seq };
+            let key = ProbeKey::new(9, seq);
             let sent = START + i64::from(seq) * 250_000_000 + i64::from(seq % 7) * 500;
             let waits = if (20..100).contains(&seq) { 9_000_000 } else { 0 };
             let (ws, wr) = (sent + 50_000 + waits, sent + 350_000 + waits);

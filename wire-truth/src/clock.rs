@@ -282,7 +282,7 @@ mod tests {
         let mut noise = Noise(seed);
         let mut points = Vec::new();
         for seq in 0..count {
-            let key = ProbeKey { ident: 1, seq };
+            let key = ProbeKey::new(1, seq);
             for (leg, at, delay) in [(Leg::Request, 0, -40_000.0), (Leg::Reply, 300_000, 25_000.0)] {
                 let wire = START + i64::from(seq) * 250_000_000 + at;
                 let clock = offset + ((wire - START) as f64 / 1e9 * drift).round() as i64;

@@ -71,6 +71,8 @@ pub struct Delays {
 pub struct Probe {
     /// Which.
     pub key: ProbeKey,
+    /// Its stamps on the wire.
+    pub wire: Pair,
     /// Its round-trip times, in the clock of the wire.
     pub rtt: RoundTrips,
     /// The same as the clock of each place has shown them.
@@ -181,7 +183,7 @@ impl Places<'_> {
             driver: excess(clocks.driver, self.driver(key), Leg::Request),
             wakeup: user.and_then(|probe| span(probe.kernel_recv, probe.user_recv)),
         };
-        Probe { key, rtt, raw, delay }
+        Probe { key, wire, rtt, raw, delay }
     }
 }
 
@@ -192,7 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(seq: u16) -> ProbeKey {
-        ProbeKey { ident: 7, seq }
+        ProbeKey::new(7, seq)
     }
 
     fn place(stamps: &[(u16, i64, i64)]) -> Vantage {

@@ -11,7 +11,7 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | [`ProbeKey`], [`Leg`], [`echo_of`] | which probe a packet belongs to |
+//! | [`ProbeKey`], [`Leg`], [`Echo`], [`echo_of`] | which probe a packet belongs to |
 //! | [`message`] | probes as they are sent, and replies told from forgeries |
 //! | [`Vantage`] | stamps of probes at one place, read from a capture |
 //! | [`UserLog`] | those that a probing program has written down |
@@ -38,6 +38,7 @@ mod error;
 pub mod message;
 pub mod paper;
 pub mod report;
+mod reuse;
 pub mod simulate;
 pub mod stats;
 pub mod svg;
@@ -45,7 +46,7 @@ mod user_log;
 mod vantage;
 
 pub use analysis::{Analysis, Layers, Options, Other, Reference, analyse};
-pub use echo::{Leg, ProbeKey, echo_of};
+pub use echo::{Echo, Leg, ProbeKey, echo_of};
 pub use error::{Error, ErrorKind};
 pub use user_log::{HEADER, UserLog, UserProbe};
 pub use vantage::{Pair, Vantage, VantageCount};

@@ -86,7 +86,7 @@ pub fn heard(kind: Kind, message: &[u8], ident: u16, cookie: Cookie) -> Heard {
     let Some((&[a, b, c, d], body)) = parts.and_then(|(key, body)| Some((key.first_chunk::<4>()?, body))) else {
         return Heard::Other;
     };
-    let key = ProbeKey { ident: u16::from_be_bytes([a, b]), seq: u16::from_be_bytes([c, d]) };
+    let key = ProbeKey::new(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let known = cookie.len().min(body.len());
     match (key.ident == ident, body[..known] == cookie[..known]) {
         (true, true) => Heard::Reply(key),
@@ -106,7 +106,7 @@ const fn leg_byte(leg: Leg) -> u8 {
 pub fn udp_probe(data: &[u8]) -> Option<(ProbeKey, Leg)> {
     let [a, b, c, d, leg, 0, rest @ ..] = data.get(..UDP_PROBE)? else { return None };
     let leg = [Leg::Request, Leg::Reply].into_iter().find(|one| leg_byte(*one) == *leg)?;
-    let key = ProbeKey { ident: u16::from_be_bytes([rest[0], rest[1]]), seq: u16::from_be_bytes([rest[2], rest[3]]) };
+    let key = ProbeKey::new(u16::from_be_bytes([rest[0], rest[1]]), u16::from_be_bytes([rest[2], rest[3]]));
     ([*a, *b, *c, *d] == MAGIC).then_some((key, leg))
 }
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KEY: ProbeKey = ProbeKey { ident: 0x1234, seq: 0x0506 };
+    const KEY: ProbeKey = ProbeKey::new(0x1234, 0x0506);
     const COOKIE: Cookie = *b"8 bytes!";
 
     /// As a host answers.

@@ -41,6 +41,8 @@ pub struct UserProbe {
     pub user_recv: Option<i64>,
     /// The round-trip time, where that is all that is known.
     pub rtt_only: Option<i64>,
+    /// About when it was sent: of ping, when its line was printed, less the round trip.
+    pub(crate) about: Option<i64>,
 }
 
 impl UserProbe {
@@ -79,6 +81,7 @@ pub struct UserLog {
     /// Nanoseconds in which stamps or round-trip times are told: 1, or what `ping` rounds to.
     resolution: i64,
     duplicates: u64,
+    kernel_stamps: bool,
 }
 
 impl UserLog {
@@ -140,17 +143,28 @@ impl UserLog {
     /// `[1700000000.123456] 64 bytes from 10.0.0.2: icmp_seq=1 ttl=64 time=0.045 ms`. Its identifier is not told: 0.
     fn of_ping(text: &str) -> Self {
         let mut log = Self { resolution: 1, ..Self::default() };
+        let mut newest: Option<ProbeKey> = None;
         for line in text.lines() {
             let value = |key: &str| line.split_once(key)?.1.split_whitespace().next();
             let (Some(seq), Some(time)) = (value("icmp_seq="), value("time=")) else { continue };
             let (Ok(seq), Some((rtt, step))) = (seq.parse(), millis(time)) else { continue };
             log.resolution = log.resolution.max(step);
-            log.note(ProbeKey { ident: 0, seq }, UserProbe { rtt_only: Some(rtt), ..UserProbe::default() });
+            // Sequence numbers go on from 0; what is more than half of them away is of the turn before or after.
+            let turn = newest.map_or(0, |last| match i32::from(seq) - i32::from(last.seq) {
+                ..-0x8000 => last.turn + 1,
+                0x8000.. => last.turn.saturating_sub(1),
+                _ => last.turn,
+            });
+            let key = ProbeKey { turn, ..ProbeKey::new(0, seq) };
+            newest = newest.max(Some(key));
+            let about = printed(line).map(|printed| printed - rtt);
+            log.note(key, UserProbe { rtt_only: Some(rtt), about, ..UserProbe::default() });
         }
         log
     }
 
     fn note(&mut self, key: ProbeKey, probe: UserProbe) {
+        self.kernel_stamps |= probe.snd.is_some() && probe.kernel_recv.is_some();
         // The first answer counts, as at any other place.
         match self.probes.entry(key) {
             std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(probe)),
@@ -176,13 +190,22 @@ impl UserLog {
 
     /// It has stamps of the kernel for both directions: given to the driver, and received.
     pub fn has_kernel_stamps(&self) -> bool {
-        self.probes.values().any(|probe| probe.snd.is_some() && probe.kernel_recv.is_some())
+        self.kernel_stamps
     }
 
     /// Lines about a probe that had one already.
     pub fn duplicates(&self) -> u64 {
         self.duplicates
     }
+}
+
+/// When `ping -D` printed a line, in nanoseconds since 1970.
+fn printed(line: &str) -> Option<i64> {
+    let (seconds, fraction) = line.strip_prefix('[')?.split_once(']')?.0.split_once('.')?;
+    let seconds: i64 = seconds.parse().ok()?;
+    let digits = u32::try_from(fraction.len()).ok().filter(|digits| (1..=9).contains(digits))?;
+    let fraction = i64::from(fraction.parse::<u32>().ok()?);
+    seconds.checked_mul(1_000_000_000)?.checked_add(fraction * 10i64.pow(9 - digits))
 }
 
 /// Milliseconds as `ping` prints them, in nanoseconds, with the step of the last digit.
@@ -213,7 +236,7 @@ fn csv(line: &str) -> Result<Option<(ProbeKey, UserProbe)>, String> {
         *value = number(name, text)?;
     }
     let small = |name: &str, text: &str| text.parse().map_err(|_| format!("{name}: {text:?} is none"));
-    Ok(Some((ProbeKey { ident: small("ident", ident)?, seq: small("seq", seq)? }, probe(values))))
+    Ok(Some((ProbeKey::new(small("ident", ident)?, small("seq", seq)?), probe(values))))
 }
 
 fn json(line: &str) -> Result<(ProbeKey, UserProbe), String> {
@@ -229,11 +252,11 @@ fn json(line: &str) -> Result<(ProbeKey, UserProbe), String> {
             number => Some(number.as_i64().ok_or_else(|| format!("{name:?} is no number of nanoseconds"))?),
         };
     }
-    Ok((ProbeKey { ident: small("ident")?, seq: small("seq")? }, probe(values)))
+    Ok((ProbeKey::new(small("ident")?, small("seq")?), probe(values)))
 }
 
 fn probe([user_send, sched, snd, hw, kernel_recv, user_recv]: [Option<i64>; 6]) -> UserProbe {
-    UserProbe { user_send, sched, snd, hw, kernel_recv, user_recv, rtt_only: None }
+    UserProbe { user_send, sched, snd, hw, kernel_recv, user_recv, ..UserProbe::default() }
 }
 
 #[cfg(test)]
@@ -245,7 +268,7 @@ mod tests {
     }
 
     fn key(seq: u16) -> ProbeKey {
-        ProbeKey { ident: 7, seq }
+        ProbeKey::new(7, seq)
     }
 
     #[test]
@@ -260,7 +283,7 @@ mod tests {
         let one = csv.get(key(1)).unwrap();
         assert_eq!((one.rtt(), one.sched, one.hw, one.kernel_recv), (Some(850), Some(110), None, Some(900)));
         assert_eq!(csv.get(key(2)).unwrap().rtt(), None, "it was lost");
-        assert_eq!(csv.get(ProbeKey { ident: 8, seq: 1 }), None, "that of another run");
+        assert_eq!(csv.get(ProbeKey::new(8, 1)), None, "that of another run");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use erf::{Access, Reader};
 
-use crate::echo::{Leg, ProbeKey, echo_of};
+use crate::echo::{Echo, Leg, ProbeKey, echo_of};
 use crate::error::{Error, Repr};
 
 /// The stamps of a probe at one place, in nanoseconds since 1970 by the clock of that place.
@@ -21,6 +21,13 @@ impl Pair {
     /// The round-trip time, where both are there.
     pub fn rtt(&self) -> Option<i64> {
         Some(self.reply? - self.request?)
+    }
+
+    fn of(leg: Leg, nanos: i64) -> Self {
+        match leg {
+            Leg::Request => Self { request: Some(nanos), reply: None },
+            Leg::Reply => Self { request: None, reply: Some(nanos) },
+        }
     }
 
     /// One of the two.
@@ -40,17 +47,41 @@ pub struct VantageCount {
     pub packets: u64,
     /// Echoes.
     pub echoes: u64,
-    /// Echoes of a probe and leg that had one already: duplicates, and an identifier used again.
+    /// Echoes that came again.
     pub duplicates: u64,
+    /// Probes with an identifier and a sequence number that another one had before.
+    pub reused: u64,
     /// Places in the file that were no records.
     pub defects: u64,
 }
 
+/// A probe as it was seen here; by default, that it was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    pub(crate) pair: Pair,
+    /// See [`Echo::content`].
+    pub(crate) content: u64,
+    /// Of the request, see [`Echo::identification`].
+    identification: Option<u16>,
+}
+
+impl Seen {
+    /// When it was here first.
+    pub(crate) fn time(&self) -> Option<i64> {
+        self.pair.request.or(self.pair.reply)
+    }
+}
+
 /// A place at which probes are stamped: the first stamp of each probe and leg.
+///
+/// A request with the identifier and the sequence number of an earlier one is another probe if its content or its identification (IPv4) is
+/// another, and else a duplicate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vantage {
     name: String,
-    probes: BTreeMap<ProbeKey, Pair>,
+    /// By [`ProbeKey::turn`].
+    probes: BTreeMap<(u16, u16), Vec<Seen>>,
+    duplicates: BTreeMap<u16, u64>,
     count: VantageCount,
 }
 
@@ -74,9 +105,9 @@ impl Vantage {
             .for_each(|item| match item {
                 Ok(record) if record.is_packet() => {
                     vantage.count.packets += 1;
-                    if let Some((key, leg)) = echo_of(&record) {
+                    if let Some(echo) = echo_of(&record) {
                         // Until the year 2262.
-                        vantage.stamp(key, leg, i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX));
+                        vantage.note(echo, i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX));
                     }
                 }
                 Ok(_) => {}
@@ -86,14 +117,40 @@ impl Vantage {
         Ok(vantage)
     }
 
-    /// Notes a stamp. The first one of a probe and leg stays.
+    /// Notes a stamp of a probe of which nothing else is known, so that what comes again is a duplicate.
     pub fn stamp(&mut self, key: ProbeKey, leg: Leg, nanos: i64) {
+        self.note(Echo { ident: key.ident, seq: key.seq, leg, content: 0, identification: None, cut: false }, nanos);
+    }
+
+    /// Notes an echo, with its stamp.
+    pub fn note(&mut self, echo: Echo, nanos: i64) {
         self.count.echoes += 1;
-        let pair = self.probes.entry(key).or_default();
-        let place = if leg == Leg::Request { &mut pair.request } else { &mut pair.reply };
-        match place {
-            Some(_) => self.count.duplicates += 1,
-            None => *place = Some(nanos),
+        let Echo { ident, seq, leg, content, identification, .. } = echo;
+        let turns = self.probes.entry((ident, seq)).or_default();
+        // The latest first: of several that are alike the reply is to that.
+        let place = turns.iter().rposition(|seen| {
+            let same = leg == Leg::Reply || seen.pair.request.is_none() || seen.identification == identification;
+            same && seen.content == content
+        });
+        // A reply may be cut elsewhere than its request, and the content another.
+        let cut = || {
+            turns.len().checked_sub(1).filter(|last| leg == Leg::Reply && echo.cut && turns[*last].pair.reply.is_none())
+        };
+        let Some(at) = place.or_else(cut) else {
+            self.count.reused += u64::from(!turns.is_empty());
+            turns.push(Seen { pair: Pair::of(leg, nanos), content, identification });
+            return;
+        };
+        let seen = &mut turns[at];
+        if leg == Leg::Request {
+            seen.identification = identification;
+        }
+        let stamp = if leg == Leg::Request { &mut seen.pair.request } else { &mut seen.pair.reply };
+        if stamp.is_some() {
+            self.count.duplicates += 1;
+            *self.duplicates.entry(ident).or_default() += 1;
+        } else {
+            *stamp = Some(nanos);
         }
     }
 
@@ -104,12 +161,31 @@ impl Vantage {
 
     /// The stamps of a probe.
     pub fn get(&self, key: ProbeKey) -> Option<Pair> {
-        self.probes.get(&key).copied()
+        let turns = self.probes.get(&(key.ident, key.seq))?;
+        Some(turns.get(key.turn as usize)?.pair).filter(|pair| *pair != Pair::default())
     }
 
-    /// All probes, in order.
+    /// All probes, by identifier and sequence number.
     pub fn probes(&self) -> impl Iterator<Item = (ProbeKey, Pair)> {
-        self.probes.iter().map(|(key, pair)| (*key, *pair))
+        self.probes.iter().flat_map(|((ident, seq), turns)| {
+            let numbered = (0..).zip(turns).filter(|(_, seen)| seen.pair != Pair::default());
+            numbered.map(|(turn, seen)| (ProbeKey { ident: *ident, turn, seq: *seq }, seen.pair))
+        })
+    }
+
+    /// All that have this identifier and this sequence number, by turn.
+    pub(crate) fn turns(&self, ident: u16, seq: u16) -> &[Seen] {
+        self.probes.get(&(ident, seq)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts others in their place; of turns that were not seen, the default.
+    pub(crate) fn set_turns(&mut self, ident: u16, seq: u16, turns: Vec<Seen>) {
+        self.probes.insert((ident, seq), turns);
+    }
+
+    /// The sequence numbers of an identifier.
+    pub(crate) fn seqs(&self, ident: u16) -> impl Iterator<Item = u16> {
+        self.probes.range((ident, 0)..=(ident, u16::MAX)).map(|((_, seq), _)| *seq)
     }
 
     /// What was counted.
@@ -117,11 +193,16 @@ impl Vantage {
         self.count
     }
 
-    /// The identifier with the most requests, where there is one: that of the run, if nothing else says which it is.
+    /// Echoes of an identifier that came again.
+    pub fn duplicates(&self, ident: u16) -> u64 {
+        self.duplicates.get(&ident).copied().unwrap_or_default()
+    }
+
+    /// The identifier of which the most sequence numbers were requested, where there is one: that of the run, if nothing else says which it is.
     pub fn main_ident(&self) -> Option<u16> {
         let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
-        for (key, pair) in &self.probes {
-            *counts.entry(key.ident).or_default() += u64::from(pair.request.is_some());
+        for ((ident, _), turns) in &self.probes {
+            *counts.entry(*ident).or_default() += u64::from(turns.iter().any(|seen| seen.pair.request.is_some()));
         }
         // Of equals the lowest, so that it is always the same.
         counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(ident, _)| ident)
@@ -146,6 +227,49 @@ mod tests {
         assert_eq!((vantage.count().echoes, vantage.count().duplicates), (4, 1));
         assert_eq!(vantage.main_ident(), Some(1));
         assert_eq!(Vantage::new("x").main_ident(), None);
+    }
+
+    #[test]
+    fn a_probe_that_comes_again_is_told_from_another_with_its_number() {
+        let mut vantage = Vantage::new("wire");
+        let echo = |leg, content, identification| Echo { ident: 7, seq: 1, leg, content, identification, cut: false };
+        vantage.note(echo(Leg::Request, 1, Some(10)), 100);
+        vantage.note(echo(Leg::Request, 1, Some(10)), 101);
+        // Nobody asked for this one.
+        vantage.note(echo(Leg::Reply, 3, Some(90)), 150);
+        vantage.note(echo(Leg::Reply, 1, Some(91)), 200);
+        assert_eq!((vantage.count().duplicates, vantage.duplicates(7), vantage.duplicates(8)), (1, 1, 0));
+        // Of another run; then alike, and sent anew.
+        vantage.note(echo(Leg::Request, 2, Some(11)), 1000);
+        vantage.note(echo(Leg::Request, 2, Some(12)), 2000);
+        vantage.note(echo(Leg::Reply, 2, Some(92)), 2100);
+        // Cut: whose it is cannot be seen.
+        vantage.note(Echo { cut: true, ..echo(Leg::Request, 4, Some(13)) }, 3000);
+        vantage.note(Echo { cut: true, ..echo(Leg::Reply, 5, Some(93)) }, 3100);
+        let all: Vec<_> = vantage.probes().map(|(key, pair)| (key.turn, pair.request, pair.reply)).collect();
+        let expected = [
+            (0, Some(100), Some(200)),
+            (1, None, Some(150)),
+            (2, Some(1000), None),
+            (3, Some(2000), Some(2100)),
+            (4, Some(3000), Some(3100)),
+        ];
+        assert_eq!(all, expected);
+        assert_eq!((vantage.count().reused, vantage.count().duplicates), (4, 1));
+        // A run of two probes is more of one than five that begin.
+        vantage.stamp(key(3, 1), Leg::Request, 1);
+        vantage.stamp(key(3, 2), Leg::Request, 2);
+        assert_eq!(vantage.main_ident(), Some(3));
+    }
+
+    #[test]
+    fn a_reply_that_was_captured_first_finds_its_request() {
+        let mut vantage = Vantage::new("wire");
+        for (leg, identification, nanos) in [(Leg::Reply, 5, 300), (Leg::Request, 9, 100)] {
+            let echo = Echo { ident: 7, seq: 1, leg, content: 1, identification: Some(identification), cut: false };
+            vantage.note(echo, nanos);
+        }
+        assert_eq!(vantage.get(key(7, 1)), Some(Pair { request: Some(100), reply: Some(300) }));
     }
 
     #[test]

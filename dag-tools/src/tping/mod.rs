@@ -202,7 +202,7 @@ impl Run<'_> {
     }
 
     fn send(&mut self, seq: u16) {
-        let key = ProbeKey { ident: self.prober.ident(), seq };
+        let key = ProbeKey::new(self.prober.ident(), seq);
         let message = request(self.prober.kind(), key, self.cookie, self.plan.size);
         let sent = self.prober.send(&message).or_else(|error| match error.raw_os_error() {
             // The answer to an earlier one, told when the next is sent; this one was not sent.
@@ -268,7 +268,7 @@ impl Run<'_> {
     /// A probe is answered or lost.
     fn done(&mut self, seq: u16, probe: &UserProbe) -> Result<(), Failure> {
         self.spans.note(probe);
-        let key = ProbeKey { ident: self.prober.ident(), seq };
+        let key = ProbeKey::new(self.prober.ident(), seq);
         if let (Some(log), Some(path)) = (&mut self.log, &self.args.log) {
             let failed = |cause| Failure::Log { path: path.display().to_string(), cause };
             log.note(key, self.plan.size, probe).map_err(failed)?;

@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     (options.ident, options.rest_lead, options.rest_trail) = (args.ident, args.rest_lead, args.rest_trail);
     let analysis = analyse(&places, options)?;
     if let Some(path) = &args.per_probe {
-        let table = output::per_probe(&analysis, &wire);
+        let table = output::per_probe(&analysis);
         let failed = |cause| Failure::File { path: path.display().to_string(), cause };
         whole_file(path, |file| file.write_all(table.as_bytes()).map_err(failed))?;
     }

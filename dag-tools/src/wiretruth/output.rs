@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use wire_truth::clock::Relation;
 use wire_truth::stats::{Estimate, Sample};
-use wire_truth::{Analysis, HEADER, Leg, Vantage};
+use wire_truth::{Analysis, HEADER, Leg};
 
 /// Names of the delays, with their samples.
 fn delays(analysis: &Analysis) -> [(&'static str, &Sample); 7] {
@@ -47,6 +47,7 @@ pub(super) fn json(analysis: &Analysis) -> Value {
         "matched": analysis.matched,
         "lost": analysis.lost,
         "duplicates": analysis.duplicates,
+        "foreign": analysis.foreign,
         "reordered": analysis.reordered,
         "rtt": object(&round_trips(analysis)),
         "delay": object(&delays(analysis)),
@@ -168,16 +169,15 @@ pub(super) fn time(ns: f64) -> String {
 }
 
 /// Every probe with its stamps on the wire, its round trips and delays, as CSV. Empty where there is none.
-pub(super) fn per_probe(analysis: &Analysis, wire: &Vantage) -> String {
+pub(super) fn per_probe(analysis: &Analysis) -> String {
     // Its first two columns are those of a log, so that the two can be joined.
     let key_columns: Vec<&str> = HEADER.split(',').take(2).collect();
     let mut text = key_columns.join(",");
     text += ",wire_request_ns,wire_reply_ns,wire_rtt_ns,kernel_rtt_ns,dom0_rtt_ns,user_rtt_ns,kern_ns,dom0_ns,domu_ns,user_ns,total_ns,send_ns,\
-             receive_ns,syscall_ns,qdisc_ns,driver_ns,wakeup_ns,raw_kernel_rtt_ns,raw_dom0_rtt_ns,raw_user_rtt_ns\n";
+             receive_ns,syscall_ns,qdisc_ns,driver_ns,wakeup_ns,raw_kernel_rtt_ns,raw_dom0_rtt_ns,raw_user_rtt_ns,turn\n";
     let number = |value: Option<i64>| value.map_or_else(String::new, |value| value.to_string());
     for probe in &analysis.each {
-        let pair = wire.get(probe.key).unwrap_or_default();
-        let (rtt, delay) = (probe.rtt, probe.delay);
+        let (pair, rtt, delay) = (probe.wire, probe.rtt, probe.delay);
         let excess = |value: Option<f64>| number(value.map(whole));
         let columns = [
             number(pair.leg(Leg::Request)),
@@ -200,6 +200,7 @@ pub(super) fn per_probe(analysis: &Analysis, wire: &Vantage) -> String {
             number(probe.raw.kernel),
             number(probe.raw.dom0),
             number(probe.raw.user),
+            probe.key.turn.to_string(),
         ];
         text += &format!("{},{},{}\n", probe.key.ident, probe.key.seq, columns.join(","));
     }

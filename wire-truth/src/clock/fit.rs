@@ -53,7 +53,7 @@ pub(super) fn theil_sen(groups: &[Group; 2]) -> Option<Fit> {
         let pairs = group.len() * group.len() / 2;
         let stride = (pairs / (MOST_PAIRS / 2)).max(1);
         for (at, (x, y)) in group.iter().enumerate() {
-            for (later, value) in group.iter().skip(at + 1).step_by(stride) {
+            for (later, value) in group[at + 1..].iter().step_by(stride) {
                 if later > x {
                     slopes.push((value - y) / (later - x));
                 }
@@ -137,8 +137,13 @@ pub(super) fn lower_envelope(groups: &[Group; 2]) -> Result<Option<Fit>, Repr> {
         let slope = move |pair: &[(f64, f64)]| sign * (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0);
         corners.windows(2).map(slope).collect::<Vec<f64>>()
     };
-    let slopes = edges(&above, -1.0).into_iter().chain(edges(&below, 1.0));
-    let Some(slope) = slopes.min_by(|one, other| distance(*one).total_cmp(&distance(*other))) else { return Ok(None) };
+    let mut slopes: Vec<f64> = edges(&above, -1.0).into_iter().chain(edges(&below, 1.0)).collect();
+    slopes.sort_by(f64::total_cmp);
+    slopes.dedup();
+    // Of what is convex the lowest lies where it ceases to fall.
+    let falls = |pair: &[f64]| distance(pair[1]) < distance(pair[0]);
+    let pairs: Vec<&[f64]> = slopes.windows(2).collect();
+    let Some(slope) = slopes.get(pairs.partition_point(|pair| falls(pair))).copied() else { return Ok(None) };
     // Causality: some line is above all requests and below all replies.
     let allowed = |slope: f64| low(slope) <= high(slope);
     if !allowed(slope) {

@@ -161,7 +161,7 @@ fn probe(scenario: &Scenario, rng: &mut Pcg64Mcg, number: u32) -> Truth {
     let dom0_recv = wire_recv.map(|at| at + kern_in);
     let kernel_recv = dom0_recv.map(|at| at + domu_in);
     Truth {
-        key: ProbeKey { ident: scenario.ident, seq: number as u16 },
+        key: ProbeKey::new(scenario.ident, number as u16),
         at_rest,
         user_send,
         sched,
