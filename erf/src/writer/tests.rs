@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use erf_core::{DefectKind, Record, RecordBuilder, RecordType, Records};
+use erf_core::{DefectKind, Record, RecordBuilder, RecordType, Records, Timestamp};
 use house_skip::skip;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,7 +17,9 @@ use crate::{Error, ErrorKind};
 fn record(record_type: RecordType, fill: u8, payload: usize) -> Vec<u8> {
     let mut buf = vec![0; payload + 64];
     let payload = vec![fill; payload];
-    let len = RecordBuilder::new(record_type).payload(&payload).write_to(&mut buf).unwrap();
+    // A stamp of 0 that is torn behind it would be the zeros of a preallocated file.
+    let stamp = Timestamp::from_parts(1_700_000_000, 1);
+    let len = RecordBuilder::new(record_type).timestamp(stamp).payload(&payload).write_to(&mut buf).unwrap();
     buf.truncate(len);
     buf
 }
@@ -428,6 +430,12 @@ fn a_pipe_whose_reader_has_gone_is_told_apart() {
 fn a_killed_writer_leaves_whole_records() {
     let program = std::env::current_exe().unwrap();
     let dir = tempfile::tempdir().unwrap();
+    // Wherever it is cut, which is at a page: so that no round passes by luck.
+    let three = packets(3);
+    for cut in (0..three.len()).filter(|cut| cut % 8 == 0) {
+        let torn = Records::new(&three[..cut]).filter_map(Result::err);
+        torn.for_each(|defect| assert!(defect.kind.is_torn(), "cut at {cut}: {defect}"));
+    }
     for round in 0..8 {
         let path = dir.path().join(format!("{round}.erf"));
         let mut child = Command::new(&program)
