@@ -3,7 +3,7 @@
 //! The reference is the log, else the capture of the kernel, else the wire. The clocks of two places differ by the same at all probes, nearly;
 //! so the difference that most probes have in common tells which ones belong together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::delay::Places;
 use crate::echo::ProbeKey;
@@ -12,7 +12,7 @@ use crate::vantage::{Seen, Vantage};
 /// Probes of one run differ by less than this in what a host adds and a clock drifts, in nanoseconds.
 const WINDOW: i64 = 1_000_000_000;
 /// A probe that is farther from where the reference has it is another one.
-const FAR: i64 = 10 * WINDOW;
+const FAR: u64 = 10_000_000_000;
 /// So many sequence numbers, evenly chosen, and so many turns of each, are looked at for the difference of two clocks.
 const SAMPLE: usize = 2_000;
 const TURNS: usize = 64;
@@ -40,7 +40,7 @@ impl Aligned {
 /// Puts the turns of all places in the order of the reference; `None` where nothing was used again.
 pub(crate) fn align(places: &Places<'_>, ident: u16) -> Option<Aligned> {
     let captures = || [Some(places.wire), places.kernel, places.dom0].into_iter().flatten().chain(places.others);
-    let again = |place: &Vantage| place.seqs(ident).any(|seq| place.turns(ident, seq).len() > 1);
+    let again = |place: &Vantage| place.of_ident(ident).any(|(key, _)| key.turn > 0);
     let log_again = places.user.is_some_and(|user| user.probes().any(|(key, _)| key.turn > 0));
     if !log_again && !captures().any(again) {
         return None;
@@ -61,7 +61,7 @@ pub(crate) fn align(places: &Places<'_>, ident: u16) -> Option<Aligned> {
 
 /// When each probe was there, by sequence number and turn.
 struct Reference {
-    times: BTreeMap<u16, Vec<Option<i64>>>,
+    times: BTreeMap<u16, BTreeMap<u32, i64>>,
     /// Every probe that was sent is in it.
     whole: bool,
 }
@@ -74,88 +74,70 @@ impl Reference {
             for (key, probe) in of_run {
                 // ping does not tell of those that were lost.
                 reference.whole |= probe.user_send.is_some();
-                if let Some(time) = probe.user_send.or(probe.about) {
-                    reference.put(key, time);
-                }
+                reference.put(key, probe.user_send.or(probe.about));
             }
         }
         if reference.times.is_empty() {
-            let of_run = places.kernel.unwrap_or(places.wire).probes().filter(|(key, _)| key.ident == ident);
-            for (key, pair) in of_run {
-                if let Some(time) = pair.request.or(pair.reply) {
-                    reference.put(key, time);
-                }
+            for (key, seen) in places.kernel.unwrap_or(places.wire).of_ident(ident) {
+                reference.put(key, seen.time());
             }
         }
         reference
     }
 
-    fn put(&mut self, key: ProbeKey, time: i64) {
-        let turns = self.times.entry(key.seq).or_default();
-        let at = key.turn as usize;
-        if turns.len() <= at {
-            turns.resize(at + 1, None);
+    fn put(&mut self, key: ProbeKey, time: Option<i64>) {
+        if let Some(time) = time {
+            self.times.entry(key.seq).or_default().insert(key.turn, time);
         }
-        turns[at] = Some(time);
     }
 
     /// The place with the turns of the reference; how many probes are of none, and whether another choice would have been as good. What was
     /// there during the run and is not in the reference is noted there, for the places to come.
     fn align(&mut self, place: &Vantage, ident: u16) -> (Vantage, u64, bool) {
-        let mut result = place.clone();
-        let mut foreign = 0;
-        let Some((offset, doubtful)) = self.offset(place, ident) else { return (result, 0, false) };
-        let all = self.times.values().flatten().flatten();
+        let Some((offset, doubtful)) = self.offset(place, ident) else { return (place.clone(), 0, false) };
+        let all = self.times.values().flat_map(BTreeMap::values);
         let span = (all.clone().min().copied().unwrap_or_default(), all.max().copied().unwrap_or_default());
-        let during = |time: i64| (span.0 - WINDOW..=span.1 + WINDOW).contains(&(time - offset));
+        let during = |time: i64| (span.0.saturating_sub(WINDOW)..=span.1.saturating_add(WINDOW)).contains(&time);
         let content = common_content(place, ident);
-        let seqs: Vec<u16> = place.seqs(ident).collect();
+        let mut result = place.without(ident);
+        let mut foreign = 0;
+        let seqs: BTreeSet<u16> = place.of_ident(ident).map(|(key, _)| key.seq).collect();
         for seq in seqs {
-            let seen = place.turns(ident, seq);
+            let seen: Vec<Seen> = place.turns(ident, seq).map(|(_, seen)| seen).collect();
             let turns = self.times.entry(seq).or_default();
-            if let ([_], [Some(_)]) = (seen, turns.as_slice()) {
-                continue;
-            }
-            let like = |seen: &Seen| content.is_none_or(|content| content == seen.content);
-            let any_like = seen.iter().any(like);
-            let mut pairs = Vec::new();
-            for (at, one) in seen.iter().enumerate().filter(|(_, one)| !any_like || like(one)) {
-                let Some(time) = one.time() else { continue };
-                let near = turns.iter().enumerate().filter_map(|(turn, there)| Some((turn, (*there)?)));
-                pairs.extend(near.map(|(turn, there)| ((time - offset - there).abs(), at, turn)));
-            }
-            pairs.sort_unstable();
-            let mut taken = vec![None; seen.len()];
-            let mut placed = vec![Seen::default(); turns.len()];
-            for (far, at, turn) in pairs {
-                if far <= FAR && taken[at].is_none() && placed[turn] == Seen::default() {
-                    (taken[at], placed[turn]) = (Some(turn), seen[at]);
-                }
-            }
-            for (one, _) in seen.iter().zip(&taken).filter(|(_, turn)| turn.is_none()) {
-                match one.time() {
-                    Some(time) if !self.whole && during(time) => {
-                        let turn = turns.iter().position(Option::is_none).unwrap_or(turns.len());
-                        turns.resize(turns.len().max(turn + 1), None);
-                        placed.resize(turns.len(), Seen::default());
-                        (turns[turn], placed[turn]) = (Some(time - offset), *one);
+            for (turn, one) in matched(&seen, turns, offset, content) {
+                match (turn, one.time().map(|time| time.saturating_sub(offset))) {
+                    (Some(turn), _) => result.put(ProbeKey { ident, turn, seq }, one),
+                    (None, Some(time)) if !self.whole && during(time) => {
+                        let next = turns.last_key_value().map_or(0, |(last, _)| last + 1);
+                        // A number that was left out is that of a probe which the reference has lost.
+                        let gap = turns.len() < next as usize;
+                        let free = (0..next).find(|turn| gap && !turns.contains_key(turn)).unwrap_or(next);
+                        turns.insert(free, time);
+                        result.put(ProbeKey { ident, turn: free, seq }, one);
                     }
-                    _ => foreign += 1,
+                    (None, _) => foreign += 1,
                 }
             }
-            result.set_turns(ident, seq, placed);
         }
         (result, foreign, doubtful)
     }
 
     /// By how much the clock of a place is ahead, and whether another difference has nearly as much for it. Of several, that nearest to 0.
     fn offset(&self, place: &Vantage, ident: u16) -> Option<(i64, bool)> {
-        let step = self.times.len().div_ceil(SAMPLE).max(1);
+        // Those that are here and there once say it best.
+        let once =
+            |seq: u16, turns: &BTreeMap<u32, i64>| turns.len() == 1 && place.turns(ident, seq).take(2).count() == 1;
+        let mut seqs: Vec<_> = self.times.iter().filter(|(seq, turns)| once(**seq, turns)).collect();
+        if seqs.is_empty() {
+            seqs = self.times.iter().collect();
+        }
+        let step = seqs.len().div_ceil(SAMPLE).max(1);
         let mut differences: Vec<i64> = Vec::new();
-        for (seq, turns) in self.times.iter().step_by(step) {
-            for there in turns.iter().flatten().take(TURNS) {
-                differences
-                    .extend(place.turns(ident, *seq).iter().take(TURNS).filter_map(Seen::time).map(|at| at - there));
+        for (seq, turns) in seqs.into_iter().step_by(step) {
+            for there in turns.values().take(TURNS) {
+                let seen = place.turns(ident, *seq).take(TURNS).filter_map(|(_, seen)| seen.time());
+                differences.extend(seen.map(|at| at.saturating_sub(*there)));
             }
         }
         differences.sort_unstable();
@@ -167,16 +149,45 @@ impl Reference {
             found.push((window.len(), differences[window.start + window.len() / 2]));
             differences.drain(window);
         }
-        let offset = found.iter().map(|(_, offset)| *offset).min_by_key(|offset| offset.abs())?;
+        let offset = found.iter().map(|(_, offset)| *offset).min_by_key(|offset| offset.unsigned_abs())?;
         Some((offset, found.len() > 1))
     }
+}
+
+/// Which turn each of `seen` is: the nearest in time, once each. Of those that have the `content` of the run, if any have.
+fn matched(seen: &[Seen], turns: &BTreeMap<u32, i64>, offset: i64, content: Option<u64>) -> Vec<(Option<u32>, Seen)> {
+    // One of each: no clock is asked, which may have been stepped.
+    if let ([one], 1, Some((turn, _))) = (seen, turns.len(), turns.first_key_value()) {
+        return vec![(Some(*turn), *one)];
+    }
+    let like = |seen: &Seen| content.is_none_or(|content| content == seen.content);
+    let any_like = seen.iter().any(like);
+    let mut times: Vec<(i64, u32)> = turns.iter().map(|(turn, time)| (*time, *turn)).collect();
+    times.sort_unstable();
+    let mut pairs = Vec::new();
+    for (at, one) in seen.iter().enumerate().filter(|(_, one)| !any_like || like(one)) {
+        let Some(time) = one.time().map(|time| time.saturating_sub(offset)) else { continue };
+        let behind = times.partition_point(|(there, _)| *there < time);
+        // The one before and the one behind: no other is nearer.
+        let near = &times[behind.saturating_sub(1)..times.len().min(behind + 1)];
+        pairs.extend(near.iter().map(|(there, turn)| (time.abs_diff(*there), at, *turn)));
+    }
+    pairs.sort_unstable();
+    let mut result: Vec<(Option<u32>, Seen)> = seen.iter().map(|seen| (None, *seen)).collect();
+    let mut taken = BTreeSet::new();
+    for (far, at, turn) in pairs {
+        if far <= FAR && result[at].0.is_none() && taken.insert(turn) {
+            result[at].0 = Some(turn);
+        }
+    }
+    result
 }
 
 /// The stretch of [`WINDOW`] that holds the most.
 fn fullest(sorted: &[i64]) -> Option<std::ops::Range<usize>> {
     let mut start = 0;
     let windows = (0..sorted.len()).map(|end| {
-        while sorted[end] - sorted[start] > WINDOW {
+        while sorted[end].abs_diff(sorted[start]) > WINDOW.unsigned_abs() {
             start += 1;
         }
         start..end + 1
@@ -187,13 +198,10 @@ fn fullest(sorted: &[i64]) -> Option<std::ops::Range<usize>> {
 /// The content that most probes have in common, as those of tping have.
 fn common_content(place: &Vantage, ident: u16) -> Option<u64> {
     let mut counts: HashMap<u64, usize> = HashMap::new();
-    let mut all = 0;
-    for seq in place.seqs(ident) {
-        for seen in place.turns(ident, seq) {
-            *counts.entry(seen.content).or_default() += 1;
-            all += 1;
-        }
+    for (_, seen) in place.of_ident(ident) {
+        *counts.entry(seen.content).or_default() += 1;
     }
+    let all: usize = counts.values().sum();
     counts.into_iter().find(|(_, count)| count * 2 > all).map(|(content, _)| content)
 }
 
@@ -263,6 +271,46 @@ mod tests {
             assert_eq!((analysis.probes, analysis.matched, analysis.foreign), (50, 50, 50));
             assert!(analysis.each.iter().all(|probe| probe.wire.request == Some(time(probe.key.seq))));
             assert!(analysis.notes.iter().any(|note| note.contains("several runs")), "{:?}", analysis.notes);
+        }
+    }
+
+    /// Somebody who sends one echo, with the same numbers, again and again: the log's is one of them.
+    #[test]
+    fn one_number_may_come_very_often() {
+        let times = 100_000;
+        let at = |number: u64| START + number as i64 * 1000 * MILLI;
+        let mut wire = Vantage::new("wire");
+        (0..times).for_each(|number| probe(&mut wire, 1, at(number), number));
+        probe(&mut wire, 2, at(times / 2) + 500 * MILLI, times);
+        let user = log([(1, at(times / 2)), (2, at(times / 2) + 500 * MILLI)].into_iter());
+        let analysis = analyse(&places(&wire, &user), Options::default()).unwrap();
+        assert_eq!((analysis.matched, analysis.foreign), (2, times - 1));
+        assert_eq!(analysis.each[0].wire.request, Some(at(times / 2)));
+        // Without a log every one of them counts.
+        let kernel = wire.clone();
+        let all = Places { kernel: Some(&kernel), user: None, ..places(&wire, &user) };
+        let analysis = analyse(&all, Options::default()).unwrap();
+        assert_eq!((analysis.matched, analysis.foreign), (times + 1, 0));
+    }
+
+    /// Stamps of nonsense are differences too large for a number, and no panic.
+    #[test]
+    fn stamps_far_off_are_borne() {
+        let mut wire = Vantage::new("wire");
+        for (content, at) in [0, START, i64::from(u32::MAX) * 1_000_000_000].into_iter().enumerate() {
+            probe(&mut wire, 1, at, content as u64);
+        }
+        for at in [0, 5, 1 << 61] {
+            let user = log([(1, at + MILLI)].into_iter());
+            let analysis = analyse(&places(&wire, &user), Options::default()).unwrap();
+            assert_eq!((analysis.probes, analysis.foreign), (1, 2));
+        }
+        for stamp in [-1, i64::MIN, i64::MAX] {
+            let error = UserLog::parse(&format!("{HEADER}\n9,1,100,{stamp},,,,,5\n"), "log").unwrap_err().to_string();
+            assert!(error.contains("user_send_ns") && error.contains("from 1970 to 2116"), "{error}");
+            let json = format!("{{\"ident\":9,\"seq\":1,\"user_send_ns\":{stamp}}}\n");
+            let error = UserLog::parse(&json, "log").unwrap_err().to_string();
+            assert!(error.contains("user_send_ns") && error.contains("from 1970 to 2116"), "{error}");
         }
     }
 

@@ -199,13 +199,22 @@ impl UserLog {
     }
 }
 
+/// A stamp, unless it is so far off that differences would not fit: 2^62 ns after 1970 are 146 years, and those of ERF end in 2106.
+fn stamp(name: &str, ns: i64) -> Result<Option<i64>, String> {
+    match (0..1 << 62).contains(&ns) {
+        true => Ok(Some(ns)),
+        false => Err(format!("{name}: {ns} is no time from 1970 to 2116, in nanoseconds since 1970")),
+    }
+}
+
 /// When `ping -D` printed a line, in nanoseconds since 1970.
 fn printed(line: &str) -> Option<i64> {
     let (seconds, fraction) = line.strip_prefix('[')?.split_once(']')?.0.split_once('.')?;
     let seconds: i64 = seconds.parse().ok()?;
     let digits = u32::try_from(fraction.len()).ok().filter(|digits| (1..=9).contains(digits))?;
     let fraction = i64::from(fraction.parse::<u32>().ok()?);
-    seconds.checked_mul(1_000_000_000)?.checked_add(fraction * 10i64.pow(9 - digits))
+    let ns = seconds.checked_mul(1_000_000_000)?.checked_add(fraction * 10i64.pow(9 - digits))?;
+    stamp("[time]", ns).ok()?
 }
 
 /// Milliseconds as `ping` prints them, in nanoseconds, with the step of the last digit.
@@ -229,7 +238,10 @@ fn csv(line: &str) -> Result<Option<(ProbeKey, UserProbe)>, String> {
     }
     let number = |name: &str, text: &str| match text {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| format!("{name}: {text:?} is no number of nanoseconds")),
+        text => text
+            .parse()
+            .map_err(|_| format!("{name}: {text:?} is no number of nanoseconds"))
+            .and_then(|ns| stamp(name, ns)),
     };
     let mut values = [None; 6];
     for ((value, name), text) in values.iter_mut().zip(STAMPS).zip(stamps) {
@@ -249,7 +261,7 @@ fn json(line: &str) -> Result<(ProbeKey, UserProbe), String> {
     for (place, name) in values.iter_mut().zip(STAMPS) {
         *place = match &value[name] {
             Value::Null => None,
-            number => Some(number.as_i64().ok_or_else(|| format!("{name:?} is no number of nanoseconds"))?),
+            number => stamp(name, number.as_i64().ok_or_else(|| format!("{name:?} is no number of nanoseconds"))?)?,
         };
     }
     Ok((ProbeKey::new(small("ident")?, small("seq")?), probe(values)))

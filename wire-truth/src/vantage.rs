@@ -1,6 +1,6 @@
 //! [`Vantage`]: stamps of probes at one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use erf::{Access, Reader};
@@ -55,8 +55,11 @@ pub struct VantageCount {
     pub defects: u64,
 }
 
-/// A probe as it was seen here; by default, that it was not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// So many probes with one identifier and one sequence number, the last, are looked at for one that comes again.
+const RECENT: usize = 64;
+
+/// A probe as it was seen here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) pair: Pair,
     /// See [`Echo::content`].
@@ -79,8 +82,8 @@ impl Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vantage {
     name: String,
-    /// By [`ProbeKey::turn`].
-    probes: BTreeMap<(u16, u16), Vec<Seen>>,
+    /// By identifier, sequence number and turn.
+    probes: BTreeMap<(u16, u16, u32), Seen>,
     duplicates: BTreeMap<u16, u64>,
     count: VantageCount,
 }
@@ -126,22 +129,21 @@ impl Vantage {
     pub fn note(&mut self, echo: Echo, nanos: i64) {
         self.count.echoes += 1;
         let Echo { ident, seq, leg, content, identification, .. } = echo;
-        let turns = self.probes.entry((ident, seq)).or_default();
+        let recent = || self.turns(ident, seq).rev().take(RECENT);
         // The latest first: of several that are alike the reply is to that.
-        let place = turns.iter().rposition(|seen| {
+        let alike = recent().find(|(_, seen)| {
             let same = leg == Leg::Reply || seen.pair.request.is_none() || seen.identification == identification;
             same && seen.content == content
         });
         // A reply may be cut elsewhere than its request, and the content another.
-        let cut = || {
-            turns.len().checked_sub(1).filter(|last| leg == Leg::Reply && echo.cut && turns[*last].pair.reply.is_none())
-        };
-        let Some(at) = place.or_else(cut) else {
-            self.count.reused += u64::from(!turns.is_empty());
-            turns.push(Seen { pair: Pair::of(leg, nanos), content, identification });
+        let cut = || recent().next().filter(|(_, last)| leg == Leg::Reply && echo.cut && last.pair.reply.is_none());
+        let Some((turn, _)) = alike.or_else(cut) else {
+            let next = recent().next().map_or(0, |(last, _)| last + 1);
+            self.count.reused += u64::from(next > 0);
+            self.put(ProbeKey { ident, turn: next, seq }, Seen { pair: Pair::of(leg, nanos), content, identification });
             return;
         };
-        let seen = &mut turns[at];
+        let Some(seen) = self.probes.get_mut(&(ident, seq, turn)) else { return };
         if leg == Leg::Request {
             seen.identification = identification;
         }
@@ -161,31 +163,37 @@ impl Vantage {
 
     /// The stamps of a probe.
     pub fn get(&self, key: ProbeKey) -> Option<Pair> {
-        let turns = self.probes.get(&(key.ident, key.seq))?;
-        Some(turns.get(key.turn as usize)?.pair).filter(|pair| *pair != Pair::default())
+        self.probes.get(&(key.ident, key.seq, key.turn)).map(|seen| seen.pair)
     }
 
-    /// All probes, by identifier and sequence number.
+    /// All probes, by identifier, sequence number and turn.
     pub fn probes(&self) -> impl Iterator<Item = (ProbeKey, Pair)> {
-        self.probes.iter().flat_map(|((ident, seq), turns)| {
-            let numbered = (0..).zip(turns).filter(|(_, seen)| seen.pair != Pair::default());
-            numbered.map(|(turn, seen)| (ProbeKey { ident: *ident, turn, seq: *seq }, seen.pair))
-        })
+        self.probes
+            .iter()
+            .map(|((ident, seq, turn), seen)| (ProbeKey { ident: *ident, turn: *turn, seq: *seq }, seen.pair))
+    }
+
+    /// Those with an identifier, in the same order.
+    pub(crate) fn of_ident(&self, ident: u16) -> impl Iterator<Item = (ProbeKey, Seen)> {
+        let of_ident = self.probes.range((ident, 0, 0)..=(ident, u16::MAX, u32::MAX));
+        of_ident.map(move |((_, seq, turn), seen)| (ProbeKey { ident, turn: *turn, seq: *seq }, *seen))
     }
 
     /// All that have this identifier and this sequence number, by turn.
-    pub(crate) fn turns(&self, ident: u16, seq: u16) -> &[Seen] {
-        self.probes.get(&(ident, seq)).map_or(&[], Vec::as_slice)
+    pub(crate) fn turns(&self, ident: u16, seq: u16) -> impl DoubleEndedIterator<Item = (u32, Seen)> {
+        self.probes.range((ident, seq, 0)..=(ident, seq, u32::MAX)).map(|((_, _, turn), seen)| (*turn, *seen))
     }
 
-    /// Puts others in their place; of turns that were not seen, the default.
-    pub(crate) fn set_turns(&mut self, ident: u16, seq: u16, turns: Vec<Seen>) {
-        self.probes.insert((ident, seq), turns);
+    /// Without the probes of an identifier.
+    pub(crate) fn without(&self, ident: u16) -> Self {
+        let mut rest = self.clone();
+        rest.probes.retain(|(other, _, _), _| *other != ident);
+        rest
     }
 
-    /// The sequence numbers of an identifier.
-    pub(crate) fn seqs(&self, ident: u16) -> impl Iterator<Item = u16> {
-        self.probes.range((ident, 0)..=(ident, u16::MAX)).map(|((_, seq), _)| *seq)
+    /// Puts a probe in its place.
+    pub(crate) fn put(&mut self, key: ProbeKey, seen: Seen) {
+        self.probes.insert((key.ident, key.seq, key.turn), seen);
     }
 
     /// What was counted.
@@ -200,12 +208,12 @@ impl Vantage {
 
     /// The identifier of which the most sequence numbers were requested, where there is one: that of the run, if nothing else says which it is.
     pub fn main_ident(&self) -> Option<u16> {
-        let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
-        for ((ident, _), turns) in &self.probes {
-            *counts.entry(*ident).or_default() += u64::from(turns.iter().any(|seen| seen.pair.request.is_some()));
+        let mut seqs: BTreeMap<u16, BTreeSet<u16>> = BTreeMap::new();
+        for (key, _) in self.probes().filter(|(_, pair)| pair.request.is_some()) {
+            seqs.entry(key.ident).or_default().insert(key.seq);
         }
         // Of equals the lowest, so that it is always the same.
-        counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(ident, _)| ident)
+        seqs.into_iter().rev().max_by_key(|(_, seqs)| seqs.len()).map(|(ident, _)| ident)
     }
 }
 
