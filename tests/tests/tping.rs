@@ -1,7 +1,8 @@
 //! `tping` against hosts that answer as they should, against one that does not, and against a capture of the wire.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::io::ErrorKind;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +57,7 @@ fn every_stamp_is_there_and_in_order() {
     for (name, words) in [
         ("four", "127.0.0.1"),
         ("unreachable", "127.0.0.1 --udp 9"),
+        ("refused", "127.0.0.1 --tcp 9 --ident 4545"),
         ("paper", "127.0.0.1 --preset paper -c 20 -i 0.02"),
     ] {
         let log = dir.path().join(name);
@@ -171,6 +173,15 @@ fn stamps_enclose_those_of_the_wire() {
     }
     run(&mut ping(&format!("{TARGET} -c 50 -i 10ms --udp 4000 --ident 4343 --log udp.csv"))).exits(0);
     reflector.wait().exits(0).says("51 probes answered");
+    // Nobody is at these; somebody is at the next. A host limits how often it says so, but for this.
+    lab.target.exec("sysctl -qw net.ipv4.icmp_ratemask=0");
+    run(&mut ping(&format!("{TARGET} -c 50 -i 10ms --udp 4001 --ident 4344 --log no-udp.csv"))).exits(0);
+    run(&mut ping(&format!("{TARGET} -c 50 -i 10ms --tcp 4001 --ident 4546 --log no-tcp.csv"))).exits(0);
+    let listener = lab.target.inside(|| TcpListener::bind((TARGET, 4002)).unwrap());
+    run(&mut ping(&format!("{TARGET} -c 50 -i 10ms --tcp 4002 --ident 4547 --log tcp.csv"))).exits(0);
+    listener.set_nonblocking(true).unwrap();
+    let accepted = listener.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(accepted, Err(ErrorKind::WouldBlock), "no connection was made");
     lab.system.nudge();
     card.signal(Signal::SIGINT);
     card.wait().exits(0);
@@ -191,7 +202,8 @@ fn stamps_enclose_those_of_the_wire() {
     let added = found["delay"]["total"]["min_ns"].as_i64().unwrap();
     assert!(added > -20_000 - rounding, "{found}");
 
-    for (log, ident) in [("icmp.csv", 4242), ("udp.csv", 4343)] {
+    let logs = [("icmp.csv", 4242), ("udp.csv", 4343), ("no-udp.csv", 4344), ("no-tcp.csv", 4546), ("tcp.csv", 4547)];
+    for (log, ident) in logs {
         let mut command = wiretruth();
         command.current_dir(dir.path()).args(["analyse", "--json", "--wire", "wire.erf", "--per-probe"]);
         command.arg(format!("{log}.each")).args(["--user", log]);
@@ -227,6 +239,12 @@ fn what_it_cannot_do_is_told() {
     tell("127.0.0.1 -6 -c 1").says("127.0.0.1 has no address of IPv6");
     tell("127.0.0.1 -c 1 --udp 9 --log /no/such/folder/log").says("/no/such/folder/log: ");
     tell("127.0.0.1 -c 70000").says("65536 sequence numbers");
+    let user = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ident = user.local_addr().unwrap().port();
+    if nix::unistd::geteuid().is_root() {
+        tell("127.0.0.1 -c 1 --tcp 9 --size 100").says("probes of raw TCP have 36 to 60 bytes");
+        tell(&format!("127.0.0.1 -c 1 --tcp 9 --ident {ident}")).says("is in use by another program");
+    }
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     let port = socket.local_addr().unwrap().port();
     tell(&format!("-4 --reflect {port}")).says("cannot be had for reflecting");
@@ -249,4 +267,5 @@ fn what_it_cannot_do_is_told() {
     let mut command = inside(&ns, Path::new("setpriv"));
     command.args(["--bounding-set", "-net_raw"]).arg(tping_path()).args(["-c", "1", "127.0.0.1"]);
     run(&mut command).exits(2).says("give it CAP_NET_RAW");
+    run(command.args(["--tcp", "9"])).exits(2).says("probes of TCP need CAP_NET_RAW");
 }

@@ -1,8 +1,13 @@
 //! Probes as they are sent, and what comes back told apart from what others send: a cookie of the run is in each.
 
+pub(crate) mod tcp;
+
 use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type};
 
 use crate::echo::{Leg, ProbeKey};
+pub use tcp::Ends;
+#[cfg(test)]
+pub(crate) use tcp::tests as tests_tcp;
 
 /// What a UDP probe begins with.
 const MAGIC: [u8; 4] = *b"tpng";
@@ -13,6 +18,9 @@ pub const UDP_PROBE: usize = 18;
 /// Bytes of the header that ICMP echoes and UDP have.
 pub const HEADER: usize = 8;
 
+/// Less than a packet of IP holds.
+const MOST: usize = 65_000;
+
 /// What a probe is sent as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -22,6 +30,13 @@ pub enum Kind {
     Icmp6,
     /// A datagram.
     Udp,
+    /// A SYN (RFC 9293), answered by SYN-ACK or RST.
+    Tcp {
+        /// Between these.
+        ends: Ends,
+        /// To this port.
+        port: u16,
+    },
 }
 
 impl Kind {
@@ -30,6 +45,30 @@ impl Kind {
         match self {
             Self::Icmp4 | Self::Icmp6 => HEADER,
             Self::Udp => HEADER + UDP_PROBE,
+            Self::Tcp { .. } => tcp::SIZES.0,
+        }
+    }
+
+    /// Bytes of the largest probe, with its header.
+    pub const fn most(self) -> usize {
+        match self {
+            Self::Icmp4 | Self::Icmp6 | Self::Udp => MOST,
+            Self::Tcp { .. } => tcp::SIZES.1,
+        }
+    }
+
+    /// The size, with its header, of the probe that a request of so many bytes is.
+    pub fn fitting(self, size: usize) -> usize {
+        let size = size.clamp(self.least(), self.most());
+        if matches!(self, Self::Tcp { .. }) { size.next_multiple_of(4) } else { size }
+    }
+
+    /// Bytes of a probe of which nobody has said how large it is to be.
+    pub const fn usual(self) -> usize {
+        match self {
+            Self::Icmp4 | Self::Icmp6 | Self::Udp => 64,
+            // As those of most systems.
+            Self::Tcp { .. } => 40,
         }
     }
 }
@@ -49,9 +88,9 @@ pub enum Heard {
 }
 
 /// A request of `size` bytes, its header counted, as it is given to a socket: of UDP without the header, and of ICMPv6 without a checksum, which
-/// the kernel puts in. A size below [`Kind::least`] counts as that.
+/// the kernel puts in. The size is made one that [fits](Kind::fitting).
 pub fn request(kind: Kind, key: ProbeKey, cookie: Cookie, size: usize) -> Vec<u8> {
-    let size = size.max(kind.least());
+    let size = kind.fitting(size);
     // Not all alike, so that a link that compresses, or a device that pads, is seen.
     let filling = |from: usize| (from..size - HEADER).map(|at| at as u8);
     let echo = IcmpEchoHeader { id: key.ident, seq: key.seq };
@@ -70,11 +109,15 @@ pub fn request(kind: Kind, key: ProbeKey, cookie: Cookie, size: usize) -> Vec<u8
             message.extend(filling(UDP_PROBE));
             message
         }
+        Kind::Tcp { ends, port } => tcp::segment(ends, port, key, cookie, size),
     }
 }
 
-/// What a message from a socket is: an ICMP message without an IP header, or the data of a datagram.
+/// What a message from a socket is: an ICMP message or a TCP segment without an IP header, or the data of a datagram.
 pub fn heard(kind: Kind, message: &[u8], ident: u16, cookie: Cookie) -> Heard {
+    if let Kind::Tcp { port, .. } = kind {
+        return tcp::heard(message, port, ident, cookie);
+    }
     let parts = match (kind, message) {
         (Kind::Icmp4, [0, 0, _, _, rest @ ..]) | (Kind::Icmp6, [129, 0, _, _, rest @ ..]) => rest.split_at_checked(4),
         (Kind::Udp, _) => match udp_probe(message) {
@@ -110,6 +153,15 @@ pub fn udp_probe(data: &[u8]) -> Option<(ProbeKey, Leg)> {
     ([*a, *b, *c, *d] == MAGIC).then_some((key, leg))
 }
 
+/// The request, of UDP or TCP, of which an ICMP error quotes the begin: of UDP the data, of TCP the segment.
+pub fn quoted(kind: Kind, begin: &[u8]) -> Option<ProbeKey> {
+    match kind {
+        Kind::Icmp4 | Kind::Icmp6 => None,
+        Kind::Udp => udp_probe(begin).filter(|(_, leg)| *leg == Leg::Request).map(|(key, _)| key),
+        Kind::Tcp { port, .. } => tcp::quoted(begin).filter(|segment| segment.port == port).map(|segment| segment.key),
+    }
+}
+
 /// Makes the reply to a UDP probe out of it; `false` if it is no request.
 pub fn reflect(data: &mut [u8]) -> bool {
     let is_request = matches!(udp_probe(data), Some((_, Leg::Request)));
@@ -121,11 +173,14 @@ pub fn reflect(data: &mut [u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
     use proptest::prelude::*;
 
     const KEY: ProbeKey = ProbeKey::new(0x1234, 0x0506);
     const COOKIE: Cookie = *b"8 bytes!";
+    const TCP: Kind = Kind::Tcp { ends: Ends::V4([Ipv4Addr::LOCALHOST; 2]), port: 80 };
 
     /// As a host answers.
     fn answered(kind: Kind, mut message: Vec<u8>) -> Vec<u8> {
@@ -133,21 +188,44 @@ mod tests {
             Kind::Icmp4 => message[0] = 0,
             Kind::Icmp6 => message[0] = 129,
             Kind::Udp => assert!(reflect(&mut message)),
+            Kind::Tcp { .. } => message = tcp::tests::answered(&message, true),
         }
         message
     }
 
     #[test]
     fn a_reply_is_known_and_what_is_not_ours_is_not() {
-        for kind in [Kind::Icmp4, Kind::Icmp6, Kind::Udp] {
+        for (kind, length) in [(Kind::Icmp4, 100), (Kind::Icmp6, 100), (Kind::Udp, 92), (TCP, 60)] {
             let request = request(kind, KEY, COOKIE, 100);
-            assert_eq!(request.len(), if kind == Kind::Udp { 92 } else { 100 });
+            assert_eq!(request.len(), length);
             assert_eq!(heard(kind, &request, KEY.ident, COOKIE), Heard::Other, "a request is no reply");
             let reply = answered(kind, request);
             assert_eq!(heard(kind, &reply, KEY.ident, COOKIE), Heard::Reply(KEY));
             assert_eq!(heard(kind, &reply, KEY.ident, *b"another!"), Heard::Forged);
             assert_eq!(heard(kind, &reply, 1, COOKIE), Heard::Other);
         }
+    }
+
+    #[test]
+    fn a_port_that_nobody_listens_at_answers_too_and_an_acknowledgement_of_nothing_is_forged() {
+        let mut reply = tcp::tests::answered(&request(TCP, KEY, COOKIE, 40), false);
+        assert_eq!(heard(TCP, &reply, KEY.ident, *b"another!"), Heard::Reply(KEY), "it has no cookie");
+        reply[11] ^= 1;
+        assert_eq!(heard(TCP, &reply, KEY.ident, COOKIE), Heard::Forged);
+        // Of another port of that host.
+        reply[1] ^= 1;
+        assert_eq!(heard(TCP, &reply, KEY.ident, COOKIE), Heard::Other);
+    }
+
+    #[test]
+    fn what_an_error_quotes_is_known() {
+        for kind in [Kind::Icmp4, Kind::Icmp6, Kind::Udp, TCP] {
+            let request = request(kind, KEY, COOKIE, 100);
+            let is_known = matches!(kind, Kind::Udp | Kind::Tcp { .. });
+            assert_eq!(quoted(kind, &request), is_known.then_some(KEY));
+            assert_eq!(quoted(kind, &request[..7]), None);
+        }
+        assert_eq!(quoted(TCP, &request(TCP, KEY, COOKIE, 40)[..8]), Some(KEY), "eight bytes suffice");
     }
 
     #[test]
@@ -163,8 +241,9 @@ mod tests {
     proptest! {
         #[test]
         fn anything_may_come(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            for kind in [Kind::Icmp4, Kind::Icmp6, Kind::Udp] {
+            for kind in [Kind::Icmp4, Kind::Icmp6, Kind::Udp, TCP] {
                 heard(kind, &bytes, KEY.ident, COOKIE);
+                quoted(kind, &bytes);
             }
             let mut copy = bytes.clone();
             prop_assert_eq!(reflect(&mut copy), copy != bytes);

@@ -218,7 +218,7 @@ mod tests {
     /// A probe that needs 1 ms.
     fn probe(place: &mut Vantage, seq: u16, at: i64, content: u64) {
         for (leg, time) in [(Leg::Request, at), (Leg::Reply, at + MILLI)] {
-            place.note(Echo { ident: 9, seq, leg, content, identification: None, cut: false }, time);
+            place.note(Echo { ident: 9, seq, leg, content, identification: None, cut: false, bytes: 0 }, time);
         }
     }
 
@@ -326,7 +326,7 @@ mod tests {
             let seq = number as u16;
             let see = |place: &mut Vantage, leg, time| {
                 let content = u64::from(number);
-                place.note(Echo { ident: 9, seq, leg, content, identification: None, cut: false }, time);
+                place.note(Echo { ident: 9, seq, leg, content, identification: None, cut: false, bytes: 0 }, time);
             };
             see(&mut wire, Leg::Request, at(number));
             // One that the capture missed, so that its numbers come there once less.

@@ -122,7 +122,10 @@ impl Vantage {
 
     /// Notes a stamp of a probe of which nothing else is known, so that what comes again is a duplicate.
     pub fn stamp(&mut self, key: ProbeKey, leg: Leg, nanos: i64) {
-        self.note(Echo { ident: key.ident, seq: key.seq, leg, content: 0, identification: None, cut: false }, nanos);
+        self.note(
+            Echo { ident: key.ident, seq: key.seq, leg, content: 0, identification: None, cut: false, bytes: 0 },
+            nanos,
+        );
     }
 
     /// Notes an echo, with its stamp.
@@ -240,7 +243,15 @@ mod tests {
     #[test]
     fn a_probe_that_comes_again_is_told_from_another_with_its_number() {
         let mut vantage = Vantage::new("wire");
-        let echo = |leg, content, identification| Echo { ident: 7, seq: 1, leg, content, identification, cut: false };
+        let echo = |leg, content, identification| Echo {
+            ident: 7,
+            seq: 1,
+            leg,
+            content,
+            identification,
+            cut: false,
+            bytes: 0,
+        };
         vantage.note(echo(Leg::Request, 1, Some(10)), 100);
         vantage.note(echo(Leg::Request, 1, Some(10)), 101);
         // Nobody asked for this one.
@@ -274,7 +285,8 @@ mod tests {
     fn a_reply_that_was_captured_first_finds_its_request() {
         let mut vantage = Vantage::new("wire");
         for (leg, identification, nanos) in [(Leg::Reply, 5, 300), (Leg::Request, 9, 100)] {
-            let echo = Echo { ident: 7, seq: 1, leg, content: 1, identification: Some(identification), cut: false };
+            let echo =
+                Echo { ident: 7, seq: 1, leg, content: 1, identification: Some(identification), cut: false, bytes: 0 };
             vantage.note(echo, nanos);
         }
         assert_eq!(vantage.get(key(7, 1)), Some(Pair { request: Some(100), reply: Some(300) }));

@@ -23,7 +23,8 @@ pub struct Args {
     #[arg(short, long, value_name = "TIME", value_parser = seconds)]
     pub(super) interval: Option<Duration>,
 
-    /// Bytes of the ICMP message, or of the UDP datagram, with its header of 8 bytes. [default: 64]
+    /// Bytes of the ICMP message, or of the UDP datagram, with its header of 8 bytes; of a TCP header with its options, 36 to 60. [default: 64, of
+    /// TCP 40]
     #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(8..=65_000))]
     pub(super) size: Option<u16>,
 
@@ -35,9 +36,14 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<Preset>,
 
-    /// Datagrams to this port instead of ICMP echoes. Answers are those of `tping --reflect`, or that the port is unreachable.
-    #[arg(long, value_name = "PORT", conflicts_with = "reflect")]
+    /// Datagrams to this port instead of ICMP echoes. Answers are those of `tping --reflect`, or that the port is unreachable,
+    /// which Linux says once a second at most.
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["reflect", "tcp"])]
     pub(super) udp: Option<u16>,
+
+    /// SYNs to this port instead of ICMP echoes. Answers are SYN-ACK where somebody listens, and RST where nobody does; no connection is made.
+    #[arg(long, value_name = "PORT", conflicts_with = "reflect")]
+    pub(super) tcp: Option<u16>,
 
     /// Answer the datagrams of others at this port, until stopped, or as many as --count says.
     #[arg(long, value_name = "PORT", conflicts_with_all = ["host", "log", "json", "preset"])]
@@ -51,7 +57,7 @@ pub struct Args {
     #[arg(short = '6')]
     pub(super) v6: bool,
 
-    /// The identifier of the echoes; without it one is chosen.
+    /// The identifier of the probes, which for TCP is the port they come from; without it one is chosen.
     #[arg(long, value_name = "N")]
     pub(super) ident: Option<u16>,
 
@@ -95,7 +101,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 pub(super) struct Plan {
     pub(super) count: u32,
     pub(super) interval: Duration,
-    pub(super) size: usize,
+    /// Without it the kind of probe decides.
+    pub(super) size: Option<usize>,
 }
 
 /// As many as an identifier has sequence numbers.
@@ -107,13 +114,13 @@ impl Args {
     /// When more probes are wanted than there are sequence numbers.
     pub(super) fn plan(&self) -> Result<Plan, String> {
         let (count, interval, size) = match self.preset {
-            Some(Preset::Paper) => (200, Duration::from_millis(250), 100),
-            None => (MOST_PROBES, Duration::from_secs(1), 64),
+            Some(Preset::Paper) => (200, Duration::from_millis(250), Some(100)),
+            None => (MOST_PROBES, Duration::from_secs(1), None),
         };
         let plan = Plan {
             count: self.count.unwrap_or(count),
             interval: self.interval.unwrap_or(interval),
-            size: self.size.map_or(size, usize::from),
+            size: self.size.map(usize::from).or(size),
         };
         match plan.count {
             0 => Err("--count 0: nothing would be sent".to_owned()),
@@ -134,9 +141,9 @@ mod tests {
     #[test]
     fn presets_are_put_in_and_can_be_changed() {
         let paper = plan("tping --preset paper h").unwrap();
-        assert_eq!((paper.count, paper.interval, paper.size), (200, Duration::from_millis(250), 100));
+        assert_eq!((paper.count, paper.interval, paper.size), (200, Duration::from_millis(250), Some(100)));
         let more = plan("tping --preset paper -c 1000 -i 0.02 -s 64 h").unwrap();
-        assert_eq!((more.count, more.interval, more.size), (1000, Duration::from_millis(20), 64));
+        assert_eq!((more.count, more.interval, more.size), (1000, Duration::from_millis(20), Some(64)));
         assert_eq!(plan("tping h").unwrap().interval, Duration::from_secs(1));
     }
 
@@ -150,6 +157,7 @@ mod tests {
             ("tping h -s 7", "7 is not in 8..=65000"),
             ("tping", "required arguments were not provided"),
             ("tping h --udp 9 --reflect 9", "cannot be used with"),
+            ("tping h --udp 9 --tcp 9", "cannot be used with"),
         ] {
             let error = plan(words).unwrap_err();
             assert!(error.contains(told), "{words}: {error}");

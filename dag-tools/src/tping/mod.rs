@@ -21,10 +21,10 @@ use nix::sys::utsname::{UtsName, uname};
 pub use args::Args;
 use args::Plan;
 use log::Log;
-use socket::{Event, NoSocket, Prober};
+use socket::{Event, NoSocket, Prober, Probes};
 use summary::Spans;
 use table::Table;
-use wire_truth::message::{Cookie, Heard, Kind, heard, request, udp_probe};
+use wire_truth::message::{Cookie, Heard, heard, quoted, request};
 use wire_truth::{ProbeKey, UserProbe};
 
 use crate::exit::Exit;
@@ -49,7 +49,13 @@ enum Failure {
         "ICMP sockets are refused: give it CAP_NET_RAW (setcap cap_net_raw+ep, or root), or allow your group datagram ones (sysctl \
          net.ipv4.ping_group_range='0 2147483647'), or use --udp PORT, which needs nothing"
     )]
-    Privilege,
+    NoIcmp,
+    #[error(
+        "raw sockets are refused: probes of TCP need CAP_NET_RAW (setcap cap_net_raw+ep, or root); --udp PORT needs nothing"
+    )]
+    NoRaw,
+    #[error("identifier {0} is in use by another program: choose another, or leave it out")]
+    Taken(u16),
     #[error("the socket to {host}: {cause}")]
     Socket { host: String, cause: io::Error },
     #[error("port {port} cannot be had for reflecting: {cause}")]
@@ -83,7 +89,7 @@ pub fn run(args: &Args) -> Exit {
 
 /// The address of `host`, of the version wanted.
 fn resolve(args: &Args, host: &str) -> Result<SocketAddr, Failure> {
-    let port = args.udp.unwrap_or(0);
+    let port = args.udp.or(args.tcp).unwrap_or(0);
     let found = (host, port).to_socket_addrs().map_err(|cause| Failure::Name { host: host.to_owned(), cause })?;
     let wanted = |address: &SocketAddr| !(args.v4 && address.is_ipv6() || args.v6 && address.is_ipv4());
     let version = if args.v6 { 6 } else { 4 };
@@ -94,6 +100,8 @@ fn resolve(args: &Args, host: &str) -> Result<SocketAddr, Failure> {
 struct Run<'a> {
     args: &'a Args,
     plan: Plan,
+    /// Bytes of a probe with its header.
+    size: usize,
     host: &'a str,
     prober: Prober,
     cookie: Cookie,
@@ -110,15 +118,26 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     let plan = args.plan().map_err(Failure::Usage)?;
     let host = args.host.as_deref().unwrap_or_default();
     let to = resolve(args, host)?;
-    let prober = Prober::open(to, args.udp.is_some(), args.ident).map_err(|error| match error {
-        NoSocket::Refused => Failure::Privilege,
+    let probes = match (args.udp, args.tcp) {
+        (Some(port), _) => Probes::Udp(port),
+        (_, Some(port)) => Probes::Tcp(port),
+        _ => Probes::Icmp,
+    };
+    let prober = Prober::open(to, probes, args.ident).map_err(|error| match error {
+        NoSocket::NoIcmp => Failure::NoIcmp,
+        NoSocket::NoRaw => Failure::NoRaw,
+        NoSocket::Taken(port) => Failure::Taken(port),
         NoSocket::Failed(cause) => Failure::Socket { host: host.to_owned(), cause },
     })?;
+    let kind = prober.kind();
+    if let Some(size) = plan.size.filter(|size| *size > kind.most()) {
+        let (least, most) = (kind.least(), kind.most());
+        return Err(Failure::Usage(format!("--size {size}: probes of {} have {least} to {most} bytes", prober.name())));
+    }
     // Bytes as they leave, so that a link's share of the delay can be told.
-    let size = plan.size.max(prober.kind().least());
-    let plan = Plan { size, ..plan };
+    let size = kind.fitting(plan.size.unwrap_or(kind.usual()));
     let log = args.log.as_ref().map(|path| {
-        Log::create(path, args.force, &context(host, to, &prober, plan)).map_err(|cause| {
+        Log::create(path, args.force, &context(host, to, &prober, plan.interval, size)).map_err(|cause| {
             let path = path.display().to_string();
             match cause.kind() {
                 io::ErrorKind::AlreadyExists => Failure::Exists { path },
@@ -130,12 +149,13 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     // Known to nobody: the keys of the hasher are the system's random numbers.
     let cookie = RandomState::new().hash_one(clock::now()).to_be_bytes();
     let (table, spans) = (Table::default(), Spans::default());
-    let mut run = Run { args, plan, host, prober, cookie, table, spans, log, buffer: vec![0; 65_536], unheard: false };
+    let mut run =
+        Run { args, plan, size, host, prober, cookie, table, spans, log, buffer: vec![0; 65_536], unheard: false };
     run.say_line(&format!(
         "TPING {host} ({}) by {}, {} bytes, identifier {}",
         to.ip(),
         run.prober.name(),
-        run.plan.size,
+        run.size,
         run.prober.ident()
     ))?;
     // The kernel begins to stamp what arrives some time after it was asked to.
@@ -144,7 +164,13 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     run.end(stop.load(Ordering::Relaxed))
 }
 
-fn context(host: &str, to: SocketAddr, prober: &Prober, plan: Plan) -> Vec<(&'static str, String)> {
+fn context(
+    host: &str,
+    to: SocketAddr,
+    prober: &Prober,
+    interval: Duration,
+    size: usize,
+) -> Vec<(&'static str, String)> {
     let kernel = uname().ok();
     let of = |name: fn(&UtsName) -> &std::ffi::OsStr| {
         kernel.as_ref().map_or_else(|| "unknown".to_owned(), |kernel| name(kernel).to_string_lossy().into_owned())
@@ -158,9 +184,9 @@ fn context(host: &str, to: SocketAddr, prober: &Prober, plan: Plan) -> Vec<(&'st
         ("target", format!("{host} ({})", to.ip())),
         ("source address", prober.local()),
         ("socket", prober.name().to_owned()),
-        ("message bytes", plan.size.to_string()),
-        ("IP length", (plan.size + ip_header).to_string()),
-        ("interval", format!("{:?}", plan.interval)),
+        ("message bytes", size.to_string()),
+        ("IP length", (size + ip_header).to_string()),
+        ("interval", format!("{interval:?}")),
         ("command line", std::env::args().collect::<Vec<_>>().join(" ")),
     ]
 }
@@ -203,7 +229,7 @@ impl Run<'_> {
 
     fn send(&mut self, seq: u16) {
         let key = ProbeKey::new(self.prober.ident(), seq);
-        let message = request(self.prober.kind(), key, self.cookie, self.plan.size);
+        let message = request(self.prober.kind(), key, self.cookie, self.size);
         let sent = self.prober.send(&message).or_else(|error| match error.raw_os_error() {
             // The answer to an earlier one, told when the next is sent; this one was not sent.
             Some(number) if number == Errno::ECONNREFUSED as i32 => self.prober.send(&message),
@@ -244,15 +270,15 @@ impl Run<'_> {
                         Heard::Other => {}
                     }
                 }
-                // Of a datagram only: what comes back is as much of it as the host that refuses quotes.
-                Event::Unreachable { len, kernel, user } if self.prober.kind() == Kind::Udp => {
-                    let quoted = udp_probe(&buffer[..len]).filter(|(key, _)| key.ident == self.prober.ident());
-                    if let Some((key, _)) = quoted {
+                // What comes back is as much of it as the host that refuses quotes.
+                Event::Unreachable { len, kernel, user } => {
+                    let key = quoted(self.prober.kind(), &buffer[..len]);
+                    if let Some(key) = key.filter(|key| key.ident == self.prober.ident()) {
                         self.table.unreachable();
                         self.reply(key.seq, kernel, user)?;
                     }
                 }
-                Event::Unreachable { .. } => {}
+                Event::Undelivered => self.table.undelivered(),
             }
         }
         Ok(())
@@ -271,10 +297,10 @@ impl Run<'_> {
         let key = ProbeKey::new(self.prober.ident(), seq);
         if let (Some(log), Some(path)) = (&mut self.log, &self.args.log) {
             let failed = |cause| Failure::Log { path: path.display().to_string(), cause };
-            log.note(key, self.plan.size, probe).map_err(failed)?;
+            log.note(key, self.size, probe).map_err(failed)?;
         }
         if self.args.json {
-            return self.print(&probe.to_json(key, self.plan.size));
+            return self.print(&probe.to_json(key, self.size));
         }
         let ms = |ns: i64| format!("{:.3} ms", ns as f64 / 1e6);
         let line = match (probe.rtt(), probe.snd.zip(probe.kernel_recv)) {

@@ -11,8 +11,8 @@ use nix::sys::signal::SigSet;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr, Timestamping};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt};
 use nix::sys::time::TimeSpec;
-use socket2::{Domain, Protocol, Socket, Type};
-use wire_truth::message::Kind;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use wire_truth::message::{Ends, Kind};
 
 use super::clock;
 
@@ -27,6 +27,10 @@ const ORIGIN_STAMP: u8 = 4;
 /// `SCM_TSTAMP_SND` and `SCM_TSTAMP_SCHED`: what a stamp is of.
 const STAMP_SND: u32 = 0;
 const STAMP_SCHED: u32 = 1;
+
+/// Type and code of "nobody is at that port" in ICMP (RFC 792) and ICMPv6 (RFC 4443).
+const NO_PORT: (u8, u8) = (3, 3);
+const NO_PORT_6: (u8, u8) = (1, 4);
 
 /// A stamp of something sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +52,21 @@ pub(super) enum Event {
     Message { len: usize, kernel: Option<i64>, user: i64 },
     /// A message of ours came back, so many bytes of it: there is nobody at that port.
     Unreachable { len: usize, kernel: Option<i64>, user: i64 },
+    /// A host on the way says that it could not be delivered, or the target's that it may not.
+    Undelivered,
     /// Something that needs nothing done.
     Nothing,
+}
+
+/// What a run sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probes {
+    /// ICMP echoes.
+    Icmp,
+    /// Datagrams to a port.
+    Udp(u16),
+    /// SYNs to a port.
+    Tcp(u16),
 }
 
 /// A socket to one host.
@@ -60,49 +77,82 @@ pub(super) struct Prober {
     /// Its messages of IPv4 have the IP header in front.
     has_ip_header: bool,
     ident: u16,
+    /// Of TCP: what keeps the port that is the identifier from others. It never listens, so that the kernel answers by RST what it is answered.
+    _reserved: Option<Socket>,
 }
 
 /// Why there is no socket.
 #[derive(Debug)]
 pub(super) enum NoSocket {
     /// Neither kind of ICMP socket may be had.
-    Refused,
+    NoIcmp,
+    /// Raw sockets may not be had.
+    NoRaw,
+    /// The port that is to be the identifier is another program's.
+    Taken(u16),
     Failed(io::Error),
 }
 
 impl Prober {
     /// Opens a socket to `to`: for ICMP a datagram one, where those may be had, else a raw one. `ident` is the identifier wanted.
-    pub(super) fn open(to: SocketAddr, udp: bool, ident: Option<u16>) -> Result<Self, NoSocket> {
+    pub(super) fn open(to: SocketAddr, probes: Probes, ident: Option<u16>) -> Result<Self, NoSocket> {
+        let prober = match probes {
+            Probes::Icmp => Self::icmp(to, ident),
+            Probes::Udp(_) => Self::udp(to, ident),
+            Probes::Tcp(port) => Self::tcp(to, port, ident),
+        }?;
+        prober.socket.set_nonblocking(true).map_err(NoSocket::Failed)?;
+        prober.ask_for_stamps();
+        Ok(prober)
+    }
+
+    fn icmp(to: SocketAddr, ident: Option<u16>) -> Result<Self, NoSocket> {
         let failed = NoSocket::Failed;
-        let (domain, protocol, kind) = match (to.ip(), udp) {
-            (IpAddr::V4(_), true) => (Domain::IPV4, Protocol::UDP, Kind::Udp),
-            (IpAddr::V6(_), true) => (Domain::IPV6, Protocol::UDP, Kind::Udp),
-            (IpAddr::V4(_), false) => (Domain::IPV4, Protocol::ICMPV4, Kind::Icmp4),
-            (IpAddr::V6(_), false) => (Domain::IPV6, Protocol::ICMPV6, Kind::Icmp6),
-        };
-        let (socket, is_raw) = match Socket::new(domain, Type::DGRAM, Some(protocol)) {
+        let (protocol, kind) =
+            if to.is_ipv4() { (Protocol::ICMPV4, Kind::Icmp4) } else { (Protocol::ICMPV6, Kind::Icmp6) };
+        let (socket, is_raw) = match Socket::new(Domain::for_address(to), Type::DGRAM, Some(protocol)) {
             Ok(socket) => (socket, false),
-            Err(error) if udp || !is_refusal(&error) => return Err(failed(error)),
-            Err(_) => match Socket::new(domain, Type::RAW, Some(protocol)) {
-                Ok(socket) => (socket, true),
-                Err(error) if is_refusal(&error) => return Err(NoSocket::Refused),
-                Err(error) => return Err(failed(error)),
-            },
+            Err(error) if !is_refusal(&error) => return Err(failed(error)),
+            Err(_) => (raw(to, protocol, NoSocket::NoIcmp)?, true),
         };
         // The identifier of a datagram socket is its port, which the kernel chooses if nobody does.
-        let chosen = ident.unwrap_or(std::process::id() as u16);
-        if let (false, false, Some(ident)) = (is_raw, udp, ident) {
+        if let (false, Some(ident)) = (is_raw, ident) {
             let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-            socket.bind(&SocketAddr::new(any, ident).into()).map_err(failed)?;
+            socket.bind(&SocketAddr::new(any, ident).into()).map_err(|error| taken(error, ident))?;
         }
         // From here on the kernel drops what other hosts send.
         socket.connect(&to.into()).map_err(failed)?;
-        socket.set_nonblocking(true).map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?.as_socket().map(|address| address.port());
-        let ident = if is_raw || udp { chosen } else { bound.unwrap_or(chosen) };
-        let prober = Self { socket, kind, has_ip_header: is_raw && kind == Kind::Icmp4, ident };
-        prober.ask_for_stamps();
-        Ok(prober)
+        let chosen = ident.unwrap_or(std::process::id() as u16);
+        let ident = if is_raw { chosen } else { bound.unwrap_or(chosen) };
+        Ok(Self { socket, kind, has_ip_header: is_raw && to.is_ipv4(), ident, _reserved: None })
+    }
+
+    fn udp(to: SocketAddr, ident: Option<u16>) -> Result<Self, NoSocket> {
+        let socket =
+            Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP)).map_err(NoSocket::Failed)?;
+        socket.connect(&to.into()).map_err(NoSocket::Failed)?;
+        let ident = ident.unwrap_or(std::process::id() as u16);
+        Ok(Self { socket, kind: Kind::Udp, has_ip_header: false, ident, _reserved: None })
+    }
+
+    fn tcp(to: SocketAddr, port: u16, ident: Option<u16>) -> Result<Self, NoSocket> {
+        let failed = NoSocket::Failed;
+        let socket = raw(to, Protocol::TCP, NoSocket::NoRaw)?;
+        // A raw socket has no ports.
+        let mut host = to;
+        host.set_port(0);
+        socket.connect(&host.into()).map_err(failed)?;
+        let unknown = || failed(io::Error::other("the kernel tells no address to send from"));
+        let mut from = socket.local_addr().map_err(failed)?.as_socket().ok_or_else(unknown)?;
+        let ends = Ends::new(from.ip(), to.ip()).ok_or_else(unknown)?;
+        let reserved = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).map_err(failed)?;
+        from.set_port(ident.unwrap_or(0));
+        reserved.bind(&from.into()).map_err(|error| taken(error, from.port()))?;
+        let ident = reserved.local_addr().map_err(failed)?.as_socket().ok_or_else(unknown)?.port();
+        socket.attach_filter(&to_port(ident, to.is_ipv4())).map_err(failed)?;
+        let kind = Kind::Tcp { ends, port };
+        Ok(Self { socket, kind, has_ip_header: to.is_ipv4(), ident, _reserved: Some(reserved) })
     }
 
     /// Asks for every stamp there is. Where one is not to be had, it does not come: nothing is assumed. Counts what is sent anew from 0.
@@ -136,6 +186,7 @@ impl Prober {
     pub(super) fn name(&self) -> &'static str {
         match (self.kind, self.has_ip_header) {
             (Kind::Udp, _) => "UDP",
+            (Kind::Tcp { .. }, _) => "raw TCP",
             (_, true) => "raw ICMP",
             (Kind::Icmp4, false) => "ICMP",
             (Kind::Icmp6, _) => "ICMPv6",
@@ -194,7 +245,7 @@ impl Prober {
                     (soft, hard) = (stamp(stamps.system), stamp(stamps.hw_raw));
                 }
                 ControlMessageOwned::Ipv4RecvErr(told, _) | ControlMessageOwned::Ipv6RecvErr(told, _) => {
-                    error = Some((told.ee_origin, told.ee_info, told.ee_data));
+                    error = Some((told.ee_origin, (told.ee_type, told.ee_code), told.ee_info, told.ee_data));
                 }
                 _ => {}
             }
@@ -202,8 +253,11 @@ impl Prober {
         let len = message.bytes;
         Ok(match error {
             None => Event::Message { len, kernel: soft, user },
-            Some((ORIGIN_ICMP | ORIGIN_ICMP6, ..)) => Event::Unreachable { len, kernel: soft, user },
-            Some((ORIGIN_STAMP, what, number)) => match (what, soft, hard) {
+            Some((ORIGIN_ICMP, NO_PORT, ..) | (ORIGIN_ICMP6, NO_PORT_6, ..)) => {
+                Event::Unreachable { len, kernel: soft, user }
+            }
+            Some((ORIGIN_ICMP | ORIGIN_ICMP6, ..)) => Event::Undelivered,
+            Some((ORIGIN_STAMP, _, what, number)) => match (what, soft, hard) {
                 (STAMP_SCHED, Some(at), _) => Event::Sent { number, stamp: Sent::Sched(at) },
                 (STAMP_SND, Some(at), _) => Event::Sent { number, stamp: Sent::Snd(at) },
                 (STAMP_SND, None, Some(at)) => Event::Sent { number, stamp: Sent::Hw(at) },
@@ -221,6 +275,29 @@ impl Prober {
         };
         bytes.get(header..).unwrap_or_default()
     }
+}
+
+/// A raw socket, or `refused` where this program may not have one.
+fn raw(to: SocketAddr, protocol: Protocol, refused: NoSocket) -> Result<Socket, NoSocket> {
+    Socket::new(Domain::for_address(to), Type::RAW, Some(protocol)).map_err(|error| match is_refusal(&error) {
+        true => refused,
+        false => NoSocket::Failed(error),
+    })
+}
+
+fn taken(error: io::Error, port: u16) -> NoSocket {
+    if error.kind() == io::ErrorKind::AddrInUse { NoSocket::Taken(port) } else { NoSocket::Failed(error) }
+}
+
+/// What the kernel gives to the socket of all segments of the host: those to this port. Others may be many, and each would wake the program.
+fn to_port(port: u16, has_ip_header: bool) -> Vec<SockFilter> {
+    // Instructions of the classic filter machine; the port is the third and fourth byte of a segment.
+    let load = match has_ip_header {
+        true => vec![SockFilter::new(0xB1, 0, 0, 0), SockFilter::new(0x48, 0, 0, 2)],
+        false => vec![SockFilter::new(0x28, 0, 0, 2)],
+    };
+    let rest = [(0x15, 1, u32::from(port)), (0x06, 0, u32::MAX), (0x06, 0, 0)];
+    load.into_iter().chain(rest.map(|(code, no, value)| SockFilter::new(code, 0, no, value))).collect()
 }
 
 fn is_refusal(error: &io::Error) -> bool {

@@ -51,7 +51,7 @@ fn line(name: &str, sample: &Sample) -> String {
 
 /// The last lines.
 pub(super) fn text(host: &str, counts: Counts, spans: &Spans, interval: i64) -> String {
-    let Counts { sent, answered, lost, duplicates, late, forged, unsent, unreachable } = counts;
+    let Counts { sent, answered, lost, duplicates, late, forged, unsent, unreachable, undelivered } = counts;
     let share = f64::from(lost) * 100.0 / f64::from(sent.max(1));
     let mut text =
         format!("--- {host} tping statistics ---\n{sent} probes sent, {answered} answered, {lost} lost ({share:.1} %)");
@@ -61,6 +61,7 @@ pub(super) fn text(host: &str, counts: Counts, spans: &Spans, interval: i64) -> 
         (forged, "forged"),
         (unsent, "not sent"),
         (unreachable, "of the answers: port unreachable"),
+        (undelivered, "not delivered, by ICMP errors"),
     ] {
         if count > 0 {
             text += &format!(", {count} {name}");

@@ -23,6 +23,8 @@ pub(super) struct Counts {
     pub(super) unsent: u32,
     /// Answered by "nobody is at that port".
     pub(super) unreachable: u32,
+    /// Errors of hosts on the way: a probe could not be delivered, or may not.
+    pub(super) undelivered: u32,
 }
 
 /// The probes of a run. Those that are done are handed out, and only what became of them is kept.
@@ -95,6 +97,11 @@ impl Table {
     /// An answer was that nobody is there.
     pub(super) fn unreachable(&mut self) {
         self.counts.unreachable += 1;
+    }
+
+    /// One did not get there.
+    pub(super) fn undelivered(&mut self) {
+        self.counts.undelivered += 1;
     }
 
     /// The probes sent before `deadline` that have no reply: they are lost.
