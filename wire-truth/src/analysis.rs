@@ -7,7 +7,9 @@ use crate::delay::{Clocks, Places, Probe};
 use crate::echo::ProbeKey;
 use crate::error::{Error, Repr};
 use crate::reuse::{self, Aligned};
+use crate::stamping;
 use crate::stats::Sample;
+use crate::user_log::UserLog;
 use crate::vantage::Vantage;
 
 /// What is to be analysed, and how.
@@ -20,6 +22,8 @@ pub struct Options {
     pub rest_lead: usize,
     /// Probes at the end that were sent at rest.
     pub rest_trail: usize,
+    /// A stamp of the program is off by so many nanoseconds at most, where that is known.
+    pub user_error_ns: Option<u32>,
 }
 
 impl Options {
@@ -94,6 +98,9 @@ pub struct Other {
     pub rtt: Sample,
     /// These less those on the wire.
     pub over_wire: Sample,
+    /// The next place towards the wire, of the others in their order or dom0, and round trips here less those there: what lies between has added
+    /// so much. `None` where the next is the wire.
+    pub over_next: Option<(String, Sample)>,
 }
 
 /// A run of probes, analysed.
@@ -126,8 +133,44 @@ pub struct Analysis {
     pub others: Vec<Other>,
     /// Every probe, in order.
     pub each: Vec<Probe>,
+    /// Stamps are those of the last bit of each frame, whichever moment they were taken at: that was told of all captures.
+    pub is_at_end: bool,
+    /// How far stamps may be off.
+    pub errors: StampErrors,
     /// What is to be known before any of this is believed.
     pub notes: Vec<String>,
+}
+
+/// By how many nanoseconds a stamp of a place is off at most, where that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StampErrors {
+    /// On the wire.
+    pub wire: Option<u32>,
+    /// Of the kernel's capture.
+    pub kernel: Option<u32>,
+    /// At the physical side of the host of a guest.
+    pub dom0: Option<u32>,
+    /// Of the program.
+    pub user: Option<u32>,
+}
+
+impl StampErrors {
+    fn of(places: &Places<'_>, options: Options) -> Self {
+        let of = |place: Option<&Vantage>| place.and_then(|place| place.stamping().error_ns);
+        let rounding = places.user.map(UserLog::resolution).filter(|ns| *ns > 1);
+        Self {
+            wire: of(Some(places.wire)),
+            kernel: of(places.kernel),
+            dom0: of(places.dom0),
+            user: options.user_error_ns.or_else(|| u32::try_from(rounding?).ok()),
+        }
+    }
+
+    /// Of one stamp at each of two places, together.
+    pub fn between(one: Option<u32>, other: Option<u32>) -> Option<i64> {
+        Some(i64::from(one?) + i64::from(other?))
+    }
 }
 
 /// Analyses the probes of `places`.
@@ -139,9 +182,17 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let log_ident = places.user.and_then(|user| Some(user.probes().next()?.0.ident)).filter(|ident| *ident != 0);
     let ident = options.ident.or(log_ident).or_else(|| places.wire.main_ident());
     let ident = ident.ok_or_else(|| Repr::NoEchoes { name: places.wire.name().to_owned() })?;
+    let ended = stamping::at_end(places);
+    let own = ended.as_ref().ok().and_then(Option::as_ref).map(|ended| ended.places(places));
+    let is_at_end = own.is_some();
+    let places = own.as_ref().unwrap_or(places);
     let aligned = reuse::align(places, ident);
     let own = aligned.as_ref().map(|aligned| aligned.places(places));
     let places = own.as_ref().unwrap_or(places);
+    let errors = StampErrors::of(places, options);
+    // What is not known is not allowed for.
+    let off = |host: Option<u32>| StampErrors::between(errors.wire.or(Some(0)), host.or(Some(0))).unwrap_or(0);
+    let host_error = off(if places.kernel.is_some() { errors.kernel } else { errors.user });
     let of_run = |key: &ProbeKey| key.ident == ident;
     let sent = places.sent(ident);
     let resting = options.rest_lead + options.rest_trail;
@@ -163,20 +214,21 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     // At rest least squares is best; where anything may have been delayed, the median of slopes bears it.
     let method = if options.has_rest() { Method::LeastSquares } else { Method::TheilSen };
     let rest = |point: &Point| at_rest.contains(&point.key);
-    let clock = relate(&all, method, rest).map_err(|error| error.to_string());
+    let clock = relate(&all, method, host_error, rest).map_err(|error| error.to_string());
     let ends = points(places.wire, |key| places.ends(key).filter(|_| of_run(&key)));
-    let directions = relate(&ends, method, rest).ok();
-    let driver = relate(&points(places.wire, |key| places.driver(key).filter(|_| of_run(&key))), method, rest).ok();
+    let directions = relate(&ends, method, off(errors.user), rest).ok();
+    let driver = points(places.wire, |key| places.driver(key).filter(|_| of_run(&key)));
+    let driver = relate(&driver, method, off(errors.user), rest).ok();
     let fits = [Method::LeastSquares, Method::TheilSen, Method::LowerEnvelope].map(|each| match each == method {
         true => clock.clone(),
-        false => relate(&all, each, rest).map_err(|error| error.to_string()),
+        false => relate(&all, each, host_error, rest).map_err(|error| error.to_string()),
     });
     let clocks = Clocks { host: clock.as_ref().ok(), ends: directions.as_ref(), driver: driver.as_ref() };
     let each = places.probes(&sent, clocks);
     let reference = if options.has_rest() { Reference::Rest } else { Reference::Fastest };
     let between = each.iter().filter(|probe| !options.has_rest() || !at_rest.contains(&probe.key));
     let layers = layers(between.clone(), reference);
-    let others = places.others.iter().map(|place| other(place, between.clone(), clocks.host)).collect();
+    let others = others(places, between.clone(), clocks.host);
     let complete = |probe: &&Probe| {
         let elsewhere = [probe.rtt.kernel, probe.rtt.dom0, probe.rtt.user];
         let other = |place: &Vantage| place.get(probe.key).and_then(|pair| pair.rtt()).is_some();
@@ -191,6 +243,12 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let on_wire = sent.iter().filter(|key| places.wire.get(**key).is_some()).count() as u64;
     let mut notes = notes(places, clock.as_ref().ok(), probes, on_wire);
     notes.extend(aligned.as_ref().and_then(reused));
+    notes.extend(ended.as_ref().err().map(|unknown| {
+        format!(
+            "the time that a frame takes to pass is not taken out: stamp point and link rate are not told of {}",
+            unknown.join(", ")
+        )
+    }));
     Ok(Analysis {
         ident,
         probes,
@@ -205,6 +263,8 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
         layers,
         others,
         each,
+        is_at_end,
+        errors,
         notes,
     })
 }
@@ -236,16 +296,29 @@ fn layers<'a>(probes: impl Iterator<Item = &'a Probe> + Clone, reference: Refere
     }
 }
 
-/// A place beside the wire. That its clock is the host's is all that can be said of it.
-fn other<'a>(place: &Vantage, probes: impl Iterator<Item = &'a Probe>, clock: Option<&Relation>) -> Other {
+/// The places beside those with a name of their own. That their clocks are the host's is all that can be said of them.
+fn others<'a>(
+    places: &Places<'_>,
+    probes: impl Iterator<Item = &'a Probe> + Clone,
+    clock: Option<&Relation>,
+) -> Vec<Other> {
     let scaled = |rtt: i64| clock.map_or(rtt, |relation| relation.to_wire_ns(rtt));
-    let (mut rtts, mut over) = (Vec::new(), Vec::new());
-    for probe in probes {
-        let Some(rtt) = place.get(probe.key).and_then(|pair| pair.rtt()).map(scaled) else { continue };
-        rtts.push(rtt as f64);
-        over.extend(probe.rtt.wire.map(|wire| (rtt - wire) as f64));
-    }
-    Other { name: place.name().to_owned(), rtt: rtts.into_iter().collect(), over_wire: over.into_iter().collect() }
+    let at = |place: &Vantage, key: ProbeKey| place.get(key).and_then(|pair| pair.rtt()).map(scaled);
+    let of = |place: &Vantage, less: &dyn Fn(&Probe) -> Option<i64>| {
+        probes.clone().filter_map(|probe| Some((at(place, probe.key)? - less(probe)?) as f64)).collect::<Sample>()
+    };
+    let next = |number: usize| match (places.others.get(number + 1), places.dom0) {
+        (Some(other), _) => Some((other.name().to_owned(), of(&places.others[number], &|probe| at(other, probe.key)))),
+        (None, Some(_)) => Some(("dom0".to_owned(), of(&places.others[number], &|probe| probe.rtt.dom0))),
+        (None, None) => None,
+    };
+    let each = places.others.iter().enumerate().map(|(number, place)| Other {
+        name: place.name().to_owned(),
+        rtt: of(place, &|_| Some(0)),
+        over_wire: of(place, &|probe| probe.rtt.wire),
+        over_next: next(number),
+    });
+    each.collect()
 }
 
 /// Replies that came behind one of a later probe.
@@ -341,7 +414,8 @@ fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::echo::Leg;
+    use crate::echo::{Echo, Leg};
+    use crate::stamping::{StampPoint, Stamping};
     use crate::user_log::{HEADER, UserLog};
 
     const START: i64 = 1_700_000_000_000_000_000;
@@ -409,9 +483,96 @@ mod tests {
         assert!(error.contains("wire has identifiers 9") && error.contains("the log has 8"), "{error}");
         let empty = Vantage::new("wire");
         let places = Places { wire: &empty, kernel: Some(&kernel), dom0: None, user: None, others: &[] };
-        assert!(analyse(&places, Options::default()).unwrap_err().to_string().contains("no ICMP echo"));
+        assert!(analyse(&places, Options::default()).unwrap_err().to_string().contains("no probe in it"));
         let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None, others: &[] };
         let options = Options { rest_lead: 60, rest_trail: 60, ..Options::default() };
         assert!(analyse(&places, options).unwrap_err().to_string().contains("120 probes are said to be at rest"));
+    }
+
+    /// A run on a link of 100 Mb/s: requests of 64 bytes, replies of 1518; the wire is stamped at the begin of a frame, the kernel as kernels do.
+    /// Both are at the same place.
+    fn at_one_place() -> (Vantage, Vantage) {
+        let rate = std::num::NonZeroU64::new(100_000_000);
+        let known = |request, reply| Stamping { request, reply, bits_per_second: rate, error_ns: None };
+        let (start, end) = (Some(StampPoint::Start), Some(StampPoint::End));
+        let mut wire = Vantage::new("wire").with_stamping(known(start, start));
+        let mut kernel = Vantage::new("kernel").with_stamping(known(start, end));
+        for seq in 0..50u16 {
+            let sent = START + i64::from(seq) * 250_000_000;
+            let echo = |leg, bytes| Echo { ident: 9, seq, leg, content: 0, identification: None, cut: false, bytes };
+            for (place, late) in [(&mut wire, 0), (&mut kernel, 121_440)] {
+                place.note(echo(Leg::Request, 64), sent);
+                place.note(echo(Leg::Reply, 1518), sent + 300_000 + late);
+            }
+        }
+        (wire, kernel)
+    }
+
+    #[test]
+    fn the_time_of_a_frame_is_taken_out_where_it_is_known_of_all_places() {
+        let (wire, kernel) = at_one_place();
+        let of = |wire: &Vantage, kernel: &Vantage| {
+            let places = Places { wire, kernel: Some(kernel), dom0: None, user: None, others: &[] };
+            analyse(&places, Options::default()).unwrap()
+        };
+        let known = of(&wire, &kernel);
+        assert!(known.is_at_end && known.notes.is_empty(), "{:?}", known.notes);
+        assert_eq!((known.layers.kern.min(), known.layers.kern.max()), (Some(0.0), Some(0.0)), "the same place");
+        // The reply is longer than the request by 1454 bytes.
+        assert_eq!(known.layers.wire.min(), Some(300_000.0 + 1_454.0 * 80.0));
+        let unknown = of(&wire, &kernel.clone().with_stamping(Stamping::default()));
+        assert!(!unknown.is_at_end);
+        assert_eq!((unknown.layers.kern.min(), unknown.layers.wire.min()), (Some(121_440.0), Some(300_000.0)));
+        assert_eq!(
+            unknown.notes,
+            ["the time that a frame takes to pass is not taken out: stamp point and link rate are not told of kernel"]
+        );
+        // Of nothing anything is told: nothing is to be said.
+        let plain = |place: &Vantage| place.clone().with_stamping(Stamping::default());
+        assert!(of(&plain(&wire), &plain(&kernel)).notes.is_empty());
+    }
+
+    #[test]
+    fn stamps_that_may_be_off_contradict_nothing_within_that() {
+        let (wire, kernel) = at_one_place();
+        let off = |place: &Vantage, error_ns| place.clone().with_stamping(Stamping { error_ns, ..Stamping::default() });
+        // Requests seem to be on the wire 5 us before they are sent: these and replies would have the clock be both ahead and behind.
+        let mut early = Vantage::new("kernel");
+        for (key, pair) in kernel.probes() {
+            early.stamp(key, Leg::Request, pair.request.unwrap() + 5_000);
+            early.stamp(key, Leg::Reply, pair.reply.unwrap() - 121_440);
+        }
+        let of = |wire_error, kernel_error| {
+            let (wire, kernel) = (off(&wire, wire_error), off(&early, kernel_error));
+            let places = Places { wire: &wire, kernel: Some(&kernel), dom0: None, user: None, others: &[] };
+            analyse(&places, Options::default()).unwrap()
+        };
+        let relation = |error| of(error, error).clock.unwrap();
+        assert_eq!((relation(None).contradiction_ns(), relation(Some(1_000)).contradiction_ns()), (5_000, 1_000));
+        let relation = relation(Some(2_000));
+        assert_eq!(relation.contradiction_ns(), 0);
+        assert_eq!((relation.offset_low_ns, relation.offset_high_ns), (Some(1_000), Some(4_000)));
+        assert_eq!(of(Some(1), None).errors.wire, Some(1));
+    }
+
+    #[test]
+    fn other_places_are_a_chain_towards_the_wire() {
+        let (mut wire, mut far, mut near, mut dom0) =
+            (Vantage::new("wire"), Vantage::new("far"), Vantage::new("near"), Vantage::new("dom0"));
+        for seq in 0..9u16 {
+            let sent = START + i64::from(seq) * 250_000_000;
+            for (place, out) in [(&mut wire, 0), (&mut dom0, 10), (&mut near, 300), (&mut far, 4_000)] {
+                place.stamp(ProbeKey::new(9, seq), Leg::Request, sent - out);
+                place.stamp(ProbeKey::new(9, seq), Leg::Reply, sent + 50_000);
+            }
+        }
+        let all = [far, near];
+        let places = Places { wire: &wire, kernel: None, dom0: None, user: None, others: &all };
+        let found = analyse(&places, Options::default()).unwrap().others;
+        let next = |other: &Other| other.over_next.clone().map(|(name, sample)| (name, sample.min().unwrap()));
+        assert_eq!((found[0].over_wire.min(), next(&found[0])), (Some(4_000.0), Some(("near".to_owned(), 3_700.0))));
+        assert_eq!((found[1].over_wire.min(), next(&found[1])), (Some(300.0), None));
+        let found = analyse(&Places { dom0: Some(&dom0), ..places }, Options::default()).unwrap().others;
+        assert_eq!(next(&found[1]), Some(("dom0".to_owned(), 290.0)));
     }
 }

@@ -118,12 +118,18 @@ const fn index(leg: Leg) -> usize {
     }
 }
 
-/// Relates the clocks by `method`, using the points for which `use_for_fit` holds; all of `points` bound the offset.
+/// Relates the clocks by `method`, using the points for which `use_for_fit` holds; all of `points` bound the offset. The two stamps of a point
+/// are off by `error_ns` at most together: so far one may seem to arrive before it was sent.
 ///
 /// # Errors
 ///
 /// With fewer than three points in a direction to fit, or all of one moment.
-pub fn relate(points: &[Point], method: Method, use_for_fit: impl Fn(&Point) -> bool) -> Result<Relation, Error> {
+pub fn relate(
+    points: &[Point],
+    method: Method,
+    error_ns: i64,
+    use_for_fit: impl Fn(&Point) -> bool,
+) -> Result<Relation, Error> {
     let chosen: Vec<Point> = points.iter().filter(|point| use_for_fit(point)).copied().collect();
     let have = [Leg::Request, Leg::Reply].map(|leg| chosen.iter().filter(|point| point.leg == leg).count());
     let legs = have.iter().filter(|count| **count > 0).count();
@@ -156,14 +162,18 @@ pub fn relate(points: &[Point], method: Method, use_for_fit: impl Fn(&Point) -> 
         levels: fit.levels,
     };
     // What causality allows, whichever drift of its interval is the true one.
+    let offset = |point: &Point, drift: f64| {
+        let error = if point.leg == Leg::Request { -error_ns } else { error_ns };
+        point.difference - drifted(point.wire - origin, drift) + error
+    };
     let by_drift = [fit.interval.0, fit.slope, fit.interval.1].map(|drift| {
-        let offset = |point: &Point| point.difference - drifted(point.wire - origin, drift);
+        let offset = |point: &Point| offset(point, drift);
         points.iter().fold(Bounds::default(), |bounds, point| bounds.with(point.leg, offset(point)))
     });
     relation.offset_low_ns = by_drift.iter().filter_map(|bounds| bounds.low).min();
     relation.offset_high_ns = by_drift.iter().filter_map(|bounds| bounds.high).max();
     if relation.contradiction_ns() > 0 {
-        relation.step = step(points, |point| point.difference - drifted(point.wire - origin, fit.slope));
+        relation.step = step(points, |point| offset(point, fit.slope));
     }
     Ok(relation)
 }
@@ -301,7 +311,7 @@ mod tests {
                 let drift = (seed as f64 - 100.0) * 1000.0;
                 // Twenty at rest before, and twenty after, of a minute.
                 let points = probes(240, 7_200_000_000_000, drift, seed);
-                let relation = relate(&points, method, |point| point.key.seq < 20 || point.key.seq >= 220).unwrap();
+                let relation = relate(&points, method, 0, |point| point.key.seq < 20 || point.key.seq >= 220).unwrap();
                 let (low, high) = relation.drift_ci_ppb;
                 held += u32::from(low <= drift && drift <= high);
                 worst = worst.max((relation.drift_ppb - drift).abs());
@@ -316,7 +326,7 @@ mod tests {
     fn the_offset_lies_where_causality_says() {
         for offset in [0, 5, -3_600_000_000_000, 37_000_000_000] {
             let points = probes(200, offset, 12_000.0, 3);
-            let relation = relate(&points, Method::LeastSquares, |_| true).unwrap();
+            let relation = relate(&points, Method::LeastSquares, 0, |_| true).unwrap();
             let (low, high) = (relation.offset_low_ns.unwrap(), relation.offset_high_ns.unwrap());
             assert!(low <= offset && offset <= high, "{low} {offset} {high}");
             assert!(high - low < 100_000, "the delays of the fastest packets");
@@ -326,7 +336,7 @@ mod tests {
         // A step between the probes.
         let mut points = probes(200, 0, 0.0, 3);
         points.iter_mut().filter(|point| point.key.seq > 100).for_each(|point| point.difference += 5_000_000);
-        let relation = relate(&points, Method::TheilSen, |point| point.key.seq < 90).unwrap();
+        let relation = relate(&points, Method::TheilSen, 0, |point| point.key.seq < 90).unwrap();
         assert!(relation.contradiction_ns() > 4_000_000, "{relation:?}");
         let step = relation.step.unwrap();
         assert!((4_000_000..5_000_000).contains(&step.by_at_least_ns), "{step:?}");
@@ -338,9 +348,9 @@ mod tests {
         points
             .iter_mut()
             .for_each(|point| point.leg = if point.leg == Leg::Request { Leg::Reply } else { Leg::Request });
-        let relation = relate(&points, Method::TheilSen, |point| point.key.seq < 90).unwrap();
+        let relation = relate(&points, Method::TheilSen, 0, |point| point.key.seq < 90).unwrap();
         assert!((-5_000_000..-4_000_000).contains(&relation.step.unwrap().by_at_least_ns));
-        assert_eq!(relate(&probes(200, 0, 0.0, 3), Method::TheilSen, |_| true).unwrap().step, None);
+        assert_eq!(relate(&probes(200, 0, 0.0, 3), Method::TheilSen, 0, |_| true).unwrap().step, None);
     }
 
     #[test]
@@ -355,7 +365,7 @@ mod tests {
             }
         }
         let at_rest = |point: &Point| !(100..200).contains(&point.key.seq);
-        let relation = relate(&points, Method::LeastSquares, at_rest).unwrap();
+        let relation = relate(&points, Method::LeastSquares, 0, at_rest).unwrap();
         for (leg, added) in [(Leg::Request, 9_000_000.0), (Leg::Reply, 240_000.0)] {
             let stressed = points.iter().filter(|point| point.leg == leg && !at_rest(point));
             let excess = mean(stressed.map(|point| relation.excess_ns(point).unwrap()).collect::<Vec<_>>().into_iter());
@@ -370,8 +380,8 @@ mod tests {
         for point in points.iter_mut().filter(|point| point.key.seq % 3 == 0) {
             point.difference -= i64::from(point.key.seq) * 50_000;
         }
-        let robust = relate(&points, Method::TheilSen, |_| true).unwrap();
-        let plain = relate(&points, Method::LeastSquares, |_| true).unwrap();
+        let robust = relate(&points, Method::TheilSen, 0, |_| true).unwrap();
+        let plain = relate(&points, Method::LeastSquares, 0, |_| true).unwrap();
         assert!((robust.drift_ppb - 1_000.0).abs() < 1_000.0, "{}", robust.drift_ppb);
         assert!((plain.drift_ppb - 1_000.0).abs() > 20_000.0, "{}", plain.drift_ppb);
     }
@@ -386,8 +396,8 @@ mod tests {
                 let delay = 1_000_000 + (at as i64 * 7_919) % 5_000_000;
                 point.difference += if point.leg == Leg::Request { -delay - at as i64 * 10_000 } else { delay };
             }
-            let envelope = relate(&points, Method::LowerEnvelope, |_| true).unwrap();
-            let plain = relate(&points, Method::LeastSquares, |_| true).unwrap();
+            let envelope = relate(&points, Method::LowerEnvelope, 0, |_| true).unwrap();
+            let plain = relate(&points, Method::LeastSquares, 0, |_| true).unwrap();
             let wrong = |relation: &Relation| (relation.drift_ppb - drift).abs();
             assert!(wrong(&envelope) < 1_000.0, "{} and not {drift}", envelope.drift_ppb);
             assert!(wrong(&plain) > 10_000.0, "{}", plain.drift_ppb);
@@ -397,16 +407,16 @@ mod tests {
         // No line is between requests and replies.
         let mut points = probes(100, 0, 0.0, 1);
         points.iter_mut().filter(|point| point.key.seq % 10 < 5).for_each(|point| point.difference += 90_000_000);
-        let error = relate(&points, Method::LowerEnvelope, |_| true).unwrap_err().to_string();
+        let error = relate(&points, Method::LowerEnvelope, 0, |_| true).unwrap_err().to_string();
         assert!(error.contains("a clock was stepped"), "{error}");
         points.retain(|point| point.leg == Leg::Reply);
-        let error = relate(&points, Method::LowerEnvelope, |_| true).unwrap_err().to_string();
+        let error = relate(&points, Method::LowerEnvelope, 0, |_| true).unwrap_err().to_string();
         assert!(error.contains("of both directions"), "{error}");
     }
 
     #[test]
     fn time_spans_are_scaled() {
-        let relation = relate(&probes(100, 0, 100_000.0, 1), Method::LeastSquares, |_| true).unwrap();
+        let relation = relate(&probes(100, 0, 100_000.0, 1), Method::LeastSquares, 0, |_| true).unwrap();
         // 100 ppm of 100 ms.
         assert!((relation.to_wire_ns(100_000_000) - 99_990_000).abs() < 100);
     }
@@ -414,13 +424,13 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         let points = probes(2, 0, 0.0, 1);
-        let error = relate(&points, Method::LeastSquares, |_| true).unwrap_err().to_string();
+        let error = relate(&points, Method::LeastSquares, 0, |_| true).unwrap_err().to_string();
         assert!(error.contains("4 packets have been seen at both places, and 3 of each"), "{error}");
-        assert!(relate(&[], Method::TheilSen, |_| true).is_err());
+        assert!(relate(&[], Method::TheilSen, 0, |_| true).is_err());
         let mut points = probes(5, 0, 0.0, 1);
         points.iter_mut().for_each(|point| point.wire = START);
         for method in [Method::LeastSquares, Method::TheilSen] {
-            assert!(relate(&points, method, |_| true).unwrap_err().to_string().contains("of the same moment"));
+            assert!(relate(&points, method, 0, |_| true).unwrap_err().to_string().contains("of the same moment"));
         }
     }
 }

@@ -59,12 +59,15 @@ pub struct Echo {
     pub identification: Option<u16>,
     /// The record holds fewer bytes of the data than count.
     pub cut: bool,
-    /// Bytes of the packet on the wire, an FCS of Ethernet included.
+    /// Bytes of the packet on the wire, FCS and padding of Ethernet included.
     pub bytes: u16,
 }
 
 /// Bytes of data that tell one probe from another: those of ping begin with a time, those of tping with a cookie.
 const CONTENT: usize = 40;
+
+/// Bytes of the shortest frame of Ethernet, with its FCS.
+const LEAST_FRAME: u16 = 64;
 
 /// The probe of an ICMP or ICMPv6 echo, of a datagram of tping or a segment of it, on Ethernet (with VLAN tags or without) or on nothing; `None`
 /// for anything else. A record that was snapped behind the ICMP header, behind 18 bytes of UDP data, or behind the TCP header, suffices. Of a
@@ -77,7 +80,9 @@ pub fn echo_of(record: &Record<'_>) -> Option<Echo> {
         RecordType::IPV6 => LaxSlicedPacket::from_ether_type(IPV6, payload),
         _ => return None,
     };
-    let bytes = record.wire_len();
+    // A short frame is padded behind a capture of its sender.
+    let least = if record.record_type().is_ethernet() { LEAST_FRAME } else { 0 };
+    let bytes = record.wire_len().max(least);
     if let Some(refused) = refused(packet.transport.as_ref()) {
         let quoted = LaxSlicedPacket::from_ip(refused).ok()?;
         let probe = probe_in(&quoted).filter(|probe| probe.is_refusable)?;

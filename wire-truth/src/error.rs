@@ -32,7 +32,7 @@ pub(crate) enum Repr {
     Line { path: String, line: usize, what: String },
     #[error("{path} has no probes: no line of a tping log, and none of `ping -D`")]
     NoProbes { path: String },
-    #[error("{name} has no ICMP echo in it")]
+    #[error("{name} has no probe in it: no ICMP echo, and none of the datagrams and SYNs of tping")]
     NoEchoes { name: String },
     #[error(
         "no probe of identifier {ident} has request and reply both on the wire and elsewhere: {seen}; name the run with --ident, or give files of one run"

@@ -14,6 +14,7 @@
 //! | [`ProbeKey`], [`Leg`], [`Echo`], [`echo_of`] | which probe a packet belongs to |
 //! | [`message`] | probes as they are sent, and replies told from forgeries |
 //! | [`Vantage`] | stamps of probes at one place, read from a capture |
+//! | [`Stamping`] | what is known of the stamps of a place: the moment of a frame that they are of, the rate of the link, their error |
 //! | [`UserLog`] | those that a probing program has written down |
 //! | [`analyse`] | all of it together |
 //! | [`clock`] | two clocks related: one drift, two directions, what causality says of the offset |
@@ -40,13 +41,15 @@ pub mod paper;
 pub mod report;
 mod reuse;
 pub mod simulate;
+mod stamping;
 pub mod stats;
 pub mod svg;
 mod user_log;
 mod vantage;
 
-pub use analysis::{Analysis, Layers, Options, Other, Reference, analyse};
+pub use analysis::{Analysis, Layers, Options, Other, Reference, StampErrors, analyse};
 pub use echo::{Echo, Leg, ProbeKey, echo_of};
 pub use error::{Error, ErrorKind};
+pub use stamping::{StampPoint, Stamping};
 pub use user_log::{HEADER, UserLog, UserProbe};
 pub use vantage::{Pair, Vantage, VantageCount};

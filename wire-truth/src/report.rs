@@ -116,7 +116,12 @@ fn rows(analysis: &Analysis) -> Vec<(String, Cow<'_, Sample>)> {
         ("kernel to program", &layers.wakeup),
     ];
     let others = analysis.others.iter().flat_map(|other| {
-        [(format!("round trip, {}", other.name), &other.rtt), (format!("{} less wire", other.name), &other.over_wire)]
+        let next = other.over_next.as_ref().map(|(next, sample)| (format!("{} less {next}", other.name), sample));
+        let own = [
+            (format!("round trip, {}", other.name), &other.rtt),
+            (format!("{} less wire", other.name), &other.over_wire),
+        ];
+        own.into_iter().chain(next)
     });
     // From one probe to the next (RFC 3393).
     let variations = [("wire", &layers.wire), ("sending", &layers.send), ("receiving", &layers.receive)]

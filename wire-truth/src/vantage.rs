@@ -7,6 +7,7 @@ use erf::{Access, Reader};
 
 use crate::echo::{Echo, Leg, ProbeKey, echo_of};
 use crate::error::{Error, Repr};
+use crate::stamping::{Stamping, moved};
 
 /// The stamps of a probe at one place, in nanoseconds since 1970 by the clock of that place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +67,8 @@ pub(crate) struct Seen {
     pub(crate) content: u64,
     /// Of the request, see [`Echo::identification`].
     identification: Option<u16>,
+    /// Bytes on the wire of request and reply.
+    bytes: [u16; 2],
 }
 
 impl Seen {
@@ -86,6 +89,7 @@ pub struct Vantage {
     probes: BTreeMap<(u16, u16, u32), Seen>,
     duplicates: BTreeMap<u16, u64>,
     count: VantageCount,
+    stamping: Stamping,
 }
 
 impl Vantage {
@@ -132,6 +136,7 @@ impl Vantage {
     pub fn note(&mut self, echo: Echo, nanos: i64) {
         self.count.echoes += 1;
         let Echo { ident, seq, leg, content, identification, .. } = echo;
+        let size = if leg == Leg::Request { 0 } else { 1 };
         let recent = || self.turns(ident, seq).rev().take(RECENT);
         // The latest first: of several that are alike the reply is to that.
         let alike = recent().find(|(_, seen)| {
@@ -143,7 +148,9 @@ impl Vantage {
         let Some((turn, _)) = alike.or_else(cut) else {
             let next = recent().next().map_or(0, |(last, _)| last + 1);
             self.count.reused += u64::from(next > 0);
-            self.put(ProbeKey { ident, turn: next, seq }, Seen { pair: Pair::of(leg, nanos), content, identification });
+            let mut seen = Seen { pair: Pair::of(leg, nanos), content, identification, bytes: [0; 2] };
+            seen.bytes[size] = echo.bytes;
+            self.put(ProbeKey { ident, turn: next, seq }, seen);
             return;
         };
         let Some(seen) = self.probes.get_mut(&(ident, seq, turn)) else { return };
@@ -156,7 +163,28 @@ impl Vantage {
             *self.duplicates.entry(ident).or_default() += 1;
         } else {
             *stamp = Some(nanos);
+            seen.bytes[size] = echo.bytes;
         }
+    }
+
+    /// Says what is known of its stamps.
+    pub fn with_stamping(self, stamping: Stamping) -> Self {
+        Self { stamping, ..self }
+    }
+
+    /// What is known of its stamps.
+    pub fn stamping(&self) -> Stamping {
+        self.stamping
+    }
+
+    /// With every stamp moved by what its leg and its bytes on the wire make.
+    pub(crate) fn shifted(&self, by: impl Fn(Leg, u16) -> i64) -> Self {
+        let mut shifted = self.clone();
+        for seen in shifted.probes.values_mut() {
+            let [request, reply] = seen.bytes;
+            seen.pair = moved(seen.pair, |leg| by(leg, if leg == Leg::Request { request } else { reply }));
+        }
+        shifted
     }
 
     /// What it is called.

@@ -1,13 +1,14 @@
 //! `wiretruth analyse`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
 use wire_truth::delay::Places;
 use wire_truth::report::{Context, html};
-use wire_truth::{Analysis, Options, UserLog, Vantage, analyse};
+use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse};
 
-use super::{Failure, output, print, whole_file};
+use super::{Failure, output, print, stamps, whole_file};
 use crate::exit::Exit;
 
 /// The options of `wiretruth analyse`.
@@ -18,7 +19,8 @@ pub(super) struct Args {
     wire: PathBuf,
 
     /// The capture at a place: "kernel" is that of the system that probes (of a guest, where there is one), "dom0" the physical interface of
-    /// a guest's host; any other name is a place of yours. As often as there are places.
+    /// a guest's host; any other name is a place of yours. As often as there are places; those of yours in the order from
+    /// the program to the wire.
     #[arg(long, value_name = "NAME=FILE", value_parser = place)]
     at: Vec<(String, PathBuf)>,
 
@@ -34,7 +36,13 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE")]
     user: Option<PathBuf>,
 
-    /// The identifier of the echoes, if there are several runs in the captures.
+    /// What is known of the stamps of a place (wire, kernel, dom0, user, or a NAME of --at): the moment of a frame that they are of, as start, end,
+    /// or request:start,reply:end; the rate of its link, as 100mbit; how far they may be off, as error:2us. With commas between. Where the first
+    /// two are known of every capture, all stamps are counted from the end of the frame.
+    #[arg(long, value_name = "NAME=WHAT", value_parser = stamps::parse)]
+    stamps: Vec<(String, Stamping)>,
+
+    /// The identifier of the probes, if there are several runs in the captures.
     #[arg(long, value_name = "N")]
     ident: Option<u16>,
 
@@ -103,6 +111,35 @@ fn captures(args: &Args) -> Result<Captures, Failure> {
     Ok((kernel, dom0, others))
 }
 
+/// Says of each place what is known of its stamps; of the program, how far they may be off.
+fn told(args: &Args, wire: &mut Vantage, captures: &mut Captures) -> Result<Option<u32>, Failure> {
+    let (kernel, dom0, others) = captures;
+    let mut user = None;
+    let mut names = BTreeSet::new();
+    for (name, stamping) in &args.stamps {
+        let usage = |what: &str| Err(Failure::Usage(format!("--stamps {name}: {what}")));
+        if !names.insert(name) {
+            return usage("it is told twice");
+        }
+        let place = match name.as_str() {
+            "wire" => Some(&mut *wire),
+            "kernel" => kernel.as_mut(),
+            "dom0" => dom0.as_mut(),
+            "user" if args.user.is_some() => {
+                if (Stamping { error_ns: stamping.error_ns, ..Stamping::default() }) != *stamping {
+                    return usage("the stamps of a program are of no frame; only error:TIME can be told of them");
+                }
+                user = stamping.error_ns;
+                continue;
+            }
+            _ => others.iter_mut().find(|other| other.name() == name),
+        };
+        let Some(place) = place else { return usage("there is no such place") };
+        *place = std::mem::take(place).with_stamping(*stamping);
+    }
+    Ok(user)
+}
+
 /// What the report says of where its figures are from.
 fn context(args: &Args, analysis: &Analysis) -> Context {
     let path = |path: &PathBuf| path.display().to_string();
@@ -110,6 +147,9 @@ fn context(args: &Args, analysis: &Analysis) -> Context {
     let files = [("kernel", &args.kernel), ("dom0", &args.dom0), ("program", &args.user)];
     setup.extend(files.into_iter().filter_map(|(name, file)| Some((name.to_owned(), path(file.as_ref()?)))));
     setup.extend(args.at.iter().map(|(name, file)| (name.clone(), path(file))));
+    setup.extend(args.stamps.iter().map(|(name, stamping)| (format!("stamps of {name}"), stamping.to_string())));
+    let counted = if analysis.is_at_end { "the end of each frame" } else { "the moment of the stamp" };
+    setup.push(("counted from".to_owned(), counted.to_owned()));
     setup.push(("identifier".to_owned(), analysis.ident.to_string()));
     let rest = format!("{} before, {} after", args.rest_lead, args.rest_trail);
     setup.push(("probes at rest".to_owned(), rest));
@@ -121,13 +161,16 @@ fn context(args: &Args, analysis: &Analysis) -> Context {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let wire = Vantage::read("the wire", &args.wire)?;
-    let (kernel, dom0, others) = captures(args)?;
+    let mut wire = Vantage::read("the wire", &args.wire)?;
+    let mut captures = captures(args)?;
+    let user_error_ns = told(args, &mut wire, &mut captures)?;
+    let (kernel, dom0, others) = captures;
     let user = args.user.as_ref().map(|path| UserLog::read(path)).transpose()?;
     let places =
         Places { wire: &wire, kernel: kernel.as_ref(), dom0: dom0.as_ref(), user: user.as_ref(), others: &others };
     let mut options = Options::default();
     (options.ident, options.rest_lead, options.rest_trail) = (args.ident, args.rest_lead, args.rest_trail);
+    options.user_error_ns = user_error_ns;
     let analysis = analyse(&places, options)?;
     if let Some(path) = &args.per_probe {
         let table = output::per_probe(&analysis);

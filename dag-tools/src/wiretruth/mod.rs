@@ -4,6 +4,7 @@ mod analyse;
 mod diff;
 mod output;
 mod simulate;
+mod stamps;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use wire_truth::clock::Relation;
 use wire_truth::stats::{Estimate, Sample};
-use wire_truth::{Analysis, HEADER, Leg};
+use wire_truth::{Analysis, HEADER, Leg, StampErrors};
 
 /// Names of the delays, with their samples.
 fn delays(analysis: &Analysis) -> [(&'static str, &Sample); 7] {
@@ -31,11 +31,31 @@ fn round_trips(analysis: &Analysis) -> [(&'static str, &Sample); 4] {
     [("wire", &layers.wire), ("kernel", &layers.kernel), ("dom0", &layers.dom0_rtt), ("user", &layers.user_rtt)]
 }
 
+/// How far a delay may be off by its stamps, by its name, where that is known: a round trip has two of each place.
+fn error_ns(analysis: &Analysis, delay: &str) -> Option<i64> {
+    let errors = analysis.errors;
+    let host = errors.kernel.or(errors.user);
+    match delay {
+        "kern" => StampErrors::between(errors.wire, errors.kernel).map(|ns| 2 * ns),
+        "dom0" => StampErrors::between(errors.wire, errors.dom0).map(|ns| 2 * ns),
+        "domu" => StampErrors::between(errors.dom0, errors.kernel).map(|ns| 2 * ns),
+        "user" => StampErrors::between(errors.kernel, errors.user).map(|ns| 2 * ns),
+        "total" => StampErrors::between(errors.wire, errors.user).map(|ns| 2 * ns),
+        // Excess over others that are off as much.
+        "send" | "receive" => StampErrors::between(errors.wire, errors.user.or(host)).map(|ns| 2 * ns),
+        _ => None,
+    }
+}
+
 pub(super) fn json(analysis: &Analysis) -> Value {
     let object = |samples: &[(&str, &Sample)]| {
         let present = samples.iter().filter(|(_, sample)| !sample.is_empty());
         Value::Object(present.map(|(name, sample)| ((*name).to_owned(), summary(sample))).collect::<Map<_, _>>())
     };
+    let mut delay = object(&delays(analysis));
+    for (name, values) in delay.as_object_mut().into_iter().flatten() {
+        values["stamp_error_ns"] = json!(error_ns(analysis, name));
+    }
     let clock = match &analysis.clock {
         Ok(relation) => relation_json(relation),
         Err(reason) => json!({ "error": reason }),
@@ -50,7 +70,7 @@ pub(super) fn json(analysis: &Analysis) -> Value {
         "foreign": analysis.foreign,
         "reordered": analysis.reordered,
         "rtt": object(&round_trips(analysis)),
-        "delay": object(&delays(analysis)),
+        "delay": delay,
         "parts": object(&parts(analysis)),
         "variation": {
             "wire": summary(&analysis.layers.wire.variation()),
@@ -58,10 +78,14 @@ pub(super) fn json(analysis: &Analysis) -> Value {
             "receive": summary(&analysis.layers.receive.variation()),
         },
         "at": analysis.others.iter().map(|other| {
-            (other.name.clone(), json!({ "rtt": summary(&other.rtt), "over_wire": summary(&other.over_wire) }))
+            (other.name.clone(), json!({
+                "rtt": summary(&other.rtt), "over_wire": summary(&other.over_wire),
+                "over_next": other.over_next.as_ref().map(|(next, sample)| json!({ "next": next, "delay": summary(sample) })),
+            }))
         }).collect::<Map<_, _>>(),
         "fits": analysis.fits.iter().map(relation_json).collect::<Vec<_>>(),
         "reference": analysis.reference.name(),
+        "serialisation": if analysis.is_at_end { "corrected" } else { "kept" },
         "clock": clock,
         "notes": analysis.notes,
     })
@@ -135,7 +159,9 @@ pub(super) fn text(analysis: &Analysis) -> String {
     let more = delays(analysis).map(|(name, sample)| (format!("delay {name}"), sample));
     let parts = parts(analysis).map(|(name, sample)| (format!("part {name}"), sample));
     let others = analysis.others.iter().flat_map(|other| {
-        [(format!("rtt {}", other.name), &other.rtt), (format!("{} - wire", other.name), &other.over_wire)]
+        let next = other.over_next.as_ref().map(|(next, sample)| (format!("{} - {next}", other.name), sample));
+        let own = [(format!("rtt {}", other.name), &other.rtt), (format!("{} - wire", other.name), &other.over_wire)];
+        own.into_iter().chain(next)
     });
     for (name, sample) in rows.into_iter().chain(more).chain(parts).chain(others) {
         let (Some(median), Some(p99), Some(max)) = (sample.estimate(0.5), sample.estimate(0.99), sample.max()) else {
