@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::analysis::{Analysis, Reference};
 use crate::paper;
-use crate::stats::Sample;
+use crate::stats::{Estimate, Sample};
 use crate::svg::{self, escaped, label};
 
 /// What a report says beside the figures.
@@ -21,14 +21,18 @@ pub struct Context {
 }
 
 const STYLE: &str = "
-:root{color-scheme:light dark;--line:#8886}
-body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:1rem;background:#fff;color:#222}
-@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}}
+:root{color-scheme:light dark;--line:#8886;--paper:#fff;--ink:#222}
+@media(prefers-color-scheme:dark){:root{--paper:#181818;--ink:#ddd}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:0 auto;padding:1rem;background:var(--paper);color:var(--ink);overflow-wrap:anywhere}
+p,ul,figure{max-width:46rem}
 h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid var(--line)}
 .lead{font-size:1.15rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}
-td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}td:first-child,th:first-child{text-align:left}
+td,th{padding:.2rem .5rem;text-align:right;vertical-align:top;border-bottom:1px solid var(--line);white-space:nowrap}
+td:first-child,th:first-child{text-align:left;padding-left:0;position:sticky;left:0;background:var(--paper)}
+.names td{text-align:left}.names td+td{white-space:normal}
 .own{font-weight:700}svg{width:100%;min-width:34rem;height:auto;display:block}figure{margin:1rem 0;overflow-x:auto}pre{overflow-x:auto;font-size:.75rem;max-height:20rem}
-@media print{body{max-width:none;font-size:11pt}svg{min-width:0}details{display:none}figure,table{break-inside:avoid}}
+@media print{body{max-width:none;padding:0;font-size:10pt}table{font-size:7pt}td,th{padding:.1rem .25rem}svg{min-width:0}details{display:none}
+h2{break-after:avoid}figure,tr{break-inside:avoid}.names{font-size:9pt}}
 ";
 
 /// The limits that hold for any such measurement (lab document section 3.4), whatever its figures.
@@ -57,7 +61,7 @@ pub fn html(analysis: &Analysis, context: &Context) -> String {
     page += &clocks(analysis);
     page += "<h2>Beside the paper</h2>\n";
     page += &table_1(analysis, context.cell.as_ref());
-    page += "<h2>Set-up</h2>\n<div class=\"wide\"><table>\n";
+    page += "<h2>Set-up</h2>\n<div class=\"wide\"><table class=\"names\">\n";
     for (name, value) in &context.setup {
         let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(value));
     }
@@ -74,7 +78,7 @@ fn headline(analysis: &Analysis) -> String {
     let counts =
         format!("{probes} probes, {matched} seen on the wire and in the host, {lost} lost, {duplicates} duplicates.");
     let (host, name) = if layers.user_rtt.is_empty() {
-        (&layers.kernel, "a capture of the kernel")
+        (&layers.kernel, "A capture of the kernel")
     } else {
         (&layers.user_rtt, "ping")
     };
@@ -132,29 +136,32 @@ fn rows(analysis: &Analysis) -> Vec<(String, Cow<'_, Sample>)> {
 }
 
 fn table(analysis: &Analysis) -> String {
-    let mut text = "<div class=\"wide\"><table>\n<tr><th></th><th>n</th><th>median</th><th>95 %</th><th>95 %, blocks</th><th>p99</th><th>95 \
+    let mut text = "<div class=\"wide\"><table>\n<tr><th></th><th>n</th><th>median</th><th>its 95 %</th><th>by blocks</th><th>p99</th><th>its 95 \
                     %</th><th>max</th></tr>\n"
         .to_owned();
     for (name, sample) in rows(analysis) {
         let (Some(median), Some(p99), Some(max)) = (sample.estimate(0.5), sample.estimate(0.99), sample.max()) else {
             continue;
         };
-        let limit = |limit: Option<f64>| limit.map_or_else(|| "-".to_owned(), label);
+        let interval = |of: Estimate| match (of.low, of.high) {
+            (Some(low), Some(high)) => format!("{} to {}", label(low), label(high)),
+            (Some(low), None) => format!("from {}", label(low)),
+            (None, Some(high)) => format!("to {}", label(high)),
+            (None, None) => "-".to_owned(),
+        };
         let blocks = sample.block_interval(0.5);
         let blocks = blocks.map_or_else(|| "-".to_owned(), |(low, high)| format!("{} to {}", label(low), label(high)));
         // Too few for an upper limit.
         let least = if p99.high.is_none() { "at least " } else { "" };
         let _ = writeln!(
             text,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} to {}</td><td>{blocks}</td><td>{least}{}</td><td>{} to {}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{blocks}</td><td>{least}{}</td><td>{}</td><td>{}</td></tr>",
             escaped(&name),
             sample.len(),
             label(median.value),
-            limit(median.low),
-            limit(median.high),
+            interval(median),
             label(p99.value),
-            limit(p99.low),
-            limit(p99.high),
+            interval(p99),
             label(max)
         );
     }
@@ -162,7 +169,10 @@ fn table(analysis: &Analysis) -> String {
         Reference::Rest => "the mean of the probes at rest",
         Reference::Fastest => "the fastest probe",
     };
-    text + &format!("</table></div>\n<p>Sending, receiving and driver to wire are excess over {from}.</p>\n")
+    text + &format!(
+        "</table></div>\n<p>Behind median and p99 stand their 95 % intervals; that by blocks allows for delays that resemble the one \
+         before. Sending, receiving and driver to wire are excess over {from}.</p>\n"
+    )
 }
 
 /// A drawing with the data behind it.
@@ -238,14 +248,16 @@ fn table_1(analysis: &Analysis, cell: Option<&(String, String)>) -> String {
         Some((sample.percentile(0.5)?, sample.percentile(0.99)?))
     };
     let mut text = String::from("<div class=\"wide\"><table>\n<tr><th>median / p99, ms</th>");
-    for (environment, layer) in paper::COLUMNS {
-        let _ = write!(text, "<th>{environment}<br/>{layer}</th>");
+    // Turned: ten columns are wider than a sheet of paper.
+    for (stress, _) in paper::TABLE_1 {
+        let _ = write!(text, "<th>{stress}</th>");
     }
     text += "</tr>\n";
-    for (stress, values) in paper::TABLE_1 {
-        let _ = write!(text, "<tr><td>{stress}</td>");
-        for ((environment, layer), (median, p99)) in paper::COLUMNS.into_iter().zip(values) {
-            let _ = write!(text, "<td>{median} / {p99}");
+    for (column, (environment, layer)) in paper::COLUMNS.into_iter().enumerate() {
+        let _ = write!(text, "<tr><td>{environment}, {layer}</td>");
+        for (stress, values) in paper::TABLE_1 {
+            let (median, p99) = values[column];
+            let _ = write!(text, "<td>{median:.3} / {p99:.3}");
             if let Some((median, p99)) = own(environment, layer, stress) {
                 let _ = write!(text, "<br/><span class=\"own\">{:.3} / {:.3}</span>", median / 1e6, p99 / 1e6);
             }
@@ -292,6 +304,7 @@ mod tests {
             "<td>variation, wire</td><td>199</td>",
             // Two hundred are too few for an upper limit.
             "<td>at least ",
+            "</td><td>from ",
             "lower-envelope",
             "By causality the host's clock is ahead by",
             "a &lt;b&gt; &amp; c",

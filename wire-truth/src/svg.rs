@@ -22,49 +22,127 @@ pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The horizontal axis: delays in nanoseconds, each decade as wide as another, unless some are not above 0.
+/// The horizontal axis: delays in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Axis {
     low: f64,
     high: f64,
-    is_log: bool,
+    scale: Scale,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Scale {
+    Even,
+    /// Each decade as wide as another.
+    Log,
+    /// So on both sides of 0, and evenly up to about this.
+    Around(f64),
+}
+
+/// How much greater than the usual delay one must be so that an even axis shows nothing of the usual one.
+const FAR: f64 = 30.0;
+
+/// The part of the axis that a label takes.
+const LABEL: f64 = 0.1;
 
 impl Axis {
     fn of(samples: &[(&str, &Sample)]) -> Option<Self> {
         let low = samples.iter().filter_map(|(_, sample)| sample.min()).min_by(f64::total_cmp)?;
         let high = samples.iter().filter_map(|(_, sample)| sample.max()).max_by(f64::total_cmp)?;
-        // What lies far from 0 and close together is better seen evenly.
-        let is_log = low > 0.0 && high > 3.0 * low;
-        let margin = if high > low { 0.0 } else { 1.0 };
-        Some(if is_log {
-            Self { low: 10f64.powf(low.log10().floor()), high: 10f64.powf(high.log10().ceil()), is_log }
+        let size =
+            |sample: &Sample| sample.sorted().iter().map(|value| value.abs()).collect::<Sample>().percentile(0.5);
+        let usual = samples.iter().filter_map(|(_, sample)| size(sample)).filter(|size| *size > 0.0);
+        let usual = usual.min_by(f64::total_cmp).unwrap_or(f64::INFINITY);
+        Some(if low > 0.0 && high > 3.0 * low {
+            Self { low: round(low, false), high: round(high, true), scale: Scale::Log }
+        } else if low <= 0.0 && low.abs().max(high) > FAR * usual {
+            Self { low, high, scale: Scale::Around(10f64.powf(usual.log10().floor())) }
         } else {
-            Self { low: low - margin, high: high + margin, is_log }
+            // What lies far from 0 and close together is better seen evenly.
+            let margin = if high > low { 0.0 } else { 1.0 };
+            Self { low: low - margin, high: high + margin, scale: Scale::Even }
         })
     }
 
     /// From 0 at the left end to 1 at the right.
     fn place(&self, value: f64) -> f64 {
-        match self.is_log {
-            true => (value / self.low).log10() / (self.high / self.low).log10(),
-            false => (value - self.low) / (self.high - self.low),
-        }
+        let at = |value: f64| match self.scale {
+            Scale::Even => value,
+            Scale::Log => value.log10(),
+            Scale::Around(evenly) => (value / evenly).asinh(),
+        };
+        (at(value) - at(self.low)) / (at(self.high) - at(self.low))
     }
 
     fn ticks(&self) -> Vec<f64> {
-        if self.is_log {
-            let (first, last) = (self.low.log10().round() as i32, self.high.log10().round() as i32);
-            return (first..=last).map(|power| 10f64.powi(power)).collect();
+        match self.scale {
+            Scale::Even => even_ticks(self.low, self.high),
+            Scale::Log => {
+                let fine = STEPS.into_iter().flat_map(|step| decades(self.low, self.high).map(move |one| step * one));
+                let inside = |tick: &f64| (self.low * 0.999..=self.high * 1.001).contains(tick);
+                let mut fine: Vec<f64> = fine.filter(inside).collect();
+                fine.sort_by(f64::total_cmp);
+                // Decades alone, where there are enough of them.
+                let whole: Vec<f64> = decades(self.low, self.high).filter(inside).collect();
+                if fine.len() > 8 { self.apart(&whole) } else { self.apart(&fine) }
+            }
+            Scale::Around(evenly) => {
+                let far = self.low.abs().max(self.high);
+                let sides = decades(evenly, far).filter(|one| *one >= evenly).flat_map(|one| [-one, one]);
+                let mut all: Vec<f64> = sides.filter(|tick| (self.low..=self.high).contains(tick)).collect();
+                // 0 comes first, as the others have to leave room for it.
+                all.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+                let mut ticks: Vec<f64> = vec![0.0];
+                for tick in all {
+                    let free = |other: &f64| (self.place(tick) - self.place(*other)).abs() >= LABEL;
+                    if ticks.iter().all(free) {
+                        ticks.push(tick);
+                    }
+                }
+                ticks
+            }
         }
-        // A step of 1, 2 or 5 of a decade, so that there are five of them or some more.
-        let rough = (self.high - self.low) / 5.0;
-        let decade = 10f64.powf(rough.log10().floor());
-        let step =
-            [1.0, 2.0, 5.0].into_iter().rev().map(|step| step * decade).find(|step| *step <= rough).unwrap_or(decade);
-        let first = (self.low / step).ceil();
-        (0..=10).map(|at| (first + f64::from(at)) * step).take_while(|tick| *tick <= self.high).collect()
     }
+
+    /// As many of `ticks` as have room for their labels.
+    fn apart(&self, ticks: &[f64]) -> Vec<f64> {
+        let mut kept: Vec<f64> = Vec::new();
+        for tick in ticks {
+            if kept.last().is_none_or(|last| self.place(*tick) - self.place(*last) >= LABEL) {
+                kept.push(*tick);
+            }
+        }
+        kept
+    }
+}
+
+/// What is easily read, of each decade.
+const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
+
+/// The powers of ten from the one below `low` to the one above `high`.
+fn decades(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    (low.log10().floor() as i32..=high.log10().ceil() as i32).map(|power| 10f64.powi(power))
+}
+
+/// The nearest 1, 2 or 5 of a decade that is not below `value`, or not above.
+fn round(value: f64, up: bool) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    // What a logarithm is off by is no step.
+    let part = value / decade;
+    let step = match up {
+        true => STEPS.into_iter().find(|step| *step >= part * 0.999_999).unwrap_or(10.0),
+        false => STEPS.into_iter().rev().find(|step| *step <= part * 1.000_001).unwrap_or(1.0),
+    };
+    step * decade
+}
+
+/// A step of 1, 2 or 5 of a decade, so that there are five of them or some more.
+fn even_ticks(low: f64, high: f64) -> Vec<f64> {
+    let rough = (high - low) / 5.0;
+    let decade = 10f64.powf(rough.log10().floor());
+    let step = STEPS.into_iter().rev().map(|step| step * decade).find(|step| *step <= rough).unwrap_or(decade);
+    let first = (low / step).ceil();
+    (0..=10).map(|at| (first + f64::from(at)) * step).take_while(|tick| *tick <= high).collect()
 }
 
 /// A delay with the unit of its size, without digits that say nothing.
@@ -75,7 +153,12 @@ pub(crate) fn label(ns: f64) -> String {
         millis if millis < 1e9 => (ns / 1e6, "ms"),
         _ => (ns / 1e9, "s"),
     };
-    let text = if value.abs() < 10.0 { format!("{value:.3}") } else { format!("{value:.2}") };
+    // Four digits are more than any of it is known to.
+    let text = match value.abs() {
+        ones if ones < 10.0 => format!("{value:.3}"),
+        tens if tens < 100.0 => format!("{value:.2}"),
+        _ => format!("{value:.1}"),
+    };
     format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
@@ -139,7 +222,7 @@ impl Drawing {
 
 /// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to three. A sample without values has none.
 pub fn cdf(title: &str, samples: &[(&str, &Sample)]) -> String {
-    let heights = [0.0, 0.25, 0.5, 0.75, 1.0].map(|part: f64| (part, part.to_string()));
+    let heights = [0.0, 0.25, 0.5, 0.75, 1.0].map(|part: f64| (part, format!("{} %", part * 100.0)));
     let mut drawing = Drawing::new(title, samples, &heights);
     for (name, sample) in samples.iter().filter(|(_, one)| !one.is_empty()) {
         let (sorted, n) = (sample.sorted(), sample.len());
@@ -219,10 +302,32 @@ mod tests {
     #[test]
     fn values_below_nothing_have_an_even_axis() {
         let axis = Axis::of(&[("a", &sample(&[-3.0, 7.0]))]).unwrap();
-        assert_eq!((axis.is_log, axis.ticks()), (false, vec![-2.0, 0.0, 2.0, 4.0, 6.0]));
+        assert_eq!((axis.scale, axis.ticks()), (Scale::Even, vec![-2.0, 0.0, 2.0, 4.0, 6.0]));
         assert_eq!(axis.place(2.0), 0.5);
         let one = Axis::of(&[("a", &sample(&[5.0]))]).unwrap();
         assert_eq!((one.low, one.high), (4.0, 6.0));
+    }
+
+    #[test]
+    fn an_axis_is_no_wider_than_what_it_shows() {
+        let ends = |values: &[f64]| {
+            let axis = Axis::of(&[("a", &sample(values))]).unwrap();
+            (axis.low, axis.high, axis.ticks())
+        };
+        assert_eq!(ends(&[1.2e4, 1.1e6]), (1e4, 2e6, vec![1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6]));
+        assert_eq!(ends(&[21.0, 4.9e5]), (20.0, 5e5, vec![1e2, 1e3, 1e4, 1e5]));
+        assert_eq!(ends(&[1e3, 1e6]), (1e3, 1e6, vec![1e3, 1e4, 1e5, 1e6]));
+    }
+
+    #[test]
+    fn a_few_far_away_do_not_hide_the_usual_around_nothing() {
+        let axis = Axis::of(&[("a", &sample(&[-40.0, 2e3, 3e3, 4e3, 1e8]))]).unwrap();
+        assert_eq!((axis.scale, axis.ticks()), (Scale::Around(1e3), vec![0.0, 1e4, 1e5, 1e6, 1e7, 1e8]));
+        assert_eq!((axis.place(-40.0), axis.place(1e8)), (0.0, 1.0));
+        let usual = axis.place(4e3) - axis.place(2e3);
+        assert!((0.04..0.06).contains(&usual), "{usual}");
+        let both = Axis::of(&[("a", &sample(&[-1e8, -2e3, 3e3, 1e8]))]).unwrap().ticks();
+        assert!(both.contains(&-1e8) && both.contains(&1e8) && both.contains(&0.0), "{both:?}");
     }
 
     #[test]
@@ -238,7 +343,14 @@ mod tests {
 
     #[test]
     fn labels_have_the_unit_of_their_size() {
-        for (ns, text) in [(0.0, "0 ns"), (-20.0, "-20 ns"), (1500.0, "1.5 \u{b5}s"), (2e6, "2 ms"), (3e9, "3 s")] {
+        for (ns, text) in [
+            (0.0, "0 ns"),
+            (-20.0, "-20 ns"),
+            (1500.0, "1.5 \u{b5}s"),
+            (2e6, "2 ms"),
+            (3e9, "3 s"),
+            (196_930.0, "196.9 \u{b5}s"),
+        ] {
             assert_eq!(label(ns), text);
         }
     }
