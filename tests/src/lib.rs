@@ -3,12 +3,14 @@
 //! * [`run`]: our programs as a user meets them, started, stopped and judged by exit code and messages.
 //! * [`seen`]: what is in a file, read by our own reader.
 //! * [`judge`]: what Wireshark's programs say about the same file.
+//! * [`browser`]: Chromium, and what it makes of a page.
 //! * [`lab`]: network namespaces with real packets between them.
 //!
 //! Nothing here waits for a time that a slow machine could miss; where a test would otherwise hang, [`run::PATIENCE`] ends it.
 
 #![forbid(unsafe_code)]
 
+pub mod browser;
 pub mod judge;
 pub mod lab;
 pub mod library;
