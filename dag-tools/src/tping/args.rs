@@ -23,6 +23,10 @@ pub struct Args {
     #[arg(short, long, value_name = "TIME", value_parser = seconds)]
     pub(super) interval: Option<Duration>,
 
+    /// Before probe N (the first is 0) so much more time than the interval; as often as wanted. For what is to change between probes.
+    #[arg(long, value_name = "N:TIME", value_parser = gap)]
+    pub(super) gap: Vec<(u32, Duration)>,
+
     /// Bytes of the ICMP message, or of the UDP datagram, with its header of 8 bytes; of a TCP header with its options, 36 to 60. [default: 64, of
     /// TCP 40]
     #[arg(short, long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(8..=65_000))]
@@ -96,6 +100,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn gap(text: &str) -> Result<(u32, Duration), String> {
+    let form = "it is the number of a probe and a time, as 50:1s";
+    let (number, time) = text.split_once(':').ok_or(form)?;
+    Ok((number.parse().map_err(|_| form)?, seconds(time)?))
+}
+
 /// What is to be done, with presets and defaults put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -158,6 +168,8 @@ mod tests {
             ("tping", "required arguments were not provided"),
             ("tping h --udp 9 --reflect 9", "cannot be used with"),
             ("tping h --udp 9 --tcp 9", "cannot be used with"),
+            ("tping h --gap 1s", "as 50:1s"),
+            ("tping h --gap 5:0", "more than nothing"),
         ] {
             let error = plan(words).unwrap_err();
             assert!(error.contains(told), "{words}: {error}");

@@ -4,6 +4,7 @@ mod args;
 mod clock;
 mod log;
 mod reflect;
+mod schedule;
 mod socket;
 mod summary;
 mod table;
@@ -21,6 +22,7 @@ use nix::sys::utsname::{UtsName, uname};
 pub use args::Args;
 use args::Plan;
 use log::Log;
+use schedule::Schedule;
 use socket::{Event, NoSocket, Prober, Probes};
 use summary::Spans;
 use table::Table;
@@ -100,6 +102,7 @@ fn resolve(args: &Args, host: &str) -> Result<SocketAddr, Failure> {
 struct Run<'a> {
     args: &'a Args,
     plan: Plan,
+    schedule: Schedule,
     /// Bytes of a probe with its header.
     size: usize,
     host: &'a str,
@@ -149,8 +152,21 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     // Known to nobody: the keys of the hasher are the system's random numbers.
     let cookie = RandomState::new().hash_one(clock::now()).to_be_bytes();
     let (table, spans) = (Table::default(), Spans::default());
-    let mut run =
-        Run { args, plan, size, host, prober, cookie, table, spans, log, buffer: vec![0; 65_536], unheard: false };
+    let schedule = Schedule::new(plan.interval, &args.gap);
+    let mut run = Run {
+        args,
+        plan,
+        schedule,
+        size,
+        host,
+        prober,
+        cookie,
+        table,
+        spans,
+        log,
+        buffer: vec![0; 65_536],
+        unheard: false,
+    };
     run.say_line(&format!(
         "TPING {host} ({}) by {}, {} bytes, identifier {}",
         to.ip(),
@@ -194,15 +210,14 @@ fn context(
 impl Run<'_> {
     /// Sends all probes by a schedule that nothing shifts, and waits for the last reply.
     fn all(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
-        let interval = self.plan.interval.as_nanos() as i64;
         let timeout = self.args.timeout.as_nanos() as i64;
         let start = clock::even();
         let mut next = 0u32;
         while !stop.load(Ordering::Relaxed) {
-            let due = start.saturating_add(interval.saturating_mul(i64::from(next)));
+            let due = start.saturating_add(self.schedule.due(next));
             let left = due - clock::even();
             if next < self.plan.count && left <= 0 {
-                self.send(next as u16);
+                self.send(next as u16, due);
                 next += 1;
             } else if next >= self.plan.count && !self.table.is_waiting() {
                 break;
@@ -227,7 +242,7 @@ impl Run<'_> {
         Failure::Socket { host: self.host.to_owned(), cause }
     }
 
-    fn send(&mut self, seq: u16) {
+    fn send(&mut self, seq: u16, due: i64) {
         let key = ProbeKey::new(self.prober.ident(), seq);
         let message = request(self.prober.kind(), key, self.cookie, self.size);
         let sent = self.prober.send(&message).or_else(|error| match error.raw_os_error() {
@@ -238,7 +253,7 @@ impl Run<'_> {
         match sent {
             Ok(at) => {
                 self.table.sent(seq, at);
-                self.spans.sent(clock::even());
+                self.spans.sent(clock::even(), due);
             }
             Err(error) => {
                 say(PROGRAM, format_args!("probe {seq} was not sent: {error}"));
@@ -330,7 +345,7 @@ impl Run<'_> {
 
     fn end(mut self, stopped: bool) -> Result<Exit, Failure> {
         let counts = self.table.counts();
-        let text = summary::text(self.host, counts, &self.spans, self.plan.interval.as_nanos() as i64);
+        let text = summary::text(self.host, counts, &self.spans);
         if self.args.json {
             for line in text.lines() {
                 say(PROGRAM, line);

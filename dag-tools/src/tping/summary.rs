@@ -13,7 +13,8 @@ pub(super) struct Spans {
     syscall: Vec<f64>,
     qdisc: Vec<f64>,
     wakeup: Vec<f64>,
-    sends: Vec<i64>,
+    /// When each was sent, and when it was due.
+    sends: Vec<(i64, i64)>,
 }
 
 impl Spans {
@@ -26,15 +27,15 @@ impl Spans {
         self.wakeup.extend(span(probe.kernel_recv, probe.user_recv));
     }
 
-    /// A probe was sent at this moment of the even clock.
-    pub(super) fn sent(&mut self, at: i64) {
-        self.sends.push(at);
+    /// A probe was sent at this moment of the even clock, and was due at that.
+    pub(super) fn sent(&mut self, at: i64, due: i64) {
+        self.sends.push((at, due));
     }
 
-    /// How far the spaces between probes were from the interval, in the mean, in nanoseconds. `None` for fewer than two.
-    fn spacing_error(&self, interval: i64) -> Option<f64> {
-        let errors: Vec<f64> =
-            self.sends.windows(2).map(|pair| ((pair[1] - pair[0] - interval) as f64).abs()).collect();
+    /// How far the spaces between probes were from what they were to be, in the mean, in nanoseconds. `None` for fewer than two.
+    fn spacing_error(&self) -> Option<f64> {
+        let late: Vec<i64> = self.sends.iter().map(|(at, due)| at - due).collect();
+        let errors: Vec<f64> = late.windows(2).map(|pair| ((pair[1] - pair[0]) as f64).abs()).collect();
         (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64)
     }
 }
@@ -50,7 +51,7 @@ fn line(name: &str, sample: &Sample) -> String {
 }
 
 /// The last lines.
-pub(super) fn text(host: &str, counts: Counts, spans: &Spans, interval: i64) -> String {
+pub(super) fn text(host: &str, counts: Counts, spans: &Spans) -> String {
     let Counts { sent, answered, lost, duplicates, late, forged, unsent, unreachable, undelivered } = counts;
     let share = f64::from(lost) * 100.0 / f64::from(sent.max(1));
     let mut text =
@@ -68,7 +69,7 @@ pub(super) fn text(host: &str, counts: Counts, spans: &Spans, interval: i64) -> 
         }
     }
     text += "\n";
-    if let Some(error) = spans.spacing_error(interval) {
+    if let Some(error) = spans.spacing_error() {
         text += &format!("space between probes: off by {} ms in the mean\n", ms(error));
     }
     let sample = |values: &Vec<f64>| values.iter().copied().collect::<Sample>();
@@ -105,12 +106,12 @@ mod tests {
         let mut probe = UserProbe::default();
         (probe.user_send, probe.sched, probe.snd) = (Some(1_000), Some(5_000), Some(9_005_000));
         (probe.kernel_recv, probe.user_recv) = (Some(9_205_000), Some(9_255_000));
-        for at in [0, 260_000_000, 500_000_000] {
+        for (at, due) in [(0, 0), (260_000_000, 250_000_000), (500_000_000, 500_000_000)] {
             spans.note(&probe);
-            spans.sent(at);
+            spans.sent(at, due);
         }
         let counts = Counts { sent: 4, answered: 3, lost: 1, forged: 2, ..Counts::default() };
-        let text = text("h", counts, &spans, 250_000_000);
+        let text = text("h", counts, &spans);
         for words in [
             "4 probes sent, 3 answered, 1 lost (25.0 %), 2 forged\n",
             "off by 10.000 ms in the mean",
@@ -128,8 +129,8 @@ mod tests {
         let mut probe = UserProbe::default();
         (probe.user_send, probe.user_recv) = (Some(0), Some(5));
         spans.note(&probe);
-        let told = text("h", Counts { sent: 1, answered: 1, ..Counts::default() }, &spans, 1);
+        let told = text("h", Counts { sent: 1, answered: 1, ..Counts::default() }, &spans);
         assert!(told.contains("no stamps of the kernel came"), "{told}");
-        assert!(!text("h", Counts::default(), &Spans::default(), 1).contains("min/"));
+        assert!(!text("h", Counts::default(), &Spans::default()).contains("min/"));
     }
 }
