@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Options,
     /// The clocks cannot be related.
     Clock,
+    /// A program or the kernel refuses what an experiment needs.
+    Lab,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,12 @@ pub(crate) enum Repr {
     NoCommon { a: String, b: String, look: usize },
     #[error("{path} is no file, and is to be read twice: write what it gives into a file first")]
     NoFile { path: String },
+    #[error("{line}: {cause}")]
+    Program { line: String, cause: std::io::Error },
+    #[error("{line}: {said}")]
+    Tool { line: String, said: String },
+    #[error("{what}")]
+    Lab { what: String },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
 }
@@ -71,6 +79,7 @@ impl Error {
                 ErrorKind::Nothing
             }
             Repr::AllAtRest { .. } | Repr::Scenario { .. } => ErrorKind::Options,
+            Repr::Program { .. } | Repr::Tool { .. } | Repr::Lab { .. } => ErrorKind::Lab,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
         }
     }

@@ -23,6 +23,7 @@
 //! | [`paper`] | what the paper measured |
 //! | [`svg`], [`report`] | distributions, drawn; an analysis as a page |
 //! | [`simulate`] | an experiment made up, with the truth about it |
+//! | `lab` | the paper's experiment on one machine (Linux) |
 //! | [`stats`] | percentiles by one rule, with their intervals |
 //!
 //! Stamps are integers, nanoseconds since 1970: a float of that size has a step of 256 ns. Floats hold differences only.
@@ -36,6 +37,8 @@ pub mod delay;
 pub mod digest;
 mod echo;
 mod error;
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod message;
 pub mod paper;
 pub mod report;

@@ -2,6 +2,7 @@
 
 mod analyse;
 mod diff;
+mod lab;
 mod output;
 mod simulate;
 mod stamps;
@@ -32,6 +33,9 @@ enum Command {
     Analyse(analyse::Args),
     /// The one-way delays of all packets that two captures have in common.
     Diff(diff::Args),
+    /// The paper's experiment on this machine.
+    #[command(subcommand)]
+    Lab(lab::Command),
     /// Make an experiment up: captures, a log, and the truth about every delay.
     Simulate(simulate::Args),
 }
@@ -56,6 +60,7 @@ pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::Analyse(args) => analyse::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Lab(command) => lab::run(command),
         Command::Simulate(args) => simulate::run(args),
     };
     done.unwrap_or_else(|failure| {

@@ -1,0 +1,50 @@
+//! `wiretruth lab`: the paper's experiment on this machine.
+
+mod inside;
+mod run;
+
+use clap::Subcommand;
+use wire_truth::lab;
+
+use super::{Failure, print};
+use crate::exit::Exit;
+
+/// The commands of `wiretruth lab`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the experiment: every environment under every stress, as root, in namespaces that are gone afterwards. What is there is not run again.
+    Run(run::Args),
+    /// What this machine can do, and what is missing.
+    Check,
+    #[command(hide = true)]
+    Cell(inside::CellArgs),
+    #[command(hide = true)]
+    Guardian(inside::GuardianArgs),
+    #[command(hide = true)]
+    Stress(inside::StressArgs),
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Check => check(),
+        Command::Cell(args) => inside::cell(args),
+        Command::Guardian(args) => Ok(inside::guardian(args)),
+        Command::Stress(args) => inside::stress(args),
+    }
+}
+
+fn check() -> Result<Exit, Failure> {
+    let found = lab::check();
+    let mut text = String::new();
+    for finding in &found {
+        let word = match (finding.ok, finding.needed) {
+            (true, _) => "ok     ",
+            (false, true) => "MISSING",
+            (false, false) => "without",
+        };
+        text += &format!("{word}  {}: {}\n", finding.what, finding.detail);
+    }
+    print(&text)?;
+    Ok(if found.iter().all(|one| one.ok || !one.needed) { Exit::Done } else { Exit::No })
+}

@@ -1,0 +1,264 @@
+//! One cell: namespaces made, captures begun, probes sent at rest, under stress and at rest again, and everything written down.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::plan::{Cell, CellTask, Environment, Plan, SETTLE, StressCase, Variant};
+use super::room::Room;
+use super::stress::Stress;
+use super::topology::{TARGET, Topology};
+use crate::error::{Error, Repr};
+
+/// The identifier of the probes, and that of those which only show that captures have begun.
+const IDENT: u16 = 4242;
+const NUDGE: u16 = 2;
+
+/// Bytes of a probe, as the paper has it: the ICMP message with its header.
+const SIZE: u16 = 100;
+
+/// Bytes of each packet that captures keep: headers, and what tells one probe from another.
+const SNAP: u32 = 128;
+
+/// What takes longer than this does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Runs a cell in the namespaces that this process was started in, as their first process, and leaves its folder whole: or not at all, in an error.
+///
+/// # Errors
+///
+/// When a program or the kernel refuses something, with what it said.
+pub fn run_cell(task: &CellTask) -> Result<(), Error> {
+    let (cell, plan) = (task.cell, &task.plan);
+    // Programs of this process namespace are found there.
+    let none: Option<&str> = None;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
+        .map_err(|cause| io_error("/proc", cause.into()))?;
+    let folder = plan.out.join(cell.folder());
+    let partial = plan.out.join(format!("{}.partial", cell.folder()));
+    let failed = |path: &Path, cause: io::Error| io_error(&path.display().to_string(), cause);
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(|cause| failed(&partial, cause))?;
+    }
+    fs::create_dir_all(&partial).map_err(|cause| failed(&partial, cause))?;
+    let lab = Topology::new(cell, plan, &task.cgroups)?;
+    let told = measure(&lab, cell, plan, &partial)?;
+    drop(lab);
+    for entry in fs::read_dir(&partial).map_err(|cause| failed(&partial, cause))?.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let text = serde_json::to_string_pretty(&told).map_err(|error| io_error("cell.json", error.into()))?;
+    fs::write(partial.join("cell.json"), text + "\n").map_err(|cause| failed(&partial, cause))?;
+    fs::write(partial.join("sums.txt"), sums(&partial)?).map_err(|cause| failed(&partial, cause))?;
+    fs::rename(&partial, &folder).map_err(|cause| failed(&folder, cause))
+}
+
+fn io_error(path: &str, cause: io::Error) -> Error {
+    Repr::Io { path: path.to_owned(), cause }.into()
+}
+
+/// A capture under way.
+struct Capture {
+    name: &'static str,
+    file: PathBuf,
+    child: Child,
+}
+
+impl Capture {
+    fn start(plan: &Plan, folder: &Path, name: &'static str, room: &Room, device: &str) -> Result<Self, Error> {
+        let file = folder.join(format!("{name}.erf"));
+        let mut command = room.command(&plan.programs.dagcap);
+        command
+            .args(["--device", &format!("emu:tap={device}"), "--snaplen", &SNAP.to_string(), "--json", "--out"])
+            .arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().map_err(|cause| Repr::Program { line: "dagcap".to_owned(), cause })?;
+        Ok(Self { name, file, child })
+    }
+
+    fn has_begun(&self) -> bool {
+        // More than the first record, which is there before any packet.
+        self.file.metadata().is_ok_and(|file| file.len() > 4096)
+    }
+
+    /// Ends it; what went wrong with it.
+    fn end(mut self) -> Result<Vec<String>, Error> {
+        let signalled = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
+        signalled.map_err(|cause| io_error("dagcap", cause.into()))?;
+        let mut said = String::new();
+        if let Some(mut out) = self.child.stdout.take() {
+            let _ = out.read_to_string(&mut said);
+        }
+        let status = self.child.wait().map_err(|cause| io_error("dagcap", cause))?;
+        Ok(match status.code() {
+            Some(0) => Vec::new(),
+            Some(1) => vec![format!("the capture of {} has lost packets: {}", self.name, said.trim())],
+            _ => return Err(Repr::Tool { line: format!("dagcap of {}", self.name), said: status.to_string() }.into()),
+        })
+    }
+}
+
+/// Captures, probes, stress; what becomes of it as cell.json has it.
+fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Value, Error> {
+    let Some(guest) = lab.guests.first() else { return Err(Repr::Lab { what: "there is no guest".to_owned() }.into()) };
+    let is_bridged = cell.environment == Environment::Bridge;
+    let own = if is_bridged { "eth0" } else { "s0" };
+    let mut captures = vec![
+        Capture::start(plan, folder, "wire", &lab.tap, lab.stamped)?,
+        Capture::start(plan, folder, "kernel", lab.room(guest), own)?,
+    ];
+    if is_bridged {
+        captures.push(Capture::start(plan, folder, "vif", &lab.system, "v1")?);
+        captures.push(Capture::start(plan, folder, "dom0", &lab.system, "s0")?);
+    }
+    let idle: Vec<Child> = lab
+        .guests
+        .iter()
+        .skip(1)
+        .filter_map(|guest| {
+            let mut sleeper = Command::new("sleep");
+            sleeper.arg("infinity");
+            lab.command(guest, sleeper).stdin(Stdio::null()).spawn().ok()
+        })
+        .collect();
+    let tping = |words: &[&str]| {
+        let mut command = Command::new(&plan.programs.tping);
+        command.args([TARGET, "--quiet"]).args(words);
+        command
+    };
+    let begun = Instant::now();
+    while !captures.iter().all(Capture::has_begun) {
+        if begun.elapsed() > PATIENCE {
+            let silent: Vec<&str> = captures.iter().filter(|one| !one.has_begun()).map(|one| one.name).collect();
+            return Err(Repr::Lab { what: format!("nothing comes to the capture of {}", silent.join(", ")) }.into());
+        }
+        let nudge = tping(&[
+            "--count",
+            "20",
+            "--interval",
+            "2ms",
+            "--size",
+            "1000",
+            "--timeout",
+            "100ms",
+            "--ident",
+            &NUDGE.to_string(),
+        ]);
+        let _ = lab.command(guest, nudge).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+    let log = folder.join("user.csv");
+    let command = probing(cell, plan, &log, &tping);
+    let mut probes = lab.command(guest, command);
+    probes.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut probes = probes.spawn().map_err(|cause| Repr::Program { line: "tping".to_owned(), cause })?;
+    let mut why = Vec::new();
+    until(&log, plan.rest, &mut probes)?;
+    let stress = Stress::start(lab, cell, plan, folder)?;
+    until(&log, plan.rest + plan.probes, &mut probes)?;
+    let proof = stress.end(lab, plan)?;
+    let done = probes.wait_with_output().map_err(|cause| io_error("tping", cause))?;
+    // 1: some were lost, which is a result.
+    if !matches!(done.status.code(), Some(0 | 1)) {
+        let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+        return Err(Repr::Tool { line: "tping".to_owned(), said }.into());
+    }
+    // What comes last is to be behind all of it.
+    sleep(Duration::from_millis(100));
+    let places: Vec<Value> =
+        captures.iter().map(|one| json!({"name": one.name, "file": format!("{}.erf", one.name)})).collect();
+    for capture in captures {
+        why.extend(capture.end()?);
+    }
+    for mut sleeper in idle {
+        let _ = sleeper.kill();
+        let _ = sleeper.wait();
+    }
+    why.extend(proof.iter().filter(|one| one["ok"] == false).map(|one| {
+        format!(
+            "stress was not there: {} {} {}, at least {}",
+            one["what"].as_str().unwrap_or_default(),
+            one["value"],
+            one["unit"].as_str().unwrap_or_default(),
+            one["at_least"]
+        )
+    }));
+    let mut told = json!({
+        "schema": 1, "environment": cell.environment.name(), "stress": cell.stress.name(), "variant": cell.variant.name(),
+        "probes": plan.all_probes(), "rest_lead": plan.rest, "rest_trail": plan.rest, "interval_ns": plan.interval.as_nanos() as u64,
+        "ident": IDENT, "valid": why.is_empty(), "why": why, "places": places, "user": "user.csv", "proof": proof, "emulated": false,
+    });
+    if cell.stress == StressCase::Network {
+        told["congestion_control"] = plan.congestion_control.as_str().into();
+        told["streams"] = plan.streams.into();
+    }
+    Ok(told)
+}
+
+fn probing(cell: Cell, plan: &Plan, log: &Path, tping: &dyn Fn(&[&str]) -> Command) -> Command {
+    let settle = format!("{}ms", SETTLE.as_millis());
+    let mut words =
+        tping(&["--count", &plan.all_probes().to_string(), "--size", &SIZE.to_string(), "--ident", &IDENT.to_string()]);
+    words.args(["--interval", &format!("{}ns", plan.interval.as_nanos()), "--timeout", "1s"]).arg("--log").arg(log);
+    // The stress begins and ends in these.
+    for before in [plan.rest, plan.rest + plan.probes] {
+        words.args(["--gap", &format!("{before}:{settle}")]);
+    }
+    if cell.variant != Variant::Realtime {
+        return words;
+    }
+    let mut first = Command::new("chrt");
+    first.args(["--fifo", "50"]).arg(words.get_program()).args(words.get_args());
+    first
+}
+
+/// Waits until so many probes are done.
+fn until(log: &Path, probes: u32, tping: &mut Child) -> Result<(), Error> {
+    loop {
+        let text = fs::read(log).unwrap_or_default();
+        let rows =
+            text.split(|byte| *byte == b'\n').filter(|line| line.first().is_some_and(u8::is_ascii_digit)).count();
+        if rows >= probes as usize {
+            return Ok(());
+        }
+        if let Ok(Some(status)) = tping.try_wait() {
+            let mut said = String::new();
+            if let Some(mut err) = tping.stderr.take() {
+                let _ = err.read_to_string(&mut said);
+            }
+            return Err(Repr::Tool {
+                line: "tping".to_owned(),
+                said: format!("{status} after {rows} probes: {}", said.trim()),
+            }
+            .into());
+        }
+        sleep(LOOK);
+    }
+}
+
+/// As `sha256sum` prints them.
+fn sums(folder: &Path) -> Result<String, Error> {
+    let failed = |cause| io_error(&folder.display().to_string(), cause);
+    let mut names: Vec<_> = fs::read_dir(folder).map_err(failed)?.flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    let mut text = String::new();
+    for name in names {
+        let mut hash = Sha256::new();
+        io::copy(&mut fs::File::open(folder.join(&name)).map_err(failed)?, &mut hash).map_err(failed)?;
+        text += &format!("{:x}  {}\n", hash.finalize(), name.to_string_lossy());
+    }
+    Ok(text)
+}

@@ -1,0 +1,175 @@
+//! A run: cell after cell, each in namespaces of its own.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::sys::utsname::uname;
+use serde_json::json;
+
+use super::cgroup;
+use super::plan::{Cell, CellTask, Environment, Plan};
+use super::tool::line;
+use crate::error::{Error, Repr};
+
+/// What a run says as it goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// This cell is there already.
+    There(Cell),
+    /// This cell is begun; so many are left with it, which take about so long.
+    Begun(Cell, usize, Duration),
+    /// This cell is done.
+    Done(Cell),
+    /// This cell could not be run, for this reason.
+    Failed(Cell, String),
+}
+
+/// Between two looks whether a cell is done.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Making namespaces, beginning captures, and ending them.
+const AROUND: Duration = Duration::from_secs(2);
+
+/// Runs all cells of a plan that are not there yet, until `stop`. How many there are that could not be run.
+///
+/// # Errors
+///
+/// When nothing can be run at all. A cell that fails is told, and the next one run.
+pub fn run(plan: &Plan, stop: &AtomicBool, mut tell: impl FnMut(&Progress)) -> Result<usize, Error> {
+    let failed = |cause: io::Error| Repr::Io { path: plan.out.display().to_string(), cause };
+    fs::create_dir_all(&plan.out).map_err(failed)?;
+    let description = plan.out.join("run.json");
+    if !description.exists() {
+        fs::write(&description, described(plan) + "\n").map_err(failed)?;
+    }
+    let (is_left, there): (Vec<Cell>, Vec<Cell>) =
+        plan.cells.iter().partition(|cell| !plan.out.join(cell.folder()).join("cell.json").exists());
+    there.into_iter().for_each(|cell| tell(&Progress::There(cell)));
+    let groups = Groups::new(plan)?;
+    let mut not_run = 0;
+    for (number, cell) in is_left.iter().enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let left = is_left.len() - number;
+        let time = (plan.time_of_cell() + AROUND).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
+        tell(&Progress::Begun(*cell, left, time));
+        match one(plan, *cell, &groups.folders, stop)? {
+            None => tell(&Progress::Done(*cell)),
+            Some(reason) => {
+                not_run += 1;
+                tell(&Progress::Failed(*cell, reason));
+            }
+        }
+    }
+    Ok(not_run)
+}
+
+/// Cgroups of a run, and the process that removes them, whatever becomes of this one.
+struct Groups {
+    folders: Vec<PathBuf>,
+    guardian: Option<(Child, ChildStdin)>,
+}
+
+impl Groups {
+    fn new(plan: &Plan) -> Result<Self, Error> {
+        let contained = |cell: &Cell| matches!(cell.environment, Environment::Container | Environment::Bridge);
+        if !plan.cells.iter().any(contained) {
+            return Ok(Self { folders: Vec::new(), guardian: None });
+        }
+        let wanted = cgroup::of_run(&format!("wiretruth-{}", std::process::id()));
+        let mut command = Command::new(&plan.programs.wiretruth);
+        command
+            .args(["lab", "guardian"])
+            .args(&wanted)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // Not of this terminal's: it is to live until the end.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut guardian =
+            command.spawn().map_err(|cause| Repr::Program { line: "wiretruth lab guardian".to_owned(), cause })?;
+        let stdin = guardian.stdin.take();
+        // Before there is anything to guard.
+        Ok(Self { folders: cgroup::make(&wanted), guardian: stdin.map(|stdin| (guardian, stdin)) })
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        if let Some((mut guardian, stdin)) = self.guardian.take() {
+            drop(stdin);
+            let _ = guardian.wait();
+        }
+    }
+}
+
+/// Runs a cell; why it could not be.
+fn one(plan: &Plan, cell: Cell, groups: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Error> {
+    let mut command = line("unshare --pid --fork --kill-child=SIGKILL --mount --propagation private --net --");
+    let task = CellTask { plan: plan.clone(), cell, cgroups: groups.to_vec() };
+    command.arg(&plan.programs.wiretruth).args(["lab", "cell", &task.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // A key pressed at the terminal is for this process, which ends the cell's by its pipe.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let failed = |cause| Repr::Program { line: "unshare wiretruth lab cell".to_owned(), cause };
+    let mut inside = command.spawn().map_err(failed)?;
+    let mut hold = inside.stdin.take();
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            drop(hold.take());
+        }
+        match inside.try_wait().map_err(failed)? {
+            None => sleep(LOOK),
+            Some(status) if status.success() => return Ok(None),
+            Some(status) => {
+                let mut said = String::new();
+                if let Some(mut err) = inside.stderr.take() {
+                    let _ = io::Read::read_to_string(&mut err, &mut said);
+                }
+                let _ = fs::remove_dir_all(plan.out.join(format!("{}.partial", cell.folder())));
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(Some("stopped".to_owned()));
+                }
+                let said = said.trim();
+                return Ok(Some(if said.is_empty() { status.to_string() } else { said.to_owned() }));
+            }
+        }
+    }
+}
+
+/// What was run where.
+fn described(plan: &Plan) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let kernel = uname().map_or_else(|_| "unknown".to_owned(), |name| name.release().to_string_lossy().into_owned());
+    let host = uname().map_or_else(|_| "unknown".to_owned(), |name| name.nodename().to_string_lossy().into_owned());
+    let clock = fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let environments = distinct(plan.cells.iter().map(|cell| cell.environment.name()));
+    let stresses = distinct(plan.cells.iter().map(|cell| cell.stress.name()));
+    let told = json!({
+        "schema": 1, "started_ns": now, "host": host, "kernel": kernel,
+        "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+        "clock_source": clock.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned()),
+        "command": std::env::args().collect::<Vec<_>>().join(" "),
+        "probes": plan.probes, "interval_ns": plan.interval.as_nanos() as u64, "rest_lead": plan.rest, "rest_trail": plan.rest,
+        "link_bits_per_second": plan.link_bits_per_second, "environments": environments, "stresses": stresses,
+        "stressed_guests": plan.stressed, "threads": plan.threads, "streams": plan.streams, "congestion_control": plan.congestion_control,
+        "versions": {"wire-truth": env!("CARGO_PKG_VERSION")},
+    });
+    serde_json::to_string_pretty(&told).unwrap_or_default()
+}
+
+fn distinct(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
+}
