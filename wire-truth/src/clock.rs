@@ -147,7 +147,10 @@ pub fn relate(
         Method::TheilSen => theil_sen(&groups),
         Method::LowerEnvelope => lower_envelope(&groups)?,
     };
-    let fit = fit.ok_or(Repr::NoSpan)?;
+    let mut fit = fit.ok_or(Repr::NoSpan)?;
+    // Stamps that are off by as much as they may be, early ones one way and late ones the other, tilt the line so much.
+    let slack = error_ns as f64 * leverage(&groups);
+    fit.interval = (fit.interval.0 - slack, fit.interval.1 + slack);
     let mut relation = Relation {
         method,
         drift_ppb: fit.slope,
@@ -176,6 +179,17 @@ pub fn relate(
         relation.step = step(points, |point| offset(point, fit.slope));
     }
     Ok(relation)
+}
+
+/// By how much the slope of a least-squares line can change for each unit by which its points are moved, at most.
+fn leverage(groups: &[Vec<(f64, f64)>; 2]) -> f64 {
+    let (mut spread, mut square) = (0.0, 0.0);
+    for group in groups.iter().filter(|group| !group.is_empty()) {
+        let middle = group.iter().map(|(at, _)| at).sum::<f64>() / group.len() as f64;
+        spread += group.iter().map(|(at, _)| (at - middle).abs()).sum::<f64>();
+        square += group.iter().map(|(at, _)| (at - middle).powi(2)).sum::<f64>();
+    }
+    if square > 0.0 { spread / square } else { 0.0 }
 }
 
 /// What a drift in parts per 10^9 adds in a time span, both in nanoseconds.
@@ -431,6 +445,22 @@ mod tests {
         points.iter_mut().for_each(|point| point.wire = START);
         for method in [Method::LeastSquares, Method::TheilSen] {
             assert!(relate(&points, method, 0, |_| true).unwrap_err().to_string().contains("of the same moment"));
+        }
+    }
+
+    #[test]
+    fn stamps_that_may_be_off_tilt_the_line_by_as_much() {
+        // At rest before and after, off one way before and the other way after: the worst there is.
+        let off = |point: &mut Point| point.difference += if point.key.seq < 20 { 20_000 } else { -20_000 };
+        let mut points: Vec<Point> =
+            probes(120, 0, 0.0, 5).into_iter().filter(|point| !(20..100).contains(&point.key.seq)).collect();
+        let plain = relate(&points, Method::LeastSquares, 0, |_| true).unwrap();
+        points.iter_mut().for_each(off);
+        for method in [Method::LeastSquares, Method::TheilSen] {
+            let blind = relate(&points, method, 0, |_| true).unwrap();
+            assert!(blind.drift_ci_ppb.1 < plain.drift_ppb, "{method:?}: {:?}", blind.drift_ci_ppb);
+            let (low, high) = relate(&points, method, 20_000, |_| true).unwrap().drift_ci_ppb;
+            assert!(low < plain.drift_ppb && plain.drift_ppb < high, "{method:?}: {low} {high}");
         }
     }
 }

@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -45,14 +43,15 @@ const PAGE: usize = 4096;
 /// Between two looks whether it is over.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Works, in so many threads, until `until` ends, and gives what it has done: `seconds`, `cpu_seconds`, `loops`, `bytes`.
+/// Works, in so many threads, until `until` ends, and gives what it has done: `seconds`, `loops`, `bytes`, and of all its threads
+/// `run_seconds`, which they have run, and `wait_seconds`, which they could have run and waited for a processor.
 ///
 /// # Errors
 ///
 /// When a file cannot be written, or an address not be had.
 pub fn generate(load: &Load, threads: u32, mut until: impl Read + Send) -> Result<Value, Error> {
-    let (stop, loops, bytes) =
-        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let [loops, bytes, ran, waited] = [0; 4].map(AtomicU64::new);
     let begun = Instant::now();
     let failed = |cause| Repr::Io { path: format!("stress {load:?}"), cause };
     let listener = match load {
@@ -63,8 +62,12 @@ pub fn generate(load: &Load, threads: u32, mut until: impl Read + Send) -> Resul
         let workers: Vec<_> = (0..threads.max(1))
             .map(|number| {
                 let (stop, loops, bytes, listener) = (&stop, &loops, &bytes, listener.as_ref());
+                let (ran, waited) = (&ran, &waited);
                 scope.spawn(move || {
                     let done = work(load, number, listener, &Work { stop, loops, bytes });
+                    let (run, wait) = schedule_of_thread();
+                    ran.fetch_add(run, Ordering::Relaxed);
+                    waited.fetch_add(wait, Ordering::Relaxed);
                     // One that cannot go on ends all, which is seen.
                     if done.is_err() {
                         stop.store(true, Ordering::Relaxed);
@@ -83,15 +86,21 @@ pub fn generate(load: &Load, threads: u32, mut until: impl Read + Send) -> Resul
             .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err(io::Error::other("a thread has panicked"))))
     });
     done.map_err(failed)?;
-    let usage = getrusage(UsageWho::RUSAGE_SELF)
-        .map_err(|cause| Repr::Io { path: "getrusage".to_owned(), cause: cause.into() })?;
-    let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    let seconds = |nanos: &AtomicU64| nanos.load(Ordering::Relaxed) as f64 / 1e9;
     Ok(json!({
         "seconds": begun.elapsed().as_secs_f64(),
-        "cpu_seconds": cpu as f64 / 1e6,
+        "run_seconds": seconds(&ran),
+        "wait_seconds": seconds(&waited),
         "loops": loops.load(Ordering::Relaxed),
         "bytes": bytes.load(Ordering::Relaxed),
     }))
+}
+
+/// Nanoseconds that this thread has run, and that it has waited for a processor: 0 where the kernel does not tell.
+fn schedule_of_thread() -> (u64, u64) {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// What a thread is told, and tells.
