@@ -200,6 +200,7 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
         "schema": 1, "environment": cell.environment.name(), "stress": cell.stress.name(), "variant": cell.variant.name(),
         "probes": plan.all_probes(), "rest_lead": plan.rest, "rest_trail": plan.rest, "interval_ns": plan.interval.as_nanos() as u64,
         "ident": IDENT, "valid": why.is_empty(), "why": why, "places": places, "user": "user.csv", "proof": proof, "emulated": false,
+        "own_processors": lab.has_own_processors,
     });
     if cell.stress == StressCase::Network {
         told["congestion_control"] = plan.congestion_control.as_str().into();

@@ -24,8 +24,10 @@ pub struct Finding {
 
 /// Looks for all that a run needs. Changes nothing that stays.
 pub fn check() -> Vec<Finding> {
-    let mut found =
-        vec![one("root", geteuid().is_root(), "namespaces, queues and captures need it: run as root", true)];
+    let may = geteuid().is_root() || output(&mut unshared("true")).is_ok();
+    let as_root =
+        "run as root, or let users have namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone)";
+    let mut found = vec![one("root, or namespaces of users", may, as_root, true)];
     for program in ["unshare", "nsenter", "taskset", "chrt", "ip", "tc", "ethtool", "ss"] {
         let there = Command::new(program)
             .arg("--help")
@@ -63,9 +65,7 @@ pub fn check() -> Vec<Finding> {
                 "tc qdisc add dev lo clsact && tc filter add dev lo ingress protocol all u32 match u32 0 0 action mirred egress redirect dev lo",
             ),
         ] {
-            // In a namespace that ends with the command.
-            let mut tried = line("unshare --net sh -c");
-            let done = output(tried.arg(format!("ip link set lo up; {words}")));
+            let done = output(&mut unshared(&format!("ip link set lo up; {words}")));
             let said = done.err().map_or_else(String::new, |error| error.to_string());
             found.push(one(what, said.is_empty(), &format!("the kernel refuses it: {said}"), true));
         }
@@ -84,6 +84,14 @@ pub fn check() -> Vec<Finding> {
         false,
     ));
     found
+}
+
+/// A line for a shell, in a network namespace that ends with it.
+fn unshared(words: &str) -> Command {
+    let users = if geteuid().is_root() { "" } else { "--user --map-root-user" };
+    let mut command = line(&format!("unshare {users} --net --mount sh -c"));
+    command.arg(words);
+    command
 }
 
 fn one(what: &str, ok: bool, else_: &str, needed: bool) -> Finding {

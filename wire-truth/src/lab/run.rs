@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::utsname::uname;
+use nix::unistd::geteuid;
 use serde_json::json;
 
 use super::cgroup;
@@ -111,7 +112,10 @@ impl Drop for Groups {
 
 /// Runs a cell; why it could not be.
 fn one(plan: &Plan, cell: Cell, groups: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Error> {
-    let mut command = line("unshare --pid --fork --kill-child=SIGKILL --mount --propagation private --net --");
+    // Who is not root is that in a namespace of users of its own, where the kernel allows one.
+    let users = if geteuid().is_root() { "" } else { "--user --map-root-user" };
+    let mut command =
+        line(&format!("unshare {users} --pid --fork --kill-child=SIGKILL --mount --propagation private --net --"));
     let task = CellTask { plan: plan.clone(), cell, cgroups: groups.to_vec() };
     command.arg(&plan.programs.wiretruth).args(["lab", "cell", &task.to_string()]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

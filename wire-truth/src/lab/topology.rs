@@ -28,6 +28,8 @@ pub(super) struct Topology {
     pub(super) guests: Vec<Guest>,
     /// Which of the tap's interfaces the wire is stamped at.
     pub(super) stamped: &'static str,
+    /// System and tap do not share a processor.
+    pub(super) has_own_processors: bool,
 }
 
 /// Where a program of a guest runs.
@@ -56,10 +58,11 @@ impl Topology {
                 "tc filter add dev {from} ingress protocol all u32 match u32 0 0 action mirred egress redirect dev {to}"
             ))?;
         }
+        let mut steered = two;
         if two {
-            // What arrives is worked on where its room is.
+            // What arrives is worked on where its room is: of those that may say so, in a namespace of users nobody.
             for (room, device) in [(&tap, "a"), (&tap, "b"), (&target, "g0")] {
-                room.write(&format!("/sys/class/net/{device}/queues/rx-0/rps_cpus"), "2")?;
+                steered &= room.write(&format!("/sys/class/net/{device}/queues/rx-0/rps_cpus"), "2").is_ok();
             }
         }
         up(&target, "g0", Some(TARGET))?;
@@ -101,7 +104,7 @@ impl Topology {
             });
         }
         let stamped = if matches!(cell.variant, Variant::Ring | Variant::Reversed) { "b" } else { "a" };
-        let lab = Self { system, tap, target, guests, stamped };
+        let lab = Self { system, tap, target, guests, stamped, has_own_processors: steered };
         lab.shape(cell.variant, plan)?;
         Ok(lab)
     }
