@@ -1,0 +1,237 @@
+//! `wiretruth lab run`: cells are measured, what they find is what is there, and nothing stays, however it ends.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use house_tests::run::{PATIENCE, dagcap_path, run, start, tping_path, wiretruth};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const PROBES: u64 = 50;
+const REST: u64 = 20;
+
+/// One at a time: each wants both processors.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `wiretruth lab run` into `out`; `None`, aloud, where this machine cannot.
+fn lab(out: &Path, words: &str) -> Option<Command> {
+    // They are to lie beside it.
+    let _ = (dagcap_path(), tping_path());
+    let mut command = wiretruth();
+    let checked = run(wiretruth().args(["lab", "check"]));
+    if checked.status.code() != Some(0) {
+        house_skip::skip(format_args!("no lab here: {}", String::from_utf8_lossy(&checked.stdout)));
+        return None;
+    }
+    command.args(["lab", "run", "--probes", &PROBES.to_string(), "--rest", &REST.to_string(), "--out"]);
+    command.arg(out).args(words.split_whitespace());
+    Some(command)
+}
+
+fn json(file: &Path) -> Value {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What `wiretruth analyse` says of a cell.
+fn analysed(cell: &Path, dom0: bool) -> Value {
+    let mut command = wiretruth();
+    command.current_dir(cell).args(["analyse", "--json", "--wire", "wire.erf", "--kernel", "kernel.erf"]);
+    if dom0 {
+        command.args(["--dom0", "dom0.erf", "--at", "vif=vif.erf"]);
+    }
+    command.args(["--user", "user.csv", "--rest-lead", &REST.to_string(), "--rest-trail", &REST.to_string()]);
+    serde_json::from_slice(&run(&mut command).exits(0).stdout).unwrap()
+}
+
+/// What a run must not leave or change.
+#[derive(Debug, PartialEq, Eq)]
+struct Around {
+    /// Processes that name the run's folder.
+    processes: Vec<String>,
+    cgroups: BTreeSet<PathBuf>,
+    /// Devices with the lab's names, where they are not to be.
+    devices: BTreeSet<String>,
+    mounts: usize,
+    settings: Vec<String>,
+}
+
+fn around(out: &Path) -> Around {
+    let entries = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let of_run = |process: PathBuf| {
+        let words = fs::read(process.join("cmdline")).ok()?;
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        (words.contains("lab ") && words.contains(out.to_str()?)).then_some(words)
+    };
+    let trees = ["", "cpu", "cpuacct"].map(|tree| format!("/sys/fs/cgroup/{tree}"));
+    let settings = [
+        "net/core/netdev_tstamp_prequeue",
+        "net/ipv4/tcp_limit_output_bytes",
+        "net/ipv4/ip_forward",
+        "net/ipv4/tcp_congestion_control",
+        "net/ipv6/conf/all/disable_ipv6",
+    ];
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    Around {
+        processes: entries("/proc").filter_map(of_run).collect(),
+        cgroups: trees
+            .iter()
+            .flat_map(|tree| entries(tree))
+            .filter(|path| path.to_string_lossy().contains("wiretruth-"))
+            .collect(),
+        devices: ["s0", "a", "b", "g0", "br0", "v1"]
+            .into_iter()
+            .filter(|name| Path::new("/sys/class/net").join(name).exists())
+            .map(str::to_owned)
+            .collect(),
+        // Other tests have namespaces with names, which are mounts.
+        mounts: mounts.lines().filter(|line| !line.contains("netns")).count(),
+        settings: settings
+            .map(|name| fs::read_to_string(Path::new("/proc/sys").join(name)).unwrap_or_default())
+            .to_vec(),
+    }
+}
+
+/// Waits until all is as it was before.
+fn nothing_stays(before: &Around, out: &Path) {
+    let begun = Instant::now();
+    loop {
+        let now = around(out);
+        if now == *before {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{now:#?}\nand before: {before:#?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn cells_are_measured_and_nothing_stays() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let Some(mut command) = lab(&out, "--env host,bridge --stress rest,network") else { return };
+    let before = around(&out);
+    // A machine that is busy with other things may not fill the link: that cell is said to be invalid, and run again.
+    for _ in 0..4 {
+        run(&mut command).exits(0);
+        nothing_stays(&before, &out);
+        let cells = fs::read_dir(&out).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+        cells
+            .filter(|cell| json(&cell.join("cell.json"))["valid"] == false)
+            .for_each(|cell| fs::remove_dir_all(cell).unwrap());
+    }
+    let told = json(&out.join("run.json"));
+    assert_eq!((&told["schema"], &told["probes"], &told["rest_lead"]), (&1.into(), &PROBES.into(), &REST.into()));
+
+    let mut medians = Vec::new();
+    for (environment, stress) in [("host", "rest"), ("host", "network"), ("bridge", "rest"), ("bridge", "network")] {
+        let cell = out.join(format!("{environment}-{stress}"));
+        let told = json(&cell.join("cell.json"));
+        assert_eq!((&told["environment"], &told["stress"]), (&environment.into(), &stress.into()));
+        assert_eq!((&told["valid"], &told["probes"]), (&true.into(), &(PROBES + 2 * REST).into()), "{told:#}");
+        let proofs = told["proof"].as_array().unwrap();
+        assert_eq!(
+            proofs.iter().filter(|proof| proof["unit"] == "bit/s").count(),
+            if stress == "rest" { 0 } else { 2 }
+        );
+        run(Command::new("sha256sum")
+            .args(["--check", "--quiet", "sums.txt"])
+            .current_dir(&cell)
+            .stdout(std::process::Stdio::piped()))
+        .exits(0);
+
+        let found = analysed(&cell, environment == "bridge");
+        assert_eq!(
+            (&found["probes"], &found["lost"], &found["ident"]),
+            (&(PROBES + 2 * REST).into(), &0.into(), &4242.into()),
+            "{found:#}"
+        );
+        assert_eq!(found["delay"]["total"]["n"], PROBES);
+        // All have one clock.
+        let (low, high) =
+            (found["clock"]["offset_low_ns"].as_i64().unwrap(), found["clock"]["offset_high_ns"].as_i64().unwrap());
+        assert!(low <= 0 && 0 <= high, "{found:#}");
+        let ns = |group: &str, name: &str| {
+            found[group][name]["median_ns"].as_f64().unwrap_or_else(|| panic!("{group} {name}: {found:#}"))
+        };
+        medians.push((ns("delay", "total"), ns("delay", "send"), ns("delay", "receive")));
+        if environment == "bridge" {
+            // The capture in the guest is farther away than that behind its interface, and that than the uplink.
+            let vif = &found["at"]["vif"];
+            assert!(ns("rtt", "kernel") >= vif["rtt"]["median_ns"].as_f64().unwrap(), "{found:#}");
+            assert!(
+                vif["over_wire"]["median_ns"].as_f64() >= found["delay"]["dom0"]["median_ns"].as_f64(),
+                "{found:#}"
+            );
+        }
+        // Requests are sent into the queue, and wait there: of the host in the log, of the container behind its interface.
+        if stress == "network" {
+            let waits = if environment == "host" { ns("parts", "qdisc") } else { ns("delay", "domu") };
+            assert!(waits > 0.5 * ns("delay", "send"), "{found:#}");
+        }
+    }
+    for pair in medians.chunks(2) {
+        let [(rest, ..), (network, send, receive)] = [pair[0], pair[1]];
+        // A queue of a thousand frames, of which the stress holds a good part: 120 us each.
+        assert!(network > rest + 1e6 && send > 1e6 && send > receive, "{medians:?}");
+    }
+
+    // What is there is kept, and not run again.
+    let kept = fs::read(out.join("host-rest/user.csv")).unwrap();
+    let again = run(&mut command).exits(0);
+    again.says("host-rest: is there already");
+    assert_eq!(fs::read(out.join("host-rest/user.csv")).unwrap(), kept);
+}
+
+#[test]
+fn stress_that_is_not_there_makes_no_delay() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let Some(mut command) = lab(&out, "--env host --stress network --congestion no-such") else { return };
+    run(&mut command).exits(0);
+    let told = json(&out.join("host-network/cell.json"));
+    assert_eq!(told["valid"], false, "{told:#}");
+    assert!(told["why"].to_string().contains("stress was not there"), "{told:#}");
+}
+
+/// Some time up to `most`, another one each time.
+fn any_time(most: Duration) -> Duration {
+    Duration::from_nanos(RandomState::new().build_hasher().finish() % most.as_nanos() as u64)
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_nothing() {
+    let _alone = alone();
+    let kills = std::env::var("DAG_LAB_KILLS").map_or(4, |kills| kills.parse().expect("DAG_LAB_KILLS is a number"));
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..kills {
+        let out = dir.path().join(number.to_string());
+        let environment = ["container", "bridge"][number % 2];
+        let Some(mut command) = lab(&out, &format!("--env {environment} --stress network")) else { return };
+        let before = around(&out);
+        let running = start(&mut command);
+        std::thread::sleep(any_time(Duration::from_secs(7)));
+        // Stopped by a key, too: then it ends by itself, and says so.
+        if number == 3 {
+            running.signal(Signal::SIGINT);
+            running.wait();
+        } else {
+            running.signal(Signal::SIGKILL);
+            running.wait().dies_of(Signal::SIGKILL);
+        }
+        nothing_stays(&before, &out);
+        let whole = out.join(format!("{environment}-network"));
+        assert!(!whole.exists() || whole.join("cell.json").exists(), "half a cell looks whole");
+    }
+}
