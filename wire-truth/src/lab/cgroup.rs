@@ -1,5 +1,6 @@
 //! Cgroups of a run's guests, of either version. Nothing removes them by itself: a guardian does when the run has ended, in whatever way.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ use super::tool::line;
 
 /// Where controllers are: each a tree of its own (version 1), or all in one (version 2).
 const ROOT: &str = "/sys/fs/cgroup";
+
+/// What the name of a run's groups begins with; the number of its process follows.
+const PREFIX: &str = "wiretruth-";
 
 /// The guardian gives up after so long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +29,25 @@ pub(super) fn of_run(name: &str) -> Vec<PathBuf> {
     };
     let found = trees.into_iter().filter(|tree| tree.join("cgroup.procs").exists());
     found.map(|tree| tree.join(name)).collect()
+}
+
+/// The name of the groups of the run that this process is.
+pub(super) fn name_of(process: u32) -> String {
+    format!("{PREFIX}{process}")
+}
+
+/// Groups of runs that are over: no process has the number that is in their name, or it is another program's.
+pub(super) fn left_over() -> Vec<PathBuf> {
+    let is_over = |name: &str| {
+        let Some(process) = name.strip_prefix(PREFIX).and_then(|number| number.parse::<u32>().ok()) else {
+            return false;
+        };
+        let words = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        !words.contains("lab")
+    };
+    let trees: BTreeSet<PathBuf> = of_run("").into_iter().collect();
+    let inside = trees.iter().flat_map(|tree| fs::read_dir(tree).into_iter().flatten().flatten());
+    inside.filter(|entry| is_over(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
 }
 
 /// Makes the groups of a run; those of which it cannot are left out.
@@ -56,7 +79,7 @@ pub fn guardian(mut until: impl Read, folders: &[PathBuf]) {
     }
 }
 
-fn remove(folder: &Path) {
+pub(super) fn remove(folder: &Path) {
     for inside in fs::read_dir(folder).into_iter().flatten().flatten() {
         if inside.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove(&inside.path());

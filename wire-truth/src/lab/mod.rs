@@ -13,17 +13,20 @@
 mod cell;
 mod cgroup;
 mod check;
+mod clean;
 mod generator;
 mod plan;
 mod room;
 mod run;
 mod stress;
+mod tcp_watch;
 mod tool;
 mod topology;
 
 pub use cell::run_cell;
 pub use cgroup::guardian;
 pub use check::{Finding, check};
+pub use clean::clean;
 pub use generator::{Load, generate};
 pub use plan::{Cell, CellTask, Environment, Plan, Programs, StressCase, Variant};
 pub use run::{Progress, run};

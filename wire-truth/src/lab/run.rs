@@ -83,7 +83,7 @@ impl Groups {
         if !plan.cells.iter().any(contained) {
             return Ok(Self { folders: Vec::new(), guardian: None });
         }
-        let wanted = cgroup::of_run(&format!("wiretruth-{}", std::process::id()));
+        let wanted = cgroup::of_run(&cgroup::name_of(std::process::id()));
         let mut command = Command::new(&plan.programs.wiretruth);
         command
             .args(["lab", "guardian"])

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::plan::{Cell, Plan, StressCase};
+use super::tcp_watch::TcpWatch;
 use super::topology::{TARGET, Topology};
 use crate::error::{Error, Repr};
 
@@ -32,6 +33,7 @@ pub(super) struct Stress {
     link: Option<(u64, u64)>,
     case: StressCase,
     stressed: u32,
+    watch: Option<TcpWatch>,
 }
 
 struct Generator {
@@ -45,7 +47,8 @@ impl Stress {
     pub(super) fn start(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Self, Error> {
         let count = lab.guests.len();
         let stressed = plan.stressed.clamp(1, count as u32);
-        let mut stress = Self { running: Vec::new(), begun: Instant::now(), link: None, case: cell.stress, stressed };
+        let mut stress =
+            Self { running: Vec::new(), begun: Instant::now(), link: None, case: cell.stress, stressed, watch: None };
         if cell.stress == StressCase::Network {
             stress.link = Some((lab.system.counter("s0", "tx_bytes")?, lab.system.counter("s0", "rx_bytes")?));
         }
@@ -81,6 +84,12 @@ impl Stress {
                 }
             }
         }
+        if let (StressCase::Network, Some(guest)) = (cell.stress, lab.guests.last()) {
+            let mut ss = Command::new("ss");
+            ss.args(["-tinH", "state", "established", "dst", TARGET]);
+            // Without it only a figure is missing.
+            stress.watch = TcpWatch::start(lab.command(guest, ss), &folder.join("tcp.csv")).ok();
+        }
         Ok(stress)
     }
 
@@ -95,6 +104,9 @@ impl Stress {
     pub(super) fn end(mut self, lab: &Topology, plan: &Plan) -> Result<Vec<Value>, Error> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let mut proof = Vec::new();
+        if let Some(watch) = self.watch.take() {
+            let _ = watch.end();
+        }
         if let Some((sent, received)) = self.link {
             let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 * 8.0 / seconds;
             let least = plan.link_bits_per_second as f64 * LINK_SHARE;

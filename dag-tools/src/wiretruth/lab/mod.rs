@@ -3,6 +3,8 @@
 mod inside;
 mod run;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use wire_truth::lab;
 
@@ -16,6 +18,12 @@ pub(super) enum Command {
     Run(run::Args),
     /// What this machine can do, and what is missing.
     Check,
+    /// Remove what runs that were killed have left: half-measured cells of a folder, and cgroups.
+    Clean {
+        /// The run's folder.
+        #[arg(value_name = "DIR", default_value = "wiretruth-lab")]
+        folder: PathBuf,
+    },
     #[command(hide = true)]
     Cell(inside::CellArgs),
     #[command(hide = true)]
@@ -28,6 +36,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Check => check(),
+        Command::Clean { folder } => {
+            let removed = lab::clean(folder)?;
+            print(&removed.iter().map(|path| format!("removed {}\n", path.display())).collect::<String>())?;
+            Ok(Exit::Done)
+        }
         Command::Cell(args) => inside::cell(args),
         Command::Guardian(args) => Ok(inside::guardian(args)),
         Command::Stress(args) => inside::stress(args),
