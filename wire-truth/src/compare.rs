@@ -1,30 +1,31 @@
 //! [`compare`]: the one-way delays of all packets that two captures have in common, whatever they are.
 //!
-//! Both are read once, side by side, in memory that does not grow with them: of the first capture only what lies within the window about the
-//! packet of the second is held. Packets are known again by their [digest](crate::digest).
+//! Both are read twice, side by side, in memory that does not grow with them: first to see how far apart the clocks are, all along, and then
+//! to compare. Of the first capture only what lies within the window about the packet of the second is held. Packets are known again by
+//! their [digest](crate::digest).
 
-mod align;
+mod anchors;
+mod feed;
+mod holding;
 mod tally;
+mod track;
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
-use std::io;
 use std::path::Path;
-use std::thread;
 
-use crossbeam_channel::{Receiver, bounded};
-use erf::{Access, Reader};
-
-use crate::digest::{DIGEST_BYTES, Digest, digest_of};
 use crate::error::{Error, Repr};
+use feed::Feed;
+use holding::{Holding, Match};
 use tally::Tally;
 pub use tally::{Delays, Sampled};
+pub use track::Step;
+use track::Track;
 
 /// How two captures are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompareOptions {
-    /// A packet arrives within so many nanoseconds, either way, of what the clocks' offset makes of its stamp.
+    /// A packet arrives within so many nanoseconds, either way, of the usual delay at that time. Neither the drift of the clocks nor a step
+    /// needs any of it.
     pub window_ns: i64,
     /// Packets of the first capture held at once, at most. Where more are within the window those nearest to the packet of the second are.
     pub most_held: usize,
@@ -76,8 +77,12 @@ pub struct Comparison {
     pub negative: u64,
     /// More packets were within the window than are held: some that are common may have been missed.
     pub window_cut: bool,
-    /// By how much the second clock is ahead, with the usual delay, in nanoseconds: what the window lies about.
+    /// By how much the second clock is ahead, with the usual delay, in nanoseconds: the middle of all along.
     pub offset_ns: i64,
+    /// So many packets, evenly chosen, have told that.
+    pub anchors: usize,
+    /// Where the clocks were stepped, in order.
+    pub steps: Vec<Step>,
     /// How much faster the second clock runs, in parts per 10^9, by the packets with the least delay; `None` for too few.
     pub drift_ppb: Option<f64>,
     /// Stamp of the second less that of the first.
@@ -99,173 +104,6 @@ pub struct Common {
     pub bytes: u16,
 }
 
-/// A capture, packet by packet, read and digested by a thread of its own.
-struct Feed {
-    name: String,
-    side: Side,
-    /// With `None` at its end: a thread that has ended without is no end of a file.
-    blocks: Receiver<Result<Option<Block>, Error>>,
-    /// What is left of the last block.
-    block: std::vec::IntoIter<Seen>,
-    is_over: bool,
-}
-
-/// What is known of a part of a capture.
-#[derive(Debug, Default)]
-struct Block {
-    seen: Vec<Seen>,
-    /// What to add to the counts.
-    side: Side,
-}
-
-/// Blocks read ahead of what is compared.
-const AHEAD: usize = 2;
-
-/// A map by digests, which are hashes already.
-type ByDigest<T> = HashMap<u64, T, BuildHasherDefault<Digested>>;
-
-/// The hash of a digest: itself.
-#[derive(Debug, Clone, Copy, Default)]
-struct Digested(u64);
-
-impl Hasher for Digested {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Not asked for by a map of digests; any hash is right.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, digest: u64) {
-        self.0 = digest;
-    }
-}
-
-/// A packet that can be known again.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    digest: u64,
-    nanos: i64,
-    bytes: u16,
-}
-
-impl Feed {
-    fn open(path: &Path) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        // By blocks: a batch is then of their size, and not of the file's.
-        let reader = Reader::builder().recover(true).access(Access::Blocks).open(path);
-        let mut reader = reader.map_err(|cause| Repr::Capture { cause })?;
-        let (send, blocks) = bounded(AHEAD);
-        let read = move || {
-            loop {
-                let block = next_block(&mut reader);
-                let over = !matches!(block, Ok(Some(_)));
-                // Nobody wants more where the feed was dropped.
-                if send.send(block).is_err() || over {
-                    break;
-                }
-            }
-        };
-        let spawned = thread::Builder::new().name("capture".to_owned()).spawn(read);
-        spawned.map_err(|cause| Repr::Io { path: name.clone(), cause })?;
-        Ok(Self { name, side: Side::default(), blocks, block: Vec::new().into_iter(), is_over: false })
-    }
-
-    fn next(&mut self) -> Result<Option<Seen>, Error> {
-        loop {
-            if let Some(seen) = self.block.next() {
-                return Ok(Some(seen));
-            }
-            if self.is_over {
-                return Ok(None);
-            }
-            let gone = |_| Repr::Io { path: self.name.clone(), cause: io::Error::other("what reads it has ended") };
-            let Some(Block { seen, side }) = self.blocks.recv().map_err(gone)?? else {
-                self.is_over = true;
-                continue;
-            };
-            self.block = seen.into_iter();
-            self.side.packets += side.packets;
-            self.side.snapped += side.snapped;
-            self.side.other += side.other;
-            self.side.defects += side.defects;
-        }
-    }
-}
-
-fn next_block(reader: &mut Reader) -> Result<Option<Block>, Error> {
-    let Some(batch) = reader.next_batch().map_err(|cause| Repr::Capture { cause })? else { return Ok(None) };
-    let mut block = Block::default();
-    for item in &batch {
-        match item {
-            Err(_) => block.side.defects += 1,
-            Ok(record) if record.is_packet() => {
-                block.side.packets += 1;
-                match digest_of(&record, DIGEST_BYTES) {
-                    Digest::Packet(digest) => {
-                        // Until the year 2262.
-                        let nanos = i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX);
-                        block.seen.push(Seen { digest, nanos, bytes: record.wire_len() });
-                    }
-                    Digest::Snapped => block.side.snapped += 1,
-                    Digest::Other => block.side.other += 1,
-                }
-            }
-            Ok(_) => {}
-        }
-    }
-    Ok(Some(block))
-}
-
-/// A packet of the first capture that may still arrive.
-struct Held {
-    nanos: i64,
-    /// Its place among those of the first.
-    number: u64,
-    /// So many like it are held.
-    like_it: u32,
-    arrived: bool,
-}
-
-/// What is held of the first capture: in order of reading, and by digest.
-struct Holding {
-    order: VecDeque<Seen>,
-    by_digest: ByDigest<Held>,
-    read: u64,
-}
-
-impl Holding {
-    fn take(&mut self, seen: Seen) {
-        let new = Held { nanos: seen.nanos, number: self.read, like_it: 1, arrived: false };
-        self.by_digest.entry(seen.digest).and_modify(|held| held.like_it += 1).or_insert(new);
-        self.order.push_back(seen);
-        self.read += 1;
-    }
-
-    /// The stamp of the oldest, and whether it has arrived.
-    fn oldest(&self) -> Option<(i64, bool)> {
-        let seen = self.order.front()?;
-        Some((seen.nanos, self.by_digest.get(&seen.digest).is_some_and(|held| held.arrived)))
-    }
-
-    /// Lets the oldest go; whether it has arrived.
-    fn let_go(&mut self) -> Option<bool> {
-        let seen = self.order.pop_front()?;
-        let std::collections::hash_map::Entry::Occupied(mut place) = self.by_digest.entry(seen.digest) else {
-            return Some(false);
-        };
-        let arrived = place.get().arrived;
-        // Of several alike none is known to have arrived before the others.
-        match place.get().like_it {
-            1 => _ = place.remove(),
-            _ => place.get_mut().like_it -= 1,
-        }
-        Some(arrived)
-    }
-}
-
 /// Compares two captures, and gives every common packet to `each` as it is found.
 ///
 /// # Errors
@@ -281,52 +119,52 @@ pub fn compare<E: From<Error>>(
     if let Some(path) = [a, b].into_iter().find(|path| path.metadata().is_ok_and(|there| !there.is_file())) {
         return Err(Error::from(Repr::NoFile { path: path.display().to_string() }).into());
     }
-    let offset_ns = align::offset(a, b)?;
+    let mut track = Track::of(anchors::find(a, b, anchors::MOST)?);
     let (mut first, mut second) = (Feed::open(a)?, Feed::open(b)?);
-    let mut holding = Holding { order: VecDeque::new(), by_digest: ByDigest::default(), read: 0 };
+    let mut holding = Holding::default();
     let mut tally = Tally::default();
     let (mut duplicates, mut ambiguous, mut reordered, mut window_cut) = (0, 0, 0, false);
     let mut ahead = first.next()?;
     let mut highest = None;
+    let mut number = 0;
     while let Some(seen) = second.next()? {
+        let around = track.around(number);
+        number += 1;
         // In the time of the first.
-        let now = seen.nanos.saturating_sub(offset_ns);
+        let earliest = seen.nanos.saturating_sub(around.high).saturating_sub(options.window_ns);
+        let latest = seen.nanos.saturating_sub(around.low).saturating_add(options.window_ns);
         // Less than the window is held, for want of room.
         let mut narrowed = false;
-        while let Some(next) = ahead.filter(|next| next.nanos <= now.saturating_add(options.window_ns)) {
-            if holding.order.len() >= options.most_held {
+        while let Some(next) = ahead.filter(|next| next.nanos <= latest) {
+            first.side.only += holding.let_go_before(earliest);
+            if holding.len() >= options.most_held {
                 let Some((oldest, arrived)) = holding.oldest() else { break };
-                // Of what is held and what is to be, the one that is farther from now is less likely to be wanted.
-                if !arrived && now.saturating_sub(oldest) < next.nanos.saturating_sub(now) {
-                    narrowed = true;
+                // Of what is held and what is to be, the one that is farther from now is less likely to be wanted. Either may be on either
+                // side of it: where the clock of the first was put back, stamps do not grow.
+                narrowed = true;
+                let far = |nanos| around.distance(nanos, seen.nanos);
+                if !arrived && far(oldest) < far(next.nanos) {
                     break;
                 }
-                window_cut |= !arrived && oldest > now.saturating_sub(options.window_ns);
-                narrowed = true;
+                window_cut |= !arrived && (earliest..=latest).contains(&oldest);
                 first.side.only += u64::from(holding.let_go() == Some(false));
             }
             holding.take(next);
             ahead = first.next()?;
         }
-        while holding.order.front().is_some_and(|oldest| oldest.nanos < now.saturating_sub(options.window_ns)) {
-            first.side.only += u64::from(holding.let_go() == Some(false));
-        }
-        match holding.by_digest.get_mut(&seen.digest) {
-            None => {
+        first.side.only += holding.let_go_before(earliest);
+        match holding.arrive(seen.digest) {
+            Match::None => {
                 second.side.only += 1;
                 window_cut |= narrowed;
             }
-            Some(held) if held.like_it > 1 => {
-                held.arrived = true;
-                ambiguous += 1;
-            }
-            Some(held) if held.arrived => duplicates += 1,
-            Some(held) => {
-                held.arrived = true;
-                reordered += u64::from(highest.is_some_and(|highest| held.number < highest));
-                highest = highest.max(Some(held.number));
-                let common = Common { a: held.nanos, b: seen.nanos, bytes: seen.bytes };
-                tally.note(common);
+            Match::Several => ambiguous += 1,
+            Match::Again => duplicates += 1,
+            Match::One(nanos, number) => {
+                reordered += u64::from(highest.is_some_and(|highest| number < highest));
+                highest = highest.max(Some(number));
+                let common = Common { a: nanos, b: seen.nanos, bytes: seen.bytes };
+                tally.note(common, around.stepped);
                 each(common)?;
             }
         }
@@ -349,7 +187,9 @@ pub fn compare<E: From<Error>>(
         reordered,
         negative: tally.negative(),
         window_cut,
-        offset_ns,
+        offset_ns: track.usual_ns(),
+        anchors: track.anchors(),
+        steps: track.steps().to_vec(),
         drift_ppb,
         delays: tally.delays(options.remove_drift.then_some(drift_ppb).flatten(), options.remove_offset),
         variation: tally.variation(),
@@ -394,10 +234,30 @@ fn notes(found: &Comparison, names: [&String; 2]) -> Vec<String> {
             found.negative
         ));
     }
+    for step in found.steps.iter().take(MOST_STEPS_TOLD) {
+        notes.push(format!(
+            "a clock was stepped, or the way became another: by about {} ms between {} and {} of the second; delays have it in",
+            step.by_ns as f64 / 1e6,
+            stamp(step.after_ns),
+            stamp(step.before_ns),
+        ));
+    }
+    if let Some(more @ 1..) = found.steps.len().checked_sub(MOST_STEPS_TOLD) {
+        notes.push(format!("and {more} more such steps"));
+    }
     let seconds = (found.offset_ns as f64 / 1e9).round() as i64;
     if seconds != 0 && (found.offset_ns - seconds * 1_000_000_000).abs() < 100_000_000 {
         let tai = if seconds.abs() == 37 { ", which is what TAI is ahead of UTC" } else { "" };
         notes.push(format!("the clocks differ by {seconds} whole seconds{tai}"));
     }
     notes
+}
+
+/// Steps that are worth a line each.
+const MOST_STEPS_TOLD: usize = 8;
+
+/// A stamp in seconds, with all its digits.
+fn stamp(nanos: i64) -> String {
+    const SECOND: i64 = 1_000_000_000;
+    format!("{}.{:09}", nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
 }

@@ -53,10 +53,10 @@ pub(crate) enum Repr {
     #[error("no drift lets every packet arrive after it was sent: a clock was stepped, or a stamp is of another place")]
     NoLine,
     #[error(
-        "no packet is in both captures, of the first {look} of each: {a}; {b}; give two captures of the same traffic at the same time, with a \
+        "no packet is in both captures: {a}; {b}; give two captures of the same traffic at the same time, with a \
          snap length of 102 bytes or more"
     )]
-    NoCommon { a: String, b: String, look: usize },
+    NoCommon { a: String, b: String },
     #[error("{path} is no file, and is to be read twice: write what it gives into a file first")]
     NoFile { path: String },
     #[error("{line}: {cause}")]

@@ -7,8 +7,12 @@
 //! That holds for values that know nothing of each other. Delays do: a queue that is long now is long at the next probe. So there is a second
 //! interval beside it, of a bootstrap by blocks, which is wider where that is so.
 
+mod counts;
+
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+
+pub use counts::Counts;
 
 /// How often an interval is to hold.
 const CONFIDENCE: f64 = 0.95;
@@ -21,6 +25,12 @@ const LEAST_TO_DRAW: usize = 20;
 
 /// Nor more, which are more than a run has probes: drawing takes seconds then, and what it tells is narrow either way.
 const MOST_TO_DRAW: usize = 1 << 16;
+
+/// The ranks of an interval are summed up to so many values, which takes time in proportion.
+const MOST_TO_COUNT: usize = 1 << 20;
+
+/// 95 of 100 normal values are within so many standard deviations.
+const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 /// A sample, sorted, and as it came.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -153,6 +163,12 @@ fn percentile_of(values: &mut [f64], p: f64) -> f64 {
 /// of 1000 samples at most.
 fn ranks(n: usize, p: f64) -> (Option<usize>, Option<usize>) {
     let tail = (1.0 - CONFIDENCE) / 2.0;
+    if n > MOST_TO_COUNT {
+        // The binomial is normal then, to less than a rank in a thousand.
+        let (middle, half) = (n as f64 * p, NORMAL_95 * (n as f64 * p * (1.0 - p)).sqrt());
+        let rank = |at: f64| (at >= 0.0 && at < n as f64).then_some(at as usize);
+        return (rank((middle - half).floor() - 1.0), rank((middle + half).ceil()));
+    }
     // The number of values below the true percentile is binomial. Value `k` (from 0) lies above it if at most `k` are below.
     let mut below = 0.0;
     let (mut low, mut high) = (None, None);
@@ -202,7 +218,7 @@ pub(crate) fn student_95(freedom: f64) -> f64 {
         5 => return 2.570_581_836,
         _ => {}
     }
-    let z: f64 = 1.959_963_984_540_054;
+    let z = NORMAL_95;
     let (z3, z5, z7) = (z.powi(3), z.powi(5), z.powi(7));
     z + (z3 + z) / (4.0 * freedom)
         + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * freedom.powi(2))
@@ -240,6 +256,11 @@ mod tests {
         assert!(ranks(200, 0.99).1.is_none() && ranks(200, 0.99).0.is_some());
         assert!(ranks(367, 0.99).1.is_none() && ranks(368, 0.99).1 == Some(367));
         assert_eq!(ranks(0, 0.5), (None, None));
+        // Beyond what is summed up the next ones are hardly others.
+        for p in [0.5, 0.99] {
+            let ((low, high), (next_low, next_high)) = (ranks(MOST_TO_COUNT, p), ranks(MOST_TO_COUNT + 1, p));
+            assert!(low.unwrap().abs_diff(next_low.unwrap()) <= 3 && high.unwrap().abs_diff(next_high.unwrap()) <= 3);
+        }
     }
 
     #[test]

@@ -206,3 +206,93 @@ fn captures_with_nothing_in_common_say_what_they_have() {
     let (found, _) = compared(&a, &torn, CompareOptions::default()).unwrap();
     assert_eq!((found.common, found.a.only, found.b.defects, found.is_partial()), (19, 1, 1, true));
 }
+
+/// Of datagrams, one a millisecond from `START` on: all common ones were found, each with what was done to it.
+fn all_of(found: &(Comparison, Vec<Common>), numbers: u64, expected: impl Fn(&Common) -> i64) {
+    let (found, all) = found;
+    assert_eq!((found.common, found.is_partial()), (numbers, false), "{found:?}");
+    for packet in all {
+        assert_eq!(packet.b - packet.a, expected(packet), "{packet:?}");
+    }
+}
+
+#[test]
+fn captures_that_begin_far_apart_are_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |number: i64| START + number * MS;
+    let hour = 3_600_000 * MS;
+    // A long one before all that is common, and a short one: few of those that tell the offset of the long one are in it.
+    let a = capture(dir.path().join("a"), (0..300_000).map(|number| (at(number), number as u32)), 0);
+    let late = (299_000..301_000).map(|number| (at(number) + hour + MS / 2, number as u32));
+    let b = capture(dir.path().join("b"), late, 1);
+    let mut options = CompareOptions::default();
+    options.window_ns = 10 * MS;
+    let found = compared(&a, &b, options).unwrap();
+    all_of(&found, 1_000, |_| hour + MS / 2);
+    assert_eq!((found.0.a.only, found.0.b.only, found.0.anchors), (299_000, 1_000, 1_000));
+    // The other way round.
+    let found = compared(&b, &a, options).unwrap();
+    all_of(&found, 1_000, |_| -hour - MS / 2);
+}
+
+#[test]
+fn drift_of_a_day_needs_no_window() {
+    let dir = tempfile::tempdir().unwrap();
+    // 20 000 packets in a day, and 100 ppm make 8.6 s of it.
+    let at = |number: i64| START + number * 4_320 * MS;
+    let a = capture(dir.path().join("a"), (0..20_000).map(|number| (at(number), number as u32)), 0);
+    let ahead = |time: i64| (time - START) / 10_000 + MS;
+    let b = (0..20_000).map(|number| (at(number) + ahead(at(number)), number as u32));
+    let b = capture(dir.path().join("b"), b, 1);
+    let mut options = CompareOptions::default();
+    options.window_ns = 5 * MS;
+    let found = compared(&a, &b, options).unwrap();
+    all_of(&found, 20_000, |packet| ahead(packet.a));
+    assert_eq!(found.0.steps, []);
+    assert!((found.0.drift_ppb.unwrap() - 100_000.0).abs() < 1.0);
+}
+
+#[test]
+fn a_stepped_clock_loses_no_packet_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |number: i64| START + number * MS;
+    let clock = |by: i64, number: i64| if number < 12_000 { 0 } else { by };
+    let file = |name: &str, delay: i64, by: i64| {
+        let numbers = (0..20_000).map(|number| (at(number) + delay + clock(by, number), number as u32));
+        capture(dir.path().join(name), numbers, 0)
+    };
+    let (five, mut options) = (5_000 * MS, CompareOptions::default());
+    options.window_ns = 100 * MS;
+    for (by_a, by_b) in [(0, five), (0, -five), (five, 0), (-five, 0)] {
+        // Little held: of what is read too early, all but what is wanted soon has to wait.
+        for most_held in [1 << 20, 1_000] {
+            options.most_held = most_held;
+            let (a, b) = (file("a", 0, by_a), file("b", 2 * MS, by_b));
+            let (found, all) = compared(&a, &b, options).unwrap();
+            assert_eq!((found.common, found.a.only, found.b.only), (20_000, 0, 0), "{by_a} {by_b} {most_held}");
+            let by = by_b - by_a;
+            assert_eq!(all.iter().filter(|packet| packet.b - packet.a == 2 * MS).count(), 12_000);
+            assert_eq!(all.iter().filter(|packet| packet.b - packet.a == 2 * MS + by).count(), 8_000);
+            let [step] = found.steps[..] else { panic!("{:?}", found.steps) };
+            assert_eq!((step.by_ns, step.after_ns, step.before_ns), (by, all[11_999].b, all[12_000].b));
+            assert!(found.notes.iter().any(|note| note.contains("a clock was stepped")), "{:?}", found.notes);
+            assert!(found.drift_ppb.unwrap().abs() < 1.0, "a step is no drift: {:?}", found.drift_ppb);
+        }
+    }
+}
+
+#[test]
+fn captures_with_little_in_them_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = capture(dir.path().join("one"), [(START, 1)], 0);
+    let (found, _) = compared(&one, &one, CompareOptions::default()).unwrap();
+    assert_eq!((found.common, found.anchors, found.offset_ns), (1, 1, 0));
+    // No packet is known from another.
+    let alike = capture(dir.path().join("alike"), (0..1_000).map(|number| (START + number * MS, 7)), 0);
+    let error = compared(&alike, &alike, CompareOptions::default()).unwrap_err();
+    assert!(error.contains("no packet is in both captures") && error.contains("1000 packets, 1000 of"), "{error}");
+    let none = dir.path().join("none");
+    std::fs::write(&none, []).unwrap();
+    let error = compared(&one, &none, CompareOptions::default()).unwrap_err();
+    assert!(error.contains("none has 0 packets"), "{error}");
+}

@@ -136,10 +136,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn note(&mut self, common: Common) {
+    /// Counts a packet, before which steps make so much.
+    pub(super) fn note(&mut self, common: Common, stepped: i64) {
         let delay = common.b - common.a;
         self.delays.note(common.a, delay);
-        self.bins.note(common.a, delay);
+        // A step is no drift.
+        self.bins.note(common.a, delay - stepped);
         self.negative += u64::from(delay < 0);
         if let Some(last) = self.last.replace(delay) {
             self.variation.note(common.a, delay - last);
