@@ -128,6 +128,9 @@ pub fn compare<E: From<Error>>(
     let mut highest = None;
     let mut number = 0;
     while let Some(seen) = second.next()? {
+        if number % holding::LOOKED_AT as u64 == 0 {
+            holding.look_ahead([first.coming(), second.coming()]);
+        }
         let around = track.around(number);
         number += 1;
         // In the time of the first.

@@ -96,6 +96,11 @@ impl Feed {
         Ok(Self { name, side: Side::default(), blocks, block: Vec::new().into_iter(), is_over: false })
     }
 
+    /// What comes next, as far as it has been read.
+    pub(super) fn coming(&self) -> &[Seen] {
+        self.block.as_slice()
+    }
+
     pub(super) fn next(&mut self) -> Result<Option<Seen>, Error> {
         loop {
             if let Some(seen) = self.block.next() {
