@@ -53,7 +53,14 @@ fn a_ping_is_taken_apart_by_what_the_wire_says() {
     card.wait().exits(0);
     tcpdump.wait();
 
-    let whole = analysed(dir.path(), &["--kernel", "kernel.pcap", "--user", "ping.txt", "--per-probe", "probes.csv"]);
+    let whole = analysed(
+        dir.path(),
+        &["--kernel", "kernel.pcap", "--user", "ping.txt", "--per-probe", "probes.csv", "--hdr", "all.hdr"],
+    );
+    let log = fs::read_to_string(dir.path().join("all.hdr")).unwrap();
+    for tag in ["rtt_wire", "rtt_user", "kern", "user", "total", "send", "receive"] {
+        assert!(log.contains(&format!("\nTag={tag},0.000,")), "{tag}: {log}");
+    }
     for (key, expected) in [("probes", PINGS), ("matched", PINGS), ("lost", 0), ("duplicates", 0)] {
         assert_eq!(whole[key], expected, "{key} in {whole}");
     }

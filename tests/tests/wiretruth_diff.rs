@@ -99,6 +99,31 @@ fn captures_of_other_traffic_are_told_apart() {
     ran.says("a.erf has 50 packets");
     assert!(fs::read_dir(dir.path()).unwrap().count() == 2, "no table that looks whole");
     diff("a.erf none.erf").exits(2).says("none.erf: ");
+    diff("a.erf a.erf --hdr /no/such/x.hdr").exits(2).says("/no/such/x.hdr: ");
     diff("a.erf a.erf --svg /no/such/x.svg").exits(2).says("/no/such/x.svg: ");
     diff("a.erf a.erf").exits(0);
+}
+
+#[test]
+fn more_delays_than_are_kept_are_all_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = "emu:synthetic,rate=1M,count=600000,seed=1,ring=512M";
+    let ran = run(dagcap().current_dir(dir.path()).args(["--device", make, "--quiet", "--no-meta", "--out", "a.erf"]));
+    ran.exits(0);
+    let words = ["diff", "a.erf", "a.erf", "--json", "--hdr", "x.hdr", "--svg", "x.svg"];
+    let ran = run(wiretruth().current_dir(dir.path()).args(words)).exits(0);
+    let found: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let common = found["common"].as_u64().unwrap();
+    assert!(common > 1 << 19, "{found}");
+    let delay = &found["delay"];
+    assert_eq!((&delay["exact"], &delay["resolution"], &delay["n"]), (&false.into(), &0.001.into(), &common.into()));
+    assert_eq!(found["histogram"], serde_json::json!([[0.0, 1000.0, common]]));
+    assert_eq!((&found["steps"], found["anchors"].as_u64().unwrap() > 10_000), (&serde_json::json!([]), true));
+    let log = fs::read_to_string(dir.path().join("x.hdr")).unwrap();
+    assert!(log.starts_with("#[Histogram log format version 1.3]\n"), "{log}");
+    for tag in ["\nTag=delay,0.000,", "\nTag=variation_size,0.000,"] {
+        assert!(log.contains(tag), "{tag}: {log}");
+    }
+    let drawing = fs::read_to_string(dir.path().join("x.svg")).unwrap();
+    assert_eq!(drawing.matches(&format!("(n = {common})")).count(), 2, "a histogram and a distribution");
 }

@@ -5,20 +5,23 @@
 //! their [digest](crate::digest).
 
 mod anchors;
+mod bins;
 mod feed;
 mod holding;
 mod tally;
 mod track;
+mod values;
 
 use std::path::Path;
 
 use crate::error::{Error, Repr};
 use feed::Feed;
 use holding::{Holding, Match};
+pub use tally::Delays;
 use tally::Tally;
-pub use tally::{Delays, Sampled};
 pub use track::Step;
 use track::Track;
+pub use values::{RESOLUTION, Sampled};
 
 /// How two captures are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub struct Comparison {
     pub delays: Delays,
     /// Differences between delays of common packets that arrived one after the other (RFC 3393).
     pub variation: Sampled,
+    /// Stamps of the first of the common packets that were sent first and last, in nanoseconds since 1970.
+    pub span_ns: Option<(i64, i64)>,
     /// What is to be known before any of this is believed.
     pub notes: Vec<String>,
 }
@@ -122,7 +127,8 @@ pub fn compare<E: From<Error>>(
     let mut track = Track::of(anchors::find(a, b, anchors::MOST)?);
     let (mut first, mut second) = (Feed::open(a)?, Feed::open(b)?);
     let mut holding = Holding::default();
-    let mut tally = Tally::default();
+    let drift = track.drift_ppb().filter(|_| options.remove_drift);
+    let mut tally = Tally::new(drift, track.least_ns(options.remove_drift))?;
     let (mut duplicates, mut ambiguous, mut reordered, mut window_cut) = (0, 0, 0, false);
     let mut ahead = first.next()?;
     let mut highest = None;
@@ -194,8 +200,9 @@ pub fn compare<E: From<Error>>(
         anchors: track.anchors(),
         steps: track.steps().to_vec(),
         drift_ppb,
-        delays: tally.delays(options.remove_drift.then_some(drift_ppb).flatten(), options.remove_offset),
+        delays: tally.delays(options.remove_drift, options.remove_offset),
         variation: tally.variation(),
+        span_ns: tally.span(),
         notes: Vec::new(),
     };
     comparison.notes = notes(&comparison, [&first.name, &second.name]);

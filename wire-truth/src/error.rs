@@ -65,6 +65,8 @@ pub(crate) enum Repr {
     Tool { line: String, said: String },
     #[error("{what}")]
     Lab { what: String },
+    #[error("delays cannot be counted: {cause}")]
+    Histogram { cause: hdrhistogram::CreationError },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
 }
@@ -78,7 +80,7 @@ impl Error {
             Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } | Repr::NoCommon { .. } => {
                 ErrorKind::Nothing
             }
-            Repr::AllAtRest { .. } | Repr::Scenario { .. } => ErrorKind::Options,
+            Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } => ErrorKind::Options,
             Repr::Program { .. } | Repr::Tool { .. } | Repr::Lab { .. } => ErrorKind::Lab,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
         }

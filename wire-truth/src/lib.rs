@@ -21,6 +21,7 @@
 //! | [`digest`], [`compare`] | any packet known again at another place, and the one-way delays of all that two captures share |
 //! | [`delay`] | each probe's delays, layer by layer |
 //! | [`paper`] | what the paper measured |
+//! | [`hdr`] | distributions for the tools of HdrHistogram |
 //! | [`svg`], [`report`] | distributions, drawn; an analysis as a page |
 //! | [`simulate`] | an experiment made up, with the truth about it |
 //! | `lab` | the paper's experiment on one machine (Linux) |
@@ -37,6 +38,7 @@ pub mod delay;
 pub mod digest;
 mod echo;
 mod error;
+pub mod hdr;
 #[cfg(target_os = "linux")]
 pub mod lab;
 pub mod message;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::stats::Sample;
+use crate::stats::{Counts, Sample};
 
 /// Width and height of the drawing, and of what is drawn in, in its own units.
 const SIZE: (f64, f64) = (720.0, 360.0);
@@ -52,8 +52,21 @@ impl Axis {
         let size =
             |sample: &Sample| sample.sorted().iter().map(|value| value.abs()).collect::<Sample>().percentile(0.5);
         let usual = samples.iter().filter_map(|(_, sample)| size(sample)).filter(|size| *size > 0.0);
-        let usual = usual.min_by(f64::total_cmp).unwrap_or(f64::INFINITY);
-        Some(if low > 0.0 && high > 3.0 * low {
+        Some(Self::between(low, high, usual.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)))
+    }
+
+    /// Of values counted: those of 0, as the least is where delays are counted from it, are put with the next.
+    fn of_counts(counts: &Counts) -> Option<Self> {
+        let (low, high) = (counts.min()?, counts.max()?);
+        let least = counts.iter().map(|(value, _)| value).find(|value| *value > 0.0);
+        let low = if low == 0.0 { least.unwrap_or(low).max(1.0) } else { low };
+        let usual = counts.percentile(0.5).map(f64::abs).filter(|usual| *usual > 0.0);
+        Some(Self::between(low, high, usual.unwrap_or(f64::INFINITY)))
+    }
+
+    /// From the least value to the greatest; most are about as great as `usual`.
+    fn between(low: f64, high: f64, usual: f64) -> Self {
+        if low > 0.0 && high > 3.0 * low {
             Self { low: round(low, false), high: round(high, true), scale: Scale::Log }
         } else if low <= 0.0 && low.abs().max(high) > FAR * usual {
             Self { low, high, scale: Scale::Around(10f64.powf(usual.log10().floor())) }
@@ -61,7 +74,7 @@ impl Axis {
             // What lies far from 0 and close together is better seen evenly.
             let margin = if high > low { 0.0 } else { 1.0 };
             Self { low: low - margin, high: high + margin, scale: Scale::Even }
-        })
+        }
     }
 
     /// From 0 at the left end to 1 at the right.
@@ -171,14 +184,10 @@ struct Drawing {
 
 impl Drawing {
     /// With lines at these heights, of which 1 is the top.
-    fn new(title: &str, samples: &[(&str, &Sample)], heights: &[(f64, String)]) -> Self {
+    fn new(title: &str, axis: Option<Axis>, heights: &[(f64, String)]) -> Self {
         let (left, top, right, bottom) = FIELD;
-        let (title, (width, height)) = (escaped(title), SIZE);
-        let svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{title}</title><style>{STYLE}\
-             </style><text x=\"{left}\" y=\"22\" font-weight=\"600\">{title}</text>"
-        );
-        let mut drawing = Self { svg, axis: Axis::of(samples), curves: 0 };
+        let svg = format!("<text x=\"{left}\" y=\"22\" font-weight=\"600\">{}</text>", escaped(title));
+        let mut drawing = Self { svg, axis, curves: 0 };
         let Some(axis) = drawing.axis else {
             drawing.svg += "<text x=\"64\" y=\"170\">no values</text>";
             return drawing;
@@ -205,7 +214,34 @@ impl Drawing {
         FIELD.3 - part * (FIELD.3 - FIELD.1)
     }
 
-    fn curve(&mut self, name: &str, n: usize, path: &str) {
+    /// Which part of the values is not above each of them.
+    fn distribution(&mut self, name: &str, counts: &Counts) {
+        let n = counts.len();
+        let mut path = format!("M{:.1} {:.1}", self.x(counts.min().unwrap_or_default()), Self::y(0.0));
+        let (mut upto, mut drawn) = (0, None);
+        for (value, count) in counts.iter() {
+            upto += count;
+            let point = upto * POINTS as u64 / n;
+            // Of several that are not told apart one, and the last.
+            if drawn.replace(point) != Some(point) || upto == n {
+                let _ = write!(path, "H{:.1}V{:.1}", self.x(value), Self::y(upto as f64 / n as f64));
+            }
+        }
+        let _ = write!(path, "H{}", FIELD.2);
+        self.curve(name, n, &path);
+    }
+
+    /// Heights of classes, each as wide as another, of which 1 is the top.
+    fn classes(&mut self, name: &str, n: u64, heights: &[f64; CLASSES]) {
+        let width = (FIELD.2 - FIELD.0) / CLASSES as f64;
+        let mut path = format!("M{:.1} {:.1}", FIELD.0, Self::y(0.0));
+        for (class, height) in heights.iter().enumerate() {
+            let _ = write!(path, "V{:.1}H{:.1}", Self::y(*height), FIELD.0 + width * (class + 1) as f64);
+        }
+        self.curve(name, n, &(path + &format!("V{:.1}", Self::y(0.0))));
+    }
+
+    fn curve(&mut self, name: &str, n: u64, path: &str) {
         let (colour, dash) = LINES[self.curves % LINES.len()];
         let mark = FIELD.0 + 4.0 + 210.0 * self.curves as f64;
         let line = format!("<path class=\"c\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=");
@@ -215,26 +251,58 @@ impl Drawing {
         self.curves += 1;
     }
 
-    fn end(self) -> String {
-        self.svg + "</svg>\n"
+    fn end(self, title: &str) -> String {
+        page(title, &[self])
     }
+}
+
+/// Drawings below each other, as a file.
+fn page(title: &str, drawings: &[Drawing]) -> String {
+    let (title, (width, height)) = (escaped(title), SIZE);
+    let all = height * drawings.len() as f64;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {all}\" role=\"img\"><title>{title}</title><style>{STYLE}</style>"
+    );
+    for (number, drawing) in drawings.iter().enumerate() {
+        let down = height * number as f64;
+        // Writing into a string does not fail.
+        let _ = write!(svg, "<g transform=\"translate(0 {down})\">{}</g>", drawing.svg);
+    }
+    svg + "</svg>\n"
 }
 
 /// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to three. A sample without values has none.
 pub fn cdf(title: &str, samples: &[(&str, &Sample)]) -> String {
-    let heights = [0.0, 0.25, 0.5, 0.75, 1.0].map(|part: f64| (part, format!("{} %", part * 100.0)));
-    let mut drawing = Drawing::new(title, samples, &heights);
+    let mut drawing = Drawing::new(title, Axis::of(samples), &quarters());
     for (name, sample) in samples.iter().filter(|(_, one)| !one.is_empty()) {
-        let (sorted, n) = (sample.sorted(), sample.len());
-        let mut path = format!("M{:.1} {:.1}", drawing.x(sorted[0]), Drawing::y(0.0));
-        for rank in (0..n).step_by(n.div_ceil(POINTS)).chain([n - 1]) {
-            let part = (rank + 1) as f64 / n as f64;
-            let _ = write!(path, "H{:.1}V{:.1}", drawing.x(sorted[rank]), Drawing::y(part));
-        }
-        let _ = write!(path, "H{}", FIELD.2);
-        drawing.curve(name, n, &path);
+        drawing.distribution(name, &Counts::from(*sample));
     }
-    drawing.end()
+    drawing.end(title)
+}
+
+/// A histogram of delays, in nanoseconds: how many lie in each of 48 classes, which are as wide as another on the axis. Below it, on the same
+/// axis, which part is not above a delay.
+pub fn histogram(title: &str, name: &str, counts: &Counts) -> String {
+    let Some(axis) = Axis::of_counts(counts) else { return Drawing::new(title, None, &[]).end(title) };
+    let mut classes = [0u64; CLASSES];
+    for (value, count) in counts.iter() {
+        let class = (axis.place(value) * CLASSES as f64) as usize;
+        classes[class.min(CLASSES - 1)] += count;
+    }
+    let fullest = classes.iter().copied().max().unwrap_or(1) as f64;
+    let heights = Axis { low: 0.0, high: fullest, scale: Scale::Even }.ticks();
+    // Of packets there are no parts.
+    let whole = heights.into_iter().filter(|count| count.fract() == 0.0);
+    let heights: Vec<(f64, String)> = whole.map(|count| (count / fullest, count.to_string())).collect();
+    let mut upper = Drawing::new(title, Some(axis), &heights);
+    upper.classes(name, counts.len(), &classes.map(|count| count as f64 / fullest));
+    let mut lower = Drawing::new("part that is not above", Some(axis), &quarters());
+    lower.distribution(name, counts);
+    page(title, &[upper, lower])
+}
+
+fn quarters() -> [(f64, String); 5] {
+    [0.0, 0.25, 0.5, 0.75, 1.0].map(|part: f64| (part, format!("{} %", part * 100.0)))
 }
 
 /// Classes of a density, each as wide as another on the drawing.
@@ -242,8 +310,8 @@ const CLASSES: usize = 48;
 
 /// Which part of each sample lies in each of 48 classes of delay, in nanoseconds, against the fullest class.
 pub fn density(title: &str, samples: &[(&str, &Sample)]) -> String {
-    let Some(axis) = Axis::of(samples) else { return Drawing::new(title, samples, &[]).end() };
-    let parts: Vec<(&str, usize, [f64; CLASSES])> = samples
+    let Some(axis) = Axis::of(samples) else { return Drawing::new(title, None, &[]).end(title) };
+    let parts: Vec<(&str, u64, [f64; CLASSES])> = samples
         .iter()
         .filter(|(_, sample)| !sample.is_empty())
         .map(|(name, sample)| {
@@ -252,21 +320,16 @@ pub fn density(title: &str, samples: &[(&str, &Sample)]) -> String {
                 let class = (axis.place(*value) * CLASSES as f64) as usize;
                 parts[class.min(CLASSES - 1)] += 1.0 / sample.len() as f64;
             }
-            (*name, sample.len(), parts)
+            (*name, sample.len() as u64, parts)
         })
         .collect();
     let fullest = parts.iter().flat_map(|(.., parts)| parts).copied().fold(f64::MIN_POSITIVE, f64::max);
     let heights = [0.0, 0.5, 1.0].map(|height| (height, format!("{:.1} %", height * fullest * 100.0)));
-    let mut drawing = Drawing::new(title, samples, &heights);
-    let width = (FIELD.2 - FIELD.0) / CLASSES as f64;
+    let mut drawing = Drawing::new(title, Some(axis), &heights);
     for (name, n, parts) in parts {
-        let mut path = format!("M{:.1} {:.1}", FIELD.0, Drawing::y(0.0));
-        for (class, part) in parts.iter().enumerate() {
-            let _ = write!(path, "V{:.1}H{:.1}", Drawing::y(part / fullest), FIELD.0 + width * (class + 1) as f64);
-        }
-        drawing.curve(name, n, &(path + &format!("V{:.1}", Drawing::y(0.0))));
+        drawing.classes(name, n, &parts.map(|part| part / fullest));
     }
-    drawing.end()
+    drawing.end(title)
 }
 
 #[cfg(test)]
@@ -297,6 +360,28 @@ mod tests {
         assert!(svg.contains("M64.0 300.0V40.0H77.2V300.0H90.3") && svg.contains("V213.3H696.0V300.0\""), "{svg}");
         assert!(svg.contains(">75.0 %<"), "{svg}");
         assert!(density("x", &[("a", &sample(&[]))]).contains("no values"));
+    }
+
+    #[test]
+    fn a_histogram_counts_its_values_on_the_axis_of_the_distribution() {
+        // Of three decades, with one that is counted from, and one of a thousand far above.
+        let counts: Counts = [(0.0, 1), (1e3, 299), (1e4, 600), (1e6, 100)].into_iter().collect();
+        let svg = histogram("delay", "a", &counts);
+        // 48 classes of 632 units: the first, one of the second decade, the last.
+        assert!(svg.contains("M64.0 300.0V170.0H77.2V300.0") && svg.contains("V40.0H287.8V300.0"), "{svg}");
+        assert!(svg.contains("V256.7H696.0V300.0\""), "{svg}");
+        for count in [0, 200, 400, 600] {
+            assert!(svg.contains(&format!(">{count}</text>")), "{count}: {svg}");
+        }
+        // The distribution on the same axis, below.
+        assert!(svg.contains("viewBox=\"0 0 720 720\"") && svg.contains("translate(0 360)"), "{svg}");
+        assert!(svg.contains("H64.0V222.0H274.7V66.0H696.0V40.0"), "{svg}");
+        assert_eq!(svg.matches("a (n = 1000)").count(), 2);
+        // Few values have no lines between them, and those below 0 an even axis.
+        let few = histogram("delay", "a", &[(-5.0, 1), (5.0, 1)].into_iter().collect());
+        assert!(few.contains(">-4 ns<") && few.contains(">1</text>") && !few.contains(">0.2</text>"), "{few}");
+        assert!(histogram("x", "a", &Counts::default()).contains("no values"));
+        assert!(histogram("x", "a", &[(0.0, 9)].into_iter().collect()).contains("(n = 9)"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use wire_truth::delay::Places;
 use wire_truth::report::{Context, html};
-use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse};
+use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse, hdr};
 
 use super::{Failure, output, print, stamps, whole_file};
 use crate::exit::Exit;
@@ -57,6 +57,10 @@ pub(super) struct Args {
     /// Write every probe's stamps and delays into this file, as CSV.
     #[arg(long, value_name = "FILE")]
     per_probe: Option<PathBuf>,
+
+    /// Write every sample of delays into this file, as a log of HDR histograms in nanoseconds.
+    #[arg(long, value_name = "FILE")]
+    hdr: Option<PathBuf>,
 
     /// Write a page with tables, figures and the data behind them into this file; it needs nothing else.
     #[arg(long, value_name = "FILE")]
@@ -176,6 +180,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let table = output::per_probe(&analysis);
         let failed = |cause| Failure::File { path: path.display().to_string(), cause };
         whole_file(path, |file| file.write_all(table.as_bytes()).map_err(failed))?;
+    }
+    if let Some(path) = &args.hdr {
+        let (samples, span) = output::samples(&analysis);
+        let failed = |cause| Failure::File { path: path.display().to_string(), cause };
+        whole_file(path, |file| hdr::write_log(file, span, &samples).map_err(failed))?;
     }
     if let Some(path) = &args.report {
         let page = html(&analysis, &context(args, &analysis));

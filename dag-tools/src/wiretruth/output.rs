@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use wire_truth::clock::Relation;
-use wire_truth::stats::{Estimate, Sample};
+use wire_truth::stats::{Counts, Estimate, Sample};
 use wire_truth::{Analysis, HEADER, Leg, StampErrors};
 
 /// Names of the delays, with their samples.
@@ -106,22 +106,26 @@ fn relation_json(relation: &Relation) -> Value {
 }
 
 /// Nanoseconds, whole.
-fn whole(ns: f64) -> i64 {
+pub(super) fn whole(ns: f64) -> i64 {
     // Delays, far from the limits of the type.
     ns.round() as i64
 }
 
+/// The limits of an estimate, where the sample is large enough for them.
+pub(super) fn interval(estimate: Estimate) -> [Option<i64>; 2] {
+    [estimate.low.map(whole), estimate.high.map(whole)]
+}
+
 pub(super) fn summary(sample: &Sample) -> Value {
     let ns = |value: Option<f64>| value.map(whole);
-    let interval = |estimate: Option<Estimate>| estimate.map(|estimate| [ns(estimate.low), ns(estimate.high)]);
     let (median, p99) = (sample.estimate(0.5), sample.estimate(0.99));
     let block = |p| sample.block_interval(p).map(|(low, high)| [whole(low), whole(high)]);
     json!({
         "n": sample.len(),
         "median_ns": ns(median.map(|estimate| estimate.value)),
-        "median_ci_ns": interval(median),
+        "median_ci_ns": median.map(interval),
         "p99_ns": ns(p99.map(|estimate| estimate.value)),
-        "p99_ci_ns": interval(p99),
+        "p99_ci_ns": p99.map(interval),
         "median_block_ci_ns": block(0.5),
         "p99_block_ci_ns": block(0.99),
         "mean_ns": ns(sample.mean()),
@@ -182,6 +186,18 @@ pub(super) fn text(analysis: &Analysis) -> String {
         text += &format!("note: {note}\n");
     }
     text
+}
+
+/// All samples of round trips, delays and their parts, by name, and the stamps on the wire of the first and the last probe.
+pub(super) fn samples(analysis: &Analysis) -> (Vec<(String, Counts)>, (i64, i64)) {
+    let trips = round_trips(analysis).map(|(name, sample)| (format!("rtt_{name}"), sample));
+    let more = delays(analysis).into_iter().chain(parts(analysis)).map(|(name, sample)| (name.to_owned(), sample));
+    let others = analysis.others.iter().flat_map(|other| {
+        [(format!("rtt_at_{}", other.name), &other.rtt), (format!("over_wire_{}", other.name), &other.over_wire)]
+    });
+    let all = trips.into_iter().chain(more).chain(others).map(|(name, sample)| (name, Counts::from(sample))).collect();
+    let stamps = || analysis.each.iter().filter_map(|probe| probe.wire.leg(Leg::Request));
+    (all, stamps().min().zip(stamps().max()).unwrap_or_default())
 }
 
 /// A time span in a unit of its size.

@@ -174,6 +174,8 @@ mod tests {
             found.take(digest(of), Place { number, nanos: of as i64 }, most);
             assert!(found.kept.len() <= 2 * most + 1);
         }
+        // What was let go and comes again would seem to be there once.
+        assert!(found.kept.keys().all(|digest| found.limit.is_none_or(|limit| rank(*digest) <= limit)));
         found
     }
 

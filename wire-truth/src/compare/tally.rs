@@ -1,40 +1,9 @@
 //! Delays counted in memory that does not grow with them.
 
-use rand_core::{RngCore, SeedableRng};
-use rand_pcg::Pcg64Mcg;
-
 use super::Common;
-use crate::clock::hull;
-use crate::stats::Sample;
-
-/// Values kept: up to so many all of them, of more an even sample (Vitter's algorithm R).
-const KEPT: usize = 1 << 19;
-
-/// Time spans of which the least delay is kept.
-const BINS: usize = 1 << 12;
-
-/// Values, all or a sample of them.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub struct Sampled {
-    /// What was kept.
-    pub sample: Sample,
-    /// So many there were.
-    pub n: u64,
-    /// The least of all, in nanoseconds.
-    pub min_ns: Option<f64>,
-    /// The greatest of all.
-    pub max_ns: Option<f64>,
-    /// The mean of all.
-    pub mean_ns: Option<f64>,
-}
-
-impl Sampled {
-    /// All were kept, so that percentiles are those of all.
-    pub fn is_exact(&self) -> bool {
-        self.n == self.sample.len() as u64
-    }
-}
+use super::bins::Bins;
+use super::values::{Sampled, Steady, Values};
+use crate::error::Error;
 
 /// Delays, with what was taken out of them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,153 +11,165 @@ impl Sampled {
 pub struct Delays {
     /// The values in nanoseconds.
     pub values: Sampled,
-    /// The drift taken out, in parts per 10^9.
+    /// The drift taken out, in parts per 10^9: by the fastest of all common packets, or, where there are more than are kept one by one, of
+    /// those that told the offset.
     pub without_drift_ppb: Option<f64>,
     /// What the delays are counted from, in nanoseconds, where the offset was taken out.
     pub counted_from_ns: Option<f64>,
 }
 
-/// An even sample of pairs, and the sums of all.
-#[derive(Debug)]
-struct Reservoir {
-    kept: Vec<(i64, i64)>,
-    n: u64,
-    sum: i128,
-    least: i64,
-    most: i64,
-    rng: Pcg64Mcg,
-}
-
-impl Default for Reservoir {
-    fn default() -> Self {
-        let rng = Pcg64Mcg::seed_from_u64(1);
-        Self { kept: Vec::new(), n: 0, sum: 0, least: i64::MAX, most: i64::MIN, rng }
-    }
-}
-
-impl Reservoir {
-    fn note(&mut self, at: i64, value: i64) {
-        self.n += 1;
-        self.sum += i128::from(value);
-        (self.least, self.most) = (self.least.min(value), self.most.max(value));
-        if self.kept.len() < KEPT {
-            self.kept.push((at, value));
-        } else if let Some(place) = self.kept.get_mut((self.rng.next_u64() % self.n) as usize) {
-            *place = (at, value);
-        }
-    }
-
-    fn sampled(&self, change: impl Fn(i64, i64) -> f64) -> Sampled {
-        let sample = self.kept.iter().map(|(at, value)| change(*at, *value)).collect();
-        let some = |value: f64| (self.n > 0).then_some(value);
-        let mean = self.sum as f64 / self.n.max(1) as f64;
-        Sampled {
-            sample,
-            n: self.n,
-            min_ns: some(self.least as f64),
-            max_ns: some(self.most as f64),
-            mean_ns: some(mean),
-        }
-    }
-}
-
-/// Least delays of time spans that grow as time goes on.
-#[derive(Debug, Default)]
-struct Bins {
-    origin: i64,
-    width: i64,
-    /// Time and delay of the fastest packet of each span.
-    least: Vec<Option<(i64, i64)>>,
-}
-
-impl Bins {
-    fn note(&mut self, at: i64, delay: i64) {
-        if self.least.is_empty() {
-            // A millisecond to begin with.
-            (self.origin, self.width) = (at, 1_000_000);
-        }
-        let since = (at - self.origin).max(0);
-        while since / self.width >= BINS as i64 {
-            let faster = |pair: &[Option<(i64, i64)>]| pair.iter().flatten().copied().min_by_key(|(_, delay)| *delay);
-            self.least = self.least.chunks(2).map(faster).collect();
-            self.width *= 2;
-        }
-        // Below the number of bins.
-        let bin = (since / self.width) as usize;
-        if self.least.len() <= bin {
-            self.least.resize(bin + 1, None);
-        }
-        let place = &mut self.least[bin];
-        if place.is_none_or(|(_, least)| delay < least) {
-            *place = Some((at, delay));
-        }
-    }
-}
-
 /// What is counted of the common packets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
-    delays: Reservoir,
-    variation: Reservoir,
+    delays: Values,
+    variation: Values,
     bins: Bins,
     last: Option<i64>,
     negative: u64,
+    /// Stamps by the first clock: the least and the greatest.
+    span: Option<(i64, i64)>,
+    /// The drift that is taken out of delays while they are counted, in parts per 10^9.
+    drift_ppb: Option<f64>,
 }
 
 impl Tally {
+    /// With a drift that is taken out, and about what the least delay is then.
+    pub(super) fn new(drift_ppb: Option<f64>, least: i64) -> Result<Self, Error> {
+        Ok(Self {
+            delays: Values::new(least)?,
+            variation: Values::new(0)?,
+            bins: Bins::default(),
+            last: None,
+            negative: 0,
+            span: None,
+            drift_ppb,
+        })
+    }
+
     /// Counts a packet, before which steps make so much.
     pub(super) fn note(&mut self, common: Common, stepped: i64) {
         let delay = common.b - common.a;
-        self.delays.note(common.a, delay);
+        let (first, last) = self.span.unwrap_or((common.a, common.a));
+        self.span = Some((first.min(common.a), last.max(common.a)));
+        self.delays.note(common.a, delay, Steady { origin: self.bins.origin(), ppb: self.drift_ppb.unwrap_or(0.0) });
         // A step is no drift.
         self.bins.note(common.a, delay - stepped);
         self.negative += u64::from(delay < 0);
         if let Some(last) = self.last.replace(delay) {
-            self.variation.note(common.a, delay - last);
+            self.variation.note(common.a, delay - last, Steady::default());
         }
     }
 
     pub(super) fn common(&self) -> u64 {
-        self.delays.n
+        self.delays.n()
     }
 
     pub(super) fn negative(&self) -> u64 {
         self.negative
     }
 
+    pub(super) fn span(&self) -> Option<(i64, i64)> {
+        self.span
+    }
+
     pub(super) fn variation(&self) -> Sampled {
-        self.variation.sampled(|_, value| value as f64)
+        self.variation.sampled(Steady::default())
     }
 
-    /// The slope of the line below all delays that is nearest to them: the edge of their lower hull above the middle of the time.
     pub(super) fn drift_ppb(&self) -> Option<f64> {
-        let fastest: Vec<(i64, i64)> = self.bins.least.iter().flatten().copied().collect();
-        let (at, base) = *fastest.first()?;
-        let points: Vec<(f64, f64)> =
-            fastest.iter().map(|(time, delay)| ((time - at) as f64 / 1e9, (delay - base) as f64)).collect();
-        let middle = points.iter().map(|(time, _)| time).sum::<f64>() / points.len() as f64;
-        let corners = hull(&points);
-        let edge = corners.windows(2).find(|pair| pair[1].0 >= middle)?;
-        // Nanoseconds in a second are parts of 10^9.
-        Some((edge[1].1 - edge[0].1) / (edge[1].0 - edge[0].0))
+        self.bins.drift_ppb()
     }
 
-    pub(super) fn delays(&self, drift: Option<f64>, remove_offset: bool) -> Delays {
-        let origin = self.bins.origin;
-        let undrifted = |at: i64, delay: i64| delay as f64 - drift.unwrap_or(0.0) * ((at - origin) as f64 / 1e9);
-        let mut values = self.delays.sampled(undrifted);
-        if drift.is_some() {
-            // Of those kept: of all only the undrifted extremes would do.
-            (values.min_ns, values.max_ns) = (values.sample.min(), values.sample.max());
-            values.mean_ns = values.sample.mean();
-        }
+    pub(super) fn delays(&self, remove_drift: bool, remove_offset: bool) -> Delays {
+        let drift = if self.delays.all_kept() { self.drift_ppb() } else { self.drift_ppb };
+        let drift = drift.filter(|_| remove_drift);
+        let origin = self.bins.origin().unwrap_or_default();
+        let mut values = self.delays.sampled(Steady { origin: Some(origin), ppb: drift.unwrap_or(0.0) });
         let from = values.min_ns.filter(|_| remove_offset);
         if let Some(from) = from {
-            values.sample = values.sample.series().iter().map(|value| value - from).collect();
-            let less = |value: Option<f64>| value.map(|value| value - from);
-            (values.min_ns, values.max_ns, values.mean_ns) =
-                (less(values.min_ns), less(values.max_ns), less(values.mean_ns));
+            values.count_from(from);
         }
         Delays { values, without_drift_ppb: drift, counted_from_ns: from }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_700_000_000_000_000_000;
+    /// More than are kept one by one.
+    const MANY: i64 = 1_000_000;
+
+    /// Delays of these nanoseconds, one packet a millisecond.
+    fn tally(drift: Option<f64>, least: i64, delay: impl Fn(i64) -> i64) -> Tally {
+        let mut tally = Tally::new(drift, least).unwrap();
+        for number in 0..MANY {
+            let a = START + number * 1_000_000;
+            tally.note(Common { a, b: a + delay(number), bytes: 64 }, 0);
+        }
+        tally
+    }
+
+    /// From 0 to 1, each as often as another, without an order.
+    fn even(number: i64) -> f64 {
+        (number * 7_919 % MANY) as f64 / MANY as f64
+    }
+
+    fn near(values: &Sampled, p: f64, expected: f64, within: f64) {
+        let found = values.counts.percentile(p).unwrap();
+        assert!((found - expected).abs() <= within, "{p}: {found}, not {expected}");
+    }
+
+    #[test]
+    fn all_of_many_are_counted() {
+        // Exponential, with a mean of 1 ms above 100 ms: the last of a thousand is where no sample of half of them would show it.
+        let exact = |part: f64| 1e8 - 1e6 * (1.0 - part).ln();
+        let tally = tally(None, 100_000_000, |number| exact(even(number)).round() as i64);
+        let values = tally.delays(false, false).values;
+        assert_eq!((values.n, values.is_exact(), values.counts.len()), (MANY as u64, false, MANY as u64));
+        assert!(values.sample.is_empty());
+        for p in [0.01, 0.5, 0.99, 0.999, 0.99999] {
+            // A thousandth of what it is above 100 ms, and not of 100 ms; and a rank.
+            near(&values, p, exact(p), 1e-3 * (exact(p) - 1e8) + 1.0 / (1.0 - p));
+        }
+        assert_eq!((values.min_ns, values.max_ns), (Some(1e8), Some(exact(1.0 - 1.0 / MANY as f64).round())));
+        assert!((values.mean_ns.unwrap() - 1.01e8).abs() < 1e3, "{:?}", values.mean_ns);
+        assert_eq!(values.resolved_from_ns, Some(1e8));
+        let interval = values.counts.estimate(0.99).unwrap();
+        assert!(interval.low.unwrap() <= interval.value && interval.value <= interval.high.unwrap());
+        // Counted from the least.
+        let delays = tally.delays(false, true);
+        assert_eq!(
+            (delays.counted_from_ns, delays.values.min_ns, delays.values.resolved_from_ns),
+            (Some(1e8), Some(0.0), Some(0.0))
+        );
+        near(&delays.values, 0.5, 1e6 * 2f64.ln(), 7e2);
+    }
+
+    #[test]
+    fn below_nothing_and_below_what_was_expected() {
+        // From 3 ms below 0 to 1 ms above; the least was thought to be 1 ms below 0.
+        let tally = tally(None, -1_000_000, |number| (even(number) * 4e6) as i64 - 3_000_000);
+        let values = tally.delays(false, false).values;
+        for p in [0.0, 0.1, 0.5, 0.75, 0.99, 1.0] {
+            near(&values, p, p * 4e6 - 3e6, 2_010.0);
+        }
+        assert_eq!(tally.negative(), 750_000);
+        // Differences have either sign.
+        let variation = tally.variation();
+        assert_eq!((variation.n, variation.resolved_from_ns), (MANY as u64 - 1, Some(0.0)));
+        assert!(variation.min_ns.unwrap() < 0.0 && variation.max_ns.unwrap() > 0.0);
+    }
+
+    #[test]
+    fn drift_is_taken_out_of_each_of_many() {
+        let tally = tally(Some(40_000.0), 1_000_000, |number| number * 40 + (even(number) * 1e6) as i64 + 1_000_000);
+        let delays = tally.delays(true, false);
+        assert_eq!(delays.without_drift_ppb, Some(40_000.0));
+        for p in [0.0, 0.5, 0.99] {
+            near(&delays.values, p, 1e6 + p * 1e6, 1_010.0);
+        }
+        assert!((tally.drift_ppb().unwrap() - 40_000.0).abs() < 10.0);
     }
 }

@@ -4,6 +4,7 @@
 //! Between two of them it is what either of these says: a step may be anywhere between.
 
 use super::anchors::Anchor;
+use super::bins::slope_below;
 
 /// Anchors on either side of the one of which the offset is told.
 const BESIDE: usize = 7;
@@ -63,6 +64,9 @@ pub(super) struct Track {
     /// Place in the second capture, and offset there.
     knots: Vec<(u64, i64)>,
     usual: i64,
+    drift_ppb: Option<f64>,
+    /// The least difference, as it is and without the drift.
+    least: (i64, i64),
     /// With the places of the packets behind them.
     steps: Vec<(u64, Step)>,
     told: Vec<Step>,
@@ -92,12 +96,35 @@ impl Track {
                 (next.number, Step { after_ns: last.b, before_ns: next.b, by_ns })
             })
             .collect();
+        let mut stepped = 0;
+        let mut next = steps.iter().peekable();
+        let level = anchors.iter().map(|anchor| {
+            while let Some((_, step)) = next.next_if(|(number, _)| *number <= anchor.number) {
+                stepped += step.by_ns;
+            }
+            (anchor.a, anchor.b - anchor.a - stepped)
+        });
+        let drift_ppb = slope_below(level);
+        let origin = anchors.first().map_or(0, |anchor| anchor.a);
+        let less = |anchor: &Anchor| (drift_ppb.unwrap_or(0.0) * ((anchor.a - origin) as f64 / 1e9)).round() as i64;
+        let least = anchors.iter().map(|anchor| anchor.b - anchor.a - less(anchor)).min().unwrap_or(0);
+        let least = (differences.iter().copied().min().unwrap_or(0), least);
         let told = steps.iter().map(|(_, step)| *step).collect();
-        Self { knots, usual: median(&mut differences), steps, told, passed: 0, stepped: (0, 0) }
+        Self { knots, usual: median(&mut differences), drift_ppb, least, steps, told, passed: 0, stepped: (0, 0) }
     }
 
     pub(super) fn usual_ns(&self) -> i64 {
         self.usual
+    }
+
+    /// How much faster the second clock runs, in parts per 10^9, by the fastest anchors.
+    pub(super) fn drift_ppb(&self) -> Option<f64> {
+        self.drift_ppb
+    }
+
+    /// The least difference of stamps, with or without the drift.
+    pub(super) fn least_ns(&self, without_drift: bool) -> i64 {
+        if without_drift { self.least.1 } else { self.least.0 }
     }
 
     pub(super) fn anchors(&self) -> usize {
