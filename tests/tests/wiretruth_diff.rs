@@ -107,7 +107,7 @@ fn captures_of_other_traffic_are_told_apart() {
 #[test]
 fn more_delays_than_are_kept_are_all_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let make = "emu:synthetic,rate=1M,count=600000,seed=1,ring=512M";
+    let make = "emu:synthetic,rate=max,count=600000,seed=1,memory=128MiB";
     let ran = run(dagcap().current_dir(dir.path()).args(["--device", make, "--quiet", "--no-meta", "--out", "a.erf"]));
     ran.exits(0);
     let words = ["diff", "a.erf", "a.erf", "--json", "--hdr", "x.hdr", "--svg", "x.svg"];
