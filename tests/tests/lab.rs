@@ -15,6 +15,9 @@ use serde_json::Value;
 const PROBES: u64 = 50;
 const REST: u64 = 20;
 
+/// More than are sent while a test waits: what ends then has not ended by itself.
+const UNTIL_KILLED: u64 = 20_000;
+
 /// One at a time: each wants both processors.
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -23,7 +26,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// `wiretruth lab run` into `out`; `None`, aloud, where this machine cannot.
-fn lab(out: &Path, words: &str) -> Option<Command> {
+fn lab(out: &Path, probes: u64, words: &str) -> Option<Command> {
     // They are to lie beside it.
     let _ = (dagcap_path(), tping_path());
     let mut command = wiretruth();
@@ -32,7 +35,7 @@ fn lab(out: &Path, words: &str) -> Option<Command> {
         house_skip::skip(format_args!("no lab here: {}", String::from_utf8_lossy(&checked.stdout)));
         return None;
     }
-    command.args(["lab", "run", "--probes", &PROBES.to_string(), "--rest", &REST.to_string(), "--out"]);
+    command.args(["lab", "run", "--probes", &probes.to_string(), "--rest", &REST.to_string(), "--out"]);
     command.arg(out).args(words.split_whitespace());
     Some(command)
 }
@@ -119,7 +122,7 @@ fn cells_are_measured_and_nothing_stays() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let Some(mut command) = lab(&out, "--env host,bridge --stress rest,network") else { return };
+    let Some(mut command) = lab(&out, PROBES, "--env host,bridge --stress rest,network") else { return };
     let before = around(&out);
     // A machine that is busy with other things may not fill the link: that cell is said to be invalid, and run again.
     for _ in 0..4 {
@@ -198,7 +201,7 @@ fn stress_that_is_not_there_makes_no_delay() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let Some(mut command) = lab(&out, "--env host --stress network --congestion no-such") else { return };
+    let Some(mut command) = lab(&out, PROBES, "--env host --stress network --congestion no-such") else { return };
     run(&mut command).exits(0);
     let told = json(&out.join("host-network/cell.json"));
     assert_eq!(told["valid"], false, "{told:#}");
@@ -218,7 +221,9 @@ fn killed_at_any_moment_it_leaves_nothing() {
     for number in 0..kills {
         let out = dir.path().join(number.to_string());
         let environment = ["container", "bridge"][number % 2];
-        let Some(mut command) = lab(&out, &format!("--env {environment} --stress network")) else { return };
+        let Some(mut command) = lab(&out, UNTIL_KILLED, &format!("--env {environment} --stress network")) else {
+            return;
+        };
         let before = around(&out);
         let running = start(&mut command);
         std::thread::sleep(any_time(Duration::from_secs(7)));

@@ -20,6 +20,13 @@ pub fn clean(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         }
         removed.push(group);
     }
+    removed.extend(half_measured(folder)?);
+    Ok(removed)
+}
+
+/// Removes cells that were not measured to their end.
+fn half_measured(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut removed = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "partial") && path.is_dir() {
@@ -42,8 +49,8 @@ mod tests {
             fs::write(dir.path().join(name).join("wire.erf"), "x").unwrap();
         }
         fs::write(dir.path().join("notes.partial"), "mine").unwrap();
-        assert_eq!(clean(dir.path()).unwrap(), [dir.path().join("host-network.partial")]);
+        assert_eq!(half_measured(dir.path()).unwrap(), [dir.path().join("host-network.partial")]);
         assert!(dir.path().join("host-rest/wire.erf").exists() && dir.path().join("notes.partial").exists());
-        assert_eq!(clean(&dir.path().join("none")).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(half_measured(&dir.path().join("none")).unwrap(), Vec::<PathBuf>::new());
     }
 }
