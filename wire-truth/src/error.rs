@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Clock,
     /// A program or the kernel refuses what an experiment needs.
     Lab,
+    /// What describes a run or a cell of it is none.
+    Description,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,8 @@ pub(crate) enum Repr {
     Io { path: String, cause: std::io::Error },
     #[error("{path}, line {line}: {what}")]
     Line { path: String, line: usize, what: String },
+    #[error("{path}: {what}")]
+    Described { path: String, what: String },
     #[error("{path} has no probes: no line of a tping log, and none of `ping -D`")]
     NoProbes { path: String },
     #[error("{name} has no probe in it: no ICMP echo, and none of the datagrams and SYNs of tping")]
@@ -77,6 +81,7 @@ impl Error {
         match *self.0 {
             Repr::Capture { .. } | Repr::Io { .. } | Repr::NoFile { .. } => ErrorKind::Read,
             Repr::Line { .. } => ErrorKind::Log,
+            Repr::Described { .. } => ErrorKind::Description,
             Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } | Repr::NoCommon { .. } => {
                 ErrorKind::Nothing
             }

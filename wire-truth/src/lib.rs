@@ -23,6 +23,8 @@
 //! | [`paper`] | what the paper measured |
 //! | [`hdr`] | distributions for the tools of HdrHistogram |
 //! | [`svg`], [`report`] | distributions, drawn; an analysis as a page |
+//! | [`json`] | an analysis for other programs |
+//! | [`experiment`] | many cells, one environment under one stress each: tables, figures, claims, a page |
 //! | [`simulate`] | an experiment made up, with the truth about it |
 //! | `lab` | the paper's experiment on one machine (Linux) |
 //! | [`stats`] | percentiles by one rule, with their intervals |
@@ -38,10 +40,13 @@ pub mod delay;
 pub mod digest;
 mod echo;
 mod error;
+pub mod experiment;
 pub mod hdr;
+pub mod json;
 #[cfg(target_os = "linux")]
 pub mod lab;
 pub mod message;
+mod page;
 pub mod paper;
 pub mod report;
 mod reuse;

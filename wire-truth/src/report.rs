@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::analysis::{Analysis, Reference};
+use crate::page::{self, LIMITS, figure};
 use crate::paper;
 use crate::stats::{Estimate, Sample};
 use crate::svg::{self, escaped, label};
@@ -20,40 +21,9 @@ pub struct Context {
     pub cell: Option<(String, String)>,
 }
 
-const STYLE: &str = "
-:root{color-scheme:light dark;--line:#8886;--paper:#fff;--ink:#222}
-@media(prefers-color-scheme:dark){:root{--paper:#181818;--ink:#ddd}}
-body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:0 auto;padding:1rem;background:var(--paper);color:var(--ink);overflow-wrap:anywhere}
-p,ul,figure{max-width:46rem}
-h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid var(--line)}
-.lead{font-size:1.15rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}
-td,th{padding:.2rem .5rem;text-align:right;vertical-align:top;border-bottom:1px solid var(--line);white-space:nowrap}
-td:first-child,th:first-child{text-align:left;padding-left:0;position:sticky;left:0;background:var(--paper)}
-.names td{text-align:left}.names td+td{white-space:normal}
-.own{font-weight:700}svg{width:100%;min-width:34rem;height:auto;display:block}figure{margin:1rem 0;overflow-x:auto}pre{overflow-x:auto;font-size:.75rem;max-height:20rem}
-@media print{body{max-width:none;padding:0;font-size:10pt}table{font-size:7pt}td,th{padding:.1rem .25rem}svg{min-width:0}details{display:none}
-h2{break-after:avoid}figure,tr{break-inside:avoid}.names{font-size:9pt}}
-";
-
-/// The limits that hold for any such measurement (lab document section 3.4), whatever its figures.
-const LIMITS: [&str; 6] = [
-    "Percentiles of layers do not add up to that of the total: differences are taken of each packet first.",
-    "The offset of two clocks cannot be told from round trips: sending and receiving are excess over what is said to be the least, not delays from 0.",
-    "A receive stamp of a virtual Ethernet pair is taken in the sender's context by default: delay of the kernel when receiving is then near 0 by \
-     construction, and only what is between kernel and program is a finding.",
-    "A capture at the sender's own interface lies behind its queue: what waits there counts as delay of the program.",
-    "A queue at the sending side makes sending slower than receiving by the layout alone; the target's own queue is part of the time on the wire.",
-    "A software tap stamps within microseconds, not within a tick; all on one machine is still one machine.",
-];
-
 /// The page.
 pub fn html(analysis: &Analysis, context: &Context) -> String {
-    let title = escaped(&context.title);
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\
-         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n",
-        escaped(&headline(analysis))
-    );
+    let mut page = page::begin(&context.title, &headline(analysis));
     page += "<h2>Delays</h2>\n";
     page += &table(analysis);
     page += &figures(analysis);
@@ -61,15 +31,9 @@ pub fn html(analysis: &Analysis, context: &Context) -> String {
     page += &clocks(analysis);
     page += "<h2>Beside the paper</h2>\n";
     page += &table_1(analysis, context.cell.as_ref());
-    page += "<h2>Set-up</h2>\n<div class=\"wide\"><table class=\"names\">\n";
-    for (name, value) in &context.setup {
-        let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(value));
-    }
-    page += "</table></div>\n<h2>What this cannot tell</h2>\n<ul>\n";
-    for line in LIMITS.iter().copied().chain(analysis.notes.iter().map(String::as_str)) {
-        let _ = writeln!(page, "<li>{}</li>", escaped(line));
-    }
-    page + "</ul>\n</body></html>\n"
+    page += &page::setup(&context.setup);
+    page += &page::limits(LIMITS.iter().copied().chain(analysis.notes.iter().map(String::as_str)));
+    page::end(page)
 }
 
 fn headline(analysis: &Analysis) -> String {
@@ -173,20 +137,6 @@ fn table(analysis: &Analysis) -> String {
         "</table></div>\n<p>Behind median and p99 stand their 95 % intervals; that by blocks allows for delays that resemble the one \
          before. Sending, receiving and driver to wire are excess over {from}.</p>\n"
     )
-}
-
-/// A drawing with the data behind it.
-fn figure(page: &mut String, drawing: &str, samples: &[(&str, &Sample)]) {
-    if samples.iter().all(|(_, sample)| sample.is_empty()) {
-        return;
-    }
-    let _ = writeln!(page, "<figure>{drawing}<details><summary>the data</summary><pre>what,ns");
-    for (name, sample) in samples {
-        for value in sample.series() {
-            let _ = writeln!(page, "{},{value:.0}", escaped(name));
-        }
-    }
-    *page += "</pre></details></figure>\n";
 }
 
 fn figures(analysis: &Analysis) -> String {

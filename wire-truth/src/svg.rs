@@ -8,11 +8,27 @@ use crate::stats::{Counts, Sample};
 const SIZE: (f64, f64) = (720.0, 360.0);
 const FIELD: (f64, f64, f64, f64) = (64.0, 40.0, 696.0, 300.0);
 
+/// Height of a row of names below it.
+const ROW: f64 = 20.0;
+
 /// Points of a curve, at most.
 const POINTS: usize = 800;
 
-/// Told apart by those who see no colours, too: by their dashes.
-const LINES: [(&str, &str); 3] = [("#0072b2", "none"), ("#d55e00", "7 4"), ("#009e73", "2 3")];
+/// Told apart by those who see no colours, too: by their dashes. The colours are Okabe's and Ito's, but for yellow and black, which one of the two
+/// schemes does not show.
+const LINES: [(&str, &str); 8] = [
+    ("#0072b2", "none"),
+    ("#d55e00", "7 4"),
+    ("#009e73", "2 3"),
+    ("#cc79a7", "12 3 2 3"),
+    ("#e69f00", "14 5"),
+    ("#56b4e9", "5 2 2 2 2 2"),
+    ("#9a6324", "1 5"),
+    ("#808080", "4 1"),
+];
+
+/// Curves of which the names are in one row below the drawing; of more, two in each.
+const IN_ONE_ROW: usize = 3;
 
 const STYLE: &str = "svg{background:#fff;color:#222;font:13px system-ui,sans-serif}@media(prefers-color-scheme:dark){svg{background:#181818;\
                      color:#ddd}}text{fill:currentColor}.g{stroke:currentColor;stroke-opacity:.18}.c{fill:none;stroke-width:2}";
@@ -180,14 +196,19 @@ struct Drawing {
     svg: String,
     axis: Option<Axis>,
     curves: usize,
+    /// Names of curves in a row below it.
+    in_row: usize,
+    height: f64,
 }
 
 impl Drawing {
-    /// With lines at these heights, of which 1 is the top.
-    fn new(title: &str, axis: Option<Axis>, heights: &[(f64, String)]) -> Self {
+    /// For so many curves, with lines at these heights, of which 1 is the top.
+    fn new(title: &str, axis: Option<Axis>, curves: usize, heights: &[(f64, String)]) -> Self {
         let (left, top, right, bottom) = FIELD;
         let svg = format!("<text x=\"{left}\" y=\"22\" font-weight=\"600\">{}</text>", escaped(title));
-        let mut drawing = Self { svg, axis, curves: 0 };
+        let in_row = if curves > IN_ONE_ROW { 2 } else { IN_ONE_ROW };
+        let rows = curves.div_ceil(in_row).max(1);
+        let mut drawing = Self { svg, axis, curves: 0, in_row, height: SIZE.1 + ROW * (rows - 1) as f64 };
         let Some(axis) = drawing.axis else {
             drawing.svg += "<text x=\"64\" y=\"170\">no values</text>";
             return drawing;
@@ -243,11 +264,13 @@ impl Drawing {
 
     fn curve(&mut self, name: &str, n: u64, path: &str) {
         let (colour, dash) = LINES[self.curves % LINES.len()];
-        let mark = FIELD.0 + 4.0 + 210.0 * self.curves as f64;
+        let width = if self.in_row == IN_ONE_ROW { 210.0 } else { (FIELD.2 - FIELD.0) / 2.0 };
+        let mark = FIELD.0 + 4.0 + width * (self.curves % self.in_row) as f64;
+        let below = 342.0 + ROW * (self.curves / self.in_row) as f64;
         let line = format!("<path class=\"c\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=");
         let (text, name) = (mark + 32.0, escaped(name));
-        let _ = write!(self.svg, "{line}\"{path}\"/>{line}\"M{mark} 342h26\"/>");
-        let _ = write!(self.svg, "<text x=\"{text}\" y=\"346\">{name} (n = {n})</text>");
+        let _ = write!(self.svg, "{line}\"{path}\"/>{line}\"M{mark} {below}h26\"/>");
+        let _ = write!(self.svg, "<text x=\"{text}\" y=\"{}\">{name} (n = {n})</text>", below + 4.0);
         self.curves += 1;
     }
 
@@ -258,22 +281,23 @@ impl Drawing {
 
 /// Drawings below each other, as a file.
 fn page(title: &str, drawings: &[Drawing]) -> String {
-    let (title, (width, height)) = (escaped(title), SIZE);
-    let all = height * drawings.len() as f64;
+    let (title, width) = (escaped(title), SIZE.0);
+    let all: f64 = drawings.iter().map(|drawing| drawing.height).sum();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {all}\" role=\"img\"><title>{title}</title><style>{STYLE}</style>"
     );
-    for (number, drawing) in drawings.iter().enumerate() {
-        let down = height * number as f64;
+    let mut down = 0.0;
+    for drawing in drawings {
         // Writing into a string does not fail.
         let _ = write!(svg, "<g transform=\"translate(0 {down})\">{}</g>", drawing.svg);
+        down += drawing.height;
     }
     svg + "</svg>\n"
 }
 
-/// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to three. A sample without values has none.
+/// Which part of each sample of delays, in nanoseconds, is not above a delay: one curve a sample, up to eight. A sample without values has none.
 pub fn cdf(title: &str, samples: &[(&str, &Sample)]) -> String {
-    let mut drawing = Drawing::new(title, Axis::of(samples), &quarters());
+    let mut drawing = Drawing::new(title, Axis::of(samples), some(samples), &quarters());
     for (name, sample) in samples.iter().filter(|(_, one)| !one.is_empty()) {
         drawing.distribution(name, &Counts::from(*sample));
     }
@@ -283,7 +307,7 @@ pub fn cdf(title: &str, samples: &[(&str, &Sample)]) -> String {
 /// A histogram of delays, in nanoseconds: how many lie in each of 48 classes, which are as wide as another on the axis. Below it, on the same
 /// axis, which part is not above a delay.
 pub fn histogram(title: &str, name: &str, counts: &Counts) -> String {
-    let Some(axis) = Axis::of_counts(counts) else { return Drawing::new(title, None, &[]).end(title) };
+    let Some(axis) = Axis::of_counts(counts) else { return Drawing::new(title, None, 0, &[]).end(title) };
     let mut classes = [0u64; CLASSES];
     for (value, count) in counts.iter() {
         let class = (axis.place(value) * CLASSES as f64) as usize;
@@ -294,11 +318,16 @@ pub fn histogram(title: &str, name: &str, counts: &Counts) -> String {
     // Of packets there are no parts.
     let whole = heights.into_iter().filter(|count| count.fract() == 0.0);
     let heights: Vec<(f64, String)> = whole.map(|count| (count / fullest, count.to_string())).collect();
-    let mut upper = Drawing::new(title, Some(axis), &heights);
+    let mut upper = Drawing::new(title, Some(axis), 1, &heights);
     upper.classes(name, counts.len(), &classes.map(|count| count as f64 / fullest));
-    let mut lower = Drawing::new("part that is not above", Some(axis), &quarters());
+    let mut lower = Drawing::new("part that is not above", Some(axis), 1, &quarters());
     lower.distribution(name, counts);
     page(title, &[upper, lower])
+}
+
+/// How many samples have values.
+fn some(samples: &[(&str, &Sample)]) -> usize {
+    samples.iter().filter(|(_, sample)| !sample.is_empty()).count()
 }
 
 fn quarters() -> [(f64, String); 5] {
@@ -310,7 +339,7 @@ const CLASSES: usize = 48;
 
 /// Which part of each sample lies in each of 48 classes of delay, in nanoseconds, against the fullest class.
 pub fn density(title: &str, samples: &[(&str, &Sample)]) -> String {
-    let Some(axis) = Axis::of(samples) else { return Drawing::new(title, None, &[]).end(title) };
+    let Some(axis) = Axis::of(samples) else { return Drawing::new(title, None, 0, &[]).end(title) };
     let parts: Vec<(&str, u64, [f64; CLASSES])> = samples
         .iter()
         .filter(|(_, sample)| !sample.is_empty())
@@ -325,7 +354,7 @@ pub fn density(title: &str, samples: &[(&str, &Sample)]) -> String {
         .collect();
     let fullest = parts.iter().flat_map(|(.., parts)| parts).copied().fold(f64::MIN_POSITIVE, f64::max);
     let heights = [0.0, 0.5, 1.0].map(|height| (height, format!("{:.1} %", height * fullest * 100.0)));
-    let mut drawing = Drawing::new(title, Some(axis), &heights);
+    let mut drawing = Drawing::new(title, Some(axis), parts.len(), &heights);
     for (name, n, parts) in parts {
         drawing.classes(name, n, &parts.map(|part| part / fullest));
     }

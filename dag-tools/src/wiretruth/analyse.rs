@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use wire_truth::delay::Places;
 use wire_truth::report::{Context, html};
-use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse, hdr};
+use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse, hdr, json};
 
 use super::{Failure, output, print, stamps, whole_file};
 use crate::exit::Exit;
@@ -192,7 +192,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         whole_file(path, |file| file.write_all(page.as_bytes()).map_err(failed))?;
     }
     print(&match args.json {
-        true => format!("{}\n", output::json(&analysis)),
+        true => format!("{}\n", json::analysis(&analysis)),
         false => output::text(&analysis),
     })?;
     Ok(Exit::Done)

@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use wire_truth::compare::{CompareOptions, Comparison, RESOLUTION, Sampled, Side, compare};
+use wire_truth::json::summary;
 use wire_truth::stats::Counts;
 use wire_truth::{hdr, svg};
 
-use super::output::{interval, summary, time, whole};
+use super::output::{interval, time, whole};
 use super::{Failure, print, whole_file};
 use crate::exit::Exit;
 use crate::values;

@@ -1,6 +1,7 @@
 //! `wiretruth lab`: the paper's experiment on this machine.
 
 mod inside;
+mod report;
 mod run;
 
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ use crate::exit::Exit;
 pub(super) enum Command {
     /// Run the experiment: every environment under every stress, as root, in namespaces that are gone afterwards. What is there is not run again.
     Run(run::Args),
+    /// Make the page, the tables and the claims of a run again from its folder, anywhere and without privileges; or compare two runs.
+    Report(report::Args),
     /// What this machine can do, and what is missing.
     Check,
     /// Remove what runs that were killed have left: half-measured cells of a folder, and cgroups.
@@ -35,6 +38,7 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Report(args) => report::run(args),
         Command::Check => check(),
         Command::Clean { folder } => {
             let removed = lab::clean(folder)?;

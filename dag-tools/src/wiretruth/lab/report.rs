@@ -1,0 +1,116 @@
+//! `wiretruth lab report`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use wire_truth::experiment::{
+    Contrast, Experiment, Verdict, claims, claims_csv, contrast, contrast_json, report, results_json, table_1,
+    table_1_csv,
+};
+use wire_truth::stats::Estimate;
+
+use crate::exit::Exit;
+use crate::wiretruth::output::time;
+use crate::wiretruth::{Failure, print, whole_file};
+
+/// The options of `wiretruth lab report`.
+#[derive(Debug, clap::Args)]
+pub(in crate::wiretruth) struct Args {
+    /// The folder of a run: report.html, results.json, table1.csv and claims.csv are written into it.
+    #[arg(value_name = "DIR", required_unless_present = "compare")]
+    folder: Option<PathBuf>,
+
+    /// Write them into this folder instead, which is there.
+    #[arg(short, long, value_name = "DIR", conflicts_with = "compare")]
+    out: Option<PathBuf>,
+
+    /// Compare the delays of two runs, layer by layer, and write nothing.
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with = "folder")]
+    compare: Option<Vec<PathBuf>>,
+
+    /// One object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    match (&args.folder, args.compare.as_deref()) {
+        (_, Some([a, b])) => compare(a, b, args.json),
+        (Some(folder), _) => write(folder, args.out.as_ref().unwrap_or(folder), args.json),
+        (None, _) => Err(Failure::Usage("name the folder of a run, or two with --compare".to_owned())),
+    }
+}
+
+/// Makes the files of a run in `folder`, in `out`: each of them whole, or not at all.
+pub(in crate::wiretruth) fn write(folder: &Path, out: &Path, json: bool) -> Result<Exit, Failure> {
+    let experiment = Experiment::read(folder)?;
+    let outcomes = claims(&experiment)?;
+    let results = results_json(&experiment, &outcomes);
+    // All is made before any is written.
+    let files = [
+        ("results.json", format!("{results:#}\n")),
+        ("table1.csv", table_1_csv(&table_1(&experiment))?),
+        ("claims.csv", claims_csv(&outcomes)?),
+        ("report.html", report(&experiment, &outcomes)),
+    ];
+    for (name, text) in files {
+        let path = out.join(name);
+        let failed = |cause| Failure::File { path: path.display().to_string(), cause };
+        whole_file(&path, |file| file.write_all(text.as_bytes()).map_err(failed))?;
+    }
+    if json {
+        print(&format!("{results}\n"))?;
+        return Ok(Exit::Done);
+    }
+    let mut text = String::new();
+    for cell in &experiment.cells {
+        let said = match (cell.measured(), cell.reason()) {
+            (Some(measured), _) => format!("{} probes, {} lost", measured.analysis.probes, measured.analysis.lost),
+            (None, reason) => format!("{}: {}", cell.state_name(), reason.unwrap_or_default()),
+        };
+        text += &format!("{:<18} {said}\n", cell.name());
+    }
+    let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
+    let verdicts = [Verdict::Reproduced, Verdict::Differs, Verdict::NotTestable];
+    let verdicts = verdicts.map(|verdict| format!("{} {}", count(verdict), verdict.name()));
+    text += &format!("{} claims: {}\n{}\n", outcomes.len(), verdicts.join(", "), out.join("report.html").display());
+    print(&text)?;
+    Ok(Exit::Done)
+}
+
+fn compare(a: &Path, b: &Path, json: bool) -> Result<Exit, Failure> {
+    let found = contrast(&Experiment::read(a)?, &Experiment::read(b)?);
+    print(&if json { format!("{}\n", contrast_json(&found)) } else { table(a, b, &found) })?;
+    Ok(Exit::Done)
+}
+
+fn table(a: &Path, b: &Path, found: &[Contrast]) -> String {
+    let mut text = format!("A: {}\nB: {}\n", a.display(), b.display());
+    if found.is_empty() {
+        return text + "neither has measured anything that can be compared\n";
+    }
+    let head = ["cell", "layer", "", "A", "95 %", "B", "95 %", ""];
+    text += &line(head.map(str::to_owned));
+    for one in found {
+        let cell = format!("{}-{}", one.environment.name(), one.stress.name());
+        for (what, both, meeting) in [("median", one.median, one.medians), ("p99", one.p99, one.p99s)] {
+            let [(a, a_limits), (b, b_limits)] = both.map(number);
+            let [what, meeting] = [what, meeting.name()].map(str::to_owned);
+            text += &line([cell.clone(), one.layer.to_owned(), what, a, a_limits, b, b_limits, meeting]);
+        }
+    }
+    text
+}
+
+fn line([cell, layer, what, a, a_limits, b, b_limits, meeting]: [String; 8]) -> String {
+    format!("{cell:<18} {layer:<6} {what:<7} {a:>11} {a_limits:>24} {b:>11} {b_limits:>24}  {meeting}")
+        .trim_end()
+        .to_owned()
+        + "\n"
+}
+
+fn number(of: Option<Estimate>) -> (String, String) {
+    let Some(Estimate { value, low, high }) = of else { return ("-".to_owned(), "-".to_owned()) };
+    let limit = |limit: Option<f64>| limit.map_or_else(|| "-".to_owned(), time);
+    (time(value), format!("{} to {}", limit(low), limit(high)))
+}
