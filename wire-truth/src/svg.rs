@@ -23,8 +23,8 @@ const LINES: [(&str, &str); 8] = [
     ("#cc79a7", "12 3 2 3"),
     ("#e69f00", "14 5"),
     ("#56b4e9", "5 2 2 2 2 2"),
-    ("#9a6324", "1 5"),
-    ("#808080", "4 1"),
+    ("#9a6324", "18 4 5 4"),
+    ("#808080", "3 1"),
 ];
 
 /// Curves of which the names are in one row below the drawing; of more, two in each.

@@ -200,12 +200,16 @@ impl Claim {
             Err(reason) => return outcome(None, Verdict::NotTestable, reason.clone()),
         };
         let mut worst: Option<(f64, String)> = None;
+        let mut untold: Option<String> = None;
         let several = self.environments.len() * self.stresses.len() > 1;
         for environment in &self.environments {
             for stress in &self.stresses {
                 let (ours, mut note) = match self.number(experiment, expression, *environment, *stress) {
                     Ok(found) => found,
-                    Err(reason) => return outcome(None, Verdict::NotTestable, reason),
+                    Err(reason) => {
+                        untold.get_or_insert(reason);
+                        continue;
+                    }
                 };
                 if several {
                     let _ = write!(note, "{}worst: {}-{}", sep(&note), environment.name(), stress.name());
@@ -215,11 +219,13 @@ impl Claim {
                 }
             }
         }
-        let Some((ours, note)) = worst else {
-            return outcome(None, Verdict::NotTestable, "it is of no cell".to_owned());
-        };
-        let verdict = if rule.passes(ours) { Verdict::Reproduced } else { Verdict::Differs };
-        outcome(Some(ours), verdict, note)
+        // One that fails is enough to fail; to hold, all are needed.
+        match (worst, untold) {
+            (Some((ours, note)), _) if !rule.passes(ours) => outcome(Some(ours), Verdict::Differs, note),
+            (_, Some(reason)) => outcome(None, Verdict::NotTestable, reason),
+            (Some((ours, note)), None) => outcome(Some(ours), Verdict::Reproduced, note),
+            (None, None) => outcome(None, Verdict::NotTestable, "it is of no cell".to_owned()),
+        }
     }
 
     /// Our number for one cell, in the claim's unit, and what is to be known of it.

@@ -134,12 +134,16 @@ fn table(rows: &[Row]) -> String {
 }
 
 fn claims(outcomes: &[Outcome]) -> String {
-    let mut text = "<div class=\"wide\"><table class=\"names claims\">\n<tr><th>verdict</th><th>claim</th><th>paper</th><th>ours</th><th>rule</th>\
-                    <th>of</th><th>note</th></tr>\n"
+    let mut text = "<div class=\"wide\"><table class=\"names claims\">\n<tr><th>verdict</th><th>claim, and how it is tested</th><th>paper</th><th>ours\
+                    </th><th>note</th></tr>\n"
         .to_owned();
     for Outcome { claim, ours, verdict, note } in outcomes {
         let with_unit = |value: f64| {
-            let unit = if claim.unit == "ratio" { "" } else { claim.unit.as_str() };
+            let unit = match claim.unit.as_str() {
+                "ratio" => "",
+                "us" => "\u{b5}s",
+                unit => unit,
+            };
             format!("{} {unit}", rounded(value)).trim().to_owned()
         };
         let ours = match ours {
@@ -148,11 +152,10 @@ fn claims(outcomes: &[Outcome]) -> String {
             None => "-".to_owned(),
         };
         let paper = claim.paper.map_or_else(|| "-".to_owned(), with_unit);
-        let (rule, of) = tested(claim);
-        let [said, rule, of, note] = [&claim.claim, &rule, &of, note].map(|text| escaped(text));
+        let [said, tested, note] = [&claim.claim, &tested(claim), note].map(|text| escaped(text));
         let _ = writeln!(
             text,
-            "<tr><td>{}</td><td>{said}</td><td>{paper}</td><td>{ours}</td><td>{rule}</td><td>{of}</td><td>{note}</td></tr>",
+            "<tr><td>{}</td><td>{said}<small>{tested}</small></td><td>{paper}</td><td>{ours}</td><td>{note}</td></tr>",
             verdict.name()
         );
     }
@@ -160,14 +163,14 @@ fn claims(outcomes: &[Outcome]) -> String {
             number is compared as it is; where it is \"at least\" so much, the note says so.</p>\n"
 }
 
-/// Rule and statistic of a claim, where it has some.
-fn tested(claim: &Claim) -> (String, String) {
+/// How a claim is tested, where it can be.
+fn tested(claim: &Claim) -> String {
     if claim.statistic.is_empty() {
-        return ("-".to_owned(), "-".to_owned());
+        return "by nothing that a run has".to_owned();
     }
     let environments: Vec<&str> = claim.environments.iter().copied().map(Environment::name).collect();
     let stresses: Vec<&str> = claim.stresses.iter().copied().map(Stress::name).collect();
-    (claim.rule.clone(), format!("{} ({}; {})", claim.statistic, environments.join(", "), stresses.join(", ")))
+    format!("{}; {}: {} {}", environments.join(", "), stresses.join(", "), claim.statistic, claim.rule)
 }
 
 fn setup(experiment: &Experiment) -> Vec<(String, String)> {
