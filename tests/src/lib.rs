@@ -4,6 +4,7 @@
 //! * [`seen`]: what is in a file, read by our own reader.
 //! * [`judge`]: what Wireshark's programs say about the same file.
 //! * [`browser`]: Chromium, and what it makes of a page.
+//! * [`page`]: figures with their curves, and nothing that is cut.
 //! * [`lab`]: network namespaces with real packets between them.
 //!
 //! Nothing here waits for a time that a slow machine could miss; where a test would otherwise hang, [`run::PATIENCE`] ends it.
@@ -14,5 +15,6 @@ pub mod browser;
 pub mod judge;
 pub mod lab;
 pub mod library;
+pub mod page;
 pub mod run;
 pub mod seen;

@@ -4,17 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use house_tests::browser::{Browser, Seen};
+use house_tests::page::{BLUE, DESKTOP, GREEN, ORANGE, PHONE, SHEET, boxes, figures_are_drawn, too_wide};
 use house_tests::run::{run, wiretruth};
-use serde_json::{Value, json};
-
-const BLUE: &str = "#0072b2";
-const ORANGE: &str = "#d55e00";
-const GREEN: &str = "#009e73";
-
-/// A telephone is this wide, a desktop's window, and a sheet of A4 between its margins.
-const PHONE: u32 = 400;
-const DESKTOP: u32 = 1200;
-const SHEET: u32 = 718;
+use serde_json::json;
 
 /// The report of an experiment made up. Its name is one long word, as those of files are.
 fn report(folder: &Path, simulate: &str, analyse: &str) -> PathBuf {
@@ -25,42 +17,6 @@ fn report(folder: &Path, simulate: &str, analyse: &str) -> PathBuf {
     let files = format!("--wire {name} --kernel x/kernel.pcap --user x/user.csv --report r.html");
     tell(format!("analyse {files} --rest-lead 20 --rest-trail 20 {analyse}"));
     folder.join("r.html")
-}
-
-/// Boxes of the page, in pixels from its upper left corner.
-fn boxes(browser: &mut Browser, selector: &str) -> Vec<[f64; 4]> {
-    let found = browser.evaluate(&format!(
-        "[...document.querySelectorAll('{selector}')].map(one => {{
-            const area = one.getBoundingClientRect();
-            return [area.x + scrollX, area.y + scrollY, area.width, area.height];
-        }})"
-    ));
-    serde_json::from_value(found).unwrap()
-}
-
-/// That each figure has its curves, and no others, where curves are: above the legend, which has their colours, too.
-fn figures_are_drawn(browser: &mut Browser, expected: &[&[&str]]) {
-    let (drawings, frames) = (boxes(browser, "figure>svg"), boxes(browser, "figure"));
-    assert_eq!((drawings.len(), frames.len()), (expected.len(), expected.len()));
-    for (at, curves) in expected.iter().enumerate() {
-        let [x, y, width, height] = drawings[at];
-        // What lies outside of the frame is to be scrolled to.
-        let area = [x, y, width.min(frames[at][2]), height * 0.85];
-        let colours = [BLUE, ORANGE, GREEN];
-        for (colour, columns) in colours.into_iter().zip(browser.columns(area, &colours)) {
-            // A curve goes from side to side, but one that is straight up.
-            let there = columns >= 10;
-            assert_eq!(there, curves.contains(&colour), "{colour} is in {columns} columns of figure {at}");
-        }
-    }
-}
-
-/// What is wider than it may be: the page, if that is wider than the window, and what is cut though it cannot be scrolled.
-fn too_wide(browser: &mut Browser, width: u32, boxes: &str) -> Value {
-    browser.evaluate(&format!(
-        "[document.documentElement, ...document.querySelectorAll('{boxes}')].filter(one => one.scrollWidth > Math.min({width}, one.clientWidth))
-            .map(one => `${{one.tagName}} ${{one.scrollWidth}}: ${{one.textContent.slice(0, 60)}}`)"
-    ))
 }
 
 fn reads_well(report: &Path, figures: &[&[&str]]) {

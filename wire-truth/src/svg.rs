@@ -14,8 +14,8 @@ const ROW: f64 = 20.0;
 /// Points of a curve, at most.
 const POINTS: usize = 800;
 
-/// Told apart by those who see no colours, too: by their dashes. The colours are Okabe's and Ito's, but for yellow and black, which one of the two
-/// schemes does not show.
+/// Told apart by those who see no colours, too: by their dashes. The colours are Okabe's and Ito's; for yellow and black, of which either scheme shows
+/// one only, there are red and violet.
 const LINES: [(&str, &str); 8] = [
     ("#0072b2", "none"),
     ("#d55e00", "7 4"),
@@ -23,8 +23,8 @@ const LINES: [(&str, &str); 8] = [
     ("#cc79a7", "12 3 2 3"),
     ("#e69f00", "14 5"),
     ("#56b4e9", "5 2 2 2 2 2"),
-    ("#9a6324", "18 4 5 4"),
-    ("#808080", "3 1"),
+    ("#e4003a", "18 4 5 4"),
+    ("#8b3dff", "3 1"),
 ];
 
 /// Curves of which the names are in one row below the drawing; of more, two in each.

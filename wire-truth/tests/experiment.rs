@@ -287,7 +287,7 @@ fn what_cannot_be_believed_has_no_delays() {
     let page = report(&experiment, &outcomes);
     for words in [
         "Guest, emulated, not comparable with Xen",
-        "at least 0.",
+        "<span class=\"own\">&#8805; 0.",
         "<td>host-hd</td><td>damaged</td>",
         "thread &lt;run&gt; time: 0.1 of a core (at least 0.5)",
         "Guests were emulated",

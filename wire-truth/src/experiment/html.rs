@@ -81,7 +81,7 @@ fn number(ours: Option<Estimate>, paper: Option<f64>) -> String {
     let ms = |ns: f64| format!("{:.3}", ns / 1e6);
     let mut text = "<td>".to_owned();
     if let Some(Estimate { value, low, high }) = ours {
-        let least = if high.is_none() { "at least " } else { "" };
+        let least = if high.is_none() { "&#8805; " } else { "" };
         let interval = match (low, high) {
             (Some(low), Some(high)) => format!("{} to {}", ms(low), ms(high)),
             (Some(low), None) => format!("from {}", ms(low)),
@@ -107,7 +107,7 @@ fn table(rows: &[Row]) -> String {
         let _ =
             write!(text, "<h3>{}</h3>\n<div class=\"wide\"><table>\n<tr><th>ms</th><th>n</th>", escaped(group.title));
         for layer in group.layers {
-            let _ = write!(text, "<th>{layer}, median</th><th>p99</th>");
+            let _ = write!(text, "<th>{layer}<br/>median</th><th><br/>p99</th>");
         }
         text += "</tr>\n";
         for stress in Stress::ALL {
@@ -128,13 +128,13 @@ fn table(rows: &[Row]) -> String {
         }
         text += "</table></div>\n";
     }
-    text + "<p>In bold what was measured here, with its 95 % interval; below it the paper's number. \"At least\": there were too few probes for an upper \
+    text + "<p>In bold what was measured here, with its 95 % interval; below it the paper's number. &#8805;, at least: there were too few probes for an upper \
             limit of p99, which takes 368. A total is that of each packet, so that layers do not add up to it. The delay between a virtual interface and the \
             host's own is in domU.</p>\n"
 }
 
 fn claims(outcomes: &[Outcome]) -> String {
-    let mut text = "<div class=\"wide\"><table class=\"names claims\">\n<tr><th>verdict</th><th>claim, and how it is tested</th><th>paper</th><th>ours\
+    let mut text = "<div class=\"wide\"><table class=\"names claims last\">\n<tr><th>verdict</th><th>claim, and how it is tested</th><th>paper</th><th>ours\
                     </th><th>note</th></tr>\n"
         .to_owned();
     for Outcome { claim, ours, verdict, note } in outcomes {
@@ -159,8 +159,8 @@ fn claims(outcomes: &[Outcome]) -> String {
             verdict.name()
         );
     }
-    text + "</table></div>\n<p>The rules were written down before anything was measured. Of several cells all have to pass, and the worst is shown. A \
-            number is compared as it is; where it is \"at least\" so much, the note says so.</p>\n"
+    text + "</table></div>\n<p>The rules were written down before anything was measured. Of several cells all have to pass, and the worst is shown. Where \
+            the paper tells no number, that in the rule is ours. A number is compared as it is; where it is \"at least\" so much, the note says so.</p>\n"
 }
 
 /// How a claim is tested, where it can be.

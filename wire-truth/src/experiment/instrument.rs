@@ -38,8 +38,8 @@ impl Parts {
 
 /// Where in the host a probe waits, by the stamps that the kernel takes when sending.
 pub(super) fn why(experiment: &Experiment) -> String {
-    let mut text = "<div class=\"wide\"><table>\n<tr><th>median / p99</th><th>system call</th><th>queue</th><th>driver to wire</th>\
-                    <th>virtual interface to uplink</th><th>kernel to program</th></tr>\n"
+    let mut text = "<div class=\"wide\"><table>\n<tr><th>median / p99</th><th>system call</th><th>queue</th><th>driver<br/>to wire</th>\
+                    <th>virtual interface<br/>to uplink</th><th>kernel<br/>to program</th></tr>\n"
         .to_owned();
     let mut found = String::new();
     for (cell, measured) in experiment.measured() {
@@ -49,7 +49,7 @@ pub(super) fn why(experiment: &Experiment) -> String {
         let parts = Parts::of(cell, measured);
         // As it is where the clocks are one, else what is beyond that at rest.
         let driver = if parts.is_some() { &measured.derived.behind_driver } else { &layers.driver };
-        let beyond = if parts.is_none() && !driver.is_empty() { ", beyond rest" } else { "" };
+        let beyond = if parts.is_none() && !driver.is_empty() { "<small>beyond rest</small>" } else { "" };
         let _ = writeln!(
             text,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}{beyond}</td><td>{}</td><td>{}</td></tr>",
@@ -144,8 +144,8 @@ pub(super) fn clocks(experiment: &Experiment) -> String {
 pub(super) fn tap(experiment: &Experiment) -> String {
     let mut text = "<p>The wire is stamped by a software tap on the same host, not by a card. The two stamps of one packet, by one clock, bound its \
                     error from above: from the last stamp of the host to the wire, and from the wire to the first stamp of the host. (Median / p99.)</p>\n\
-                    <div class=\"wide\"><table>\n<tr><th></th><th>to the wire, at rest</th><th>under stress</th><th>from the wire, at rest</th>\
-                    <th>under stress</th><th>beside</th></tr>\n"
+                    <div class=\"wide\"><table>\n<tr><th></th><th>to the wire,<br/>at rest</th><th>to the wire,<br/>under stress</th><th>from the wire,<br/>at rest</th>\
+                    <th>from the wire,<br/>under stress</th><th>beside</th></tr>\n"
         .to_owned();
     for (cell, measured) in experiment.measured() {
         let name = cell.name();
@@ -168,7 +168,7 @@ pub(super) fn tap(experiment: &Experiment) -> String {
 /// What each cell has proved of its stress, and which have no numbers, and why.
 pub(super) fn proofs(experiment: &Experiment) -> String {
     let mut text =
-        "<div class=\"wide\"><table class=\"names\">\n<tr><th></th><th>state</th><th>proof of its stress</th></tr>\n"
+        "<div class=\"wide\"><table class=\"names last\">\n<tr><th></th><th>state</th><th>proof of its stress</th></tr>\n"
             .to_owned();
     for cell in &experiment.cells {
         let mut lines: Vec<String> = cell.reason().into_iter().collect();

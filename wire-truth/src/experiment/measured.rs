@@ -163,7 +163,7 @@ fn derived(probes: &[Probe], user: Option<&UserLog>) -> Derived {
 /// The stamps of the host that are nearest to the wire: of a cell with a virtual interface those at the host's own, else of driver and kernel.
 fn tap(each: &[Probe], stressed: usize, info: &CellInfo, places: &Places<'_>) -> Result<Tap, String> {
     let virtual_one = info.environment.has_virtual_interface();
-    let beside = if virtual_one { "a capture at the host's interface" } else { "the driver's and the kernel's stamps" };
+    let beside = if virtual_one { "uplink of the host" } else { "driver, kernel" };
     let nearest = |probe: &Probe| -> Option<Pair> {
         if virtual_one {
             return places.dom0?.get(probe.key);
@@ -190,7 +190,7 @@ fn tap(each: &[Probe], stressed: usize, info: &CellInfo, places: &Places<'_>) ->
     (tap.in_rest, tap.in_stress) = (in_rest.into_iter().collect(), in_stress.into_iter().collect());
     let all = [&tap.out_rest, &tap.out_stress, &tap.in_rest, &tap.in_stress];
     if all.iter().all(|sample| sample.is_empty()) {
-        return Err(format!("there are no stamps of {beside}"));
+        return Err(format!("there are no stamps beside it ({beside})"));
     }
     // A packet is nowhere before it was sent, by one clock.
     if all.iter().any(|sample| sample.min().is_some_and(|least| least < -JITTER)) {
