@@ -382,6 +382,23 @@ mod tests {
     }
 
     #[test]
+    fn eight_curves_are_told_apart() {
+        let samples: Vec<Sample> = (1..=8).map(|at| sample(&[f64::from(at) * 1e3, 1e6])).collect();
+        let named: Vec<(&str, &Sample)> = samples.iter().map(|one| ("one", one)).collect();
+        let svg = cdf("delay", &named);
+        // Two in a row: three rows more than of three curves.
+        assert!(svg.contains("viewBox=\"0 0 720 420\""), "{svg}");
+        for (mark, below) in [(68, 342), (384, 342), (68, 402), (384, 402)] {
+            assert_eq!(svg.matches(&format!("d=\"M{mark} {below}h26\"")).count(), 1, "{svg}");
+        }
+        let mut dashes = LINES.map(|(_, dash)| dash).to_vec();
+        dashes.sort_unstable();
+        dashes.dedup();
+        assert_eq!(dashes.len(), 8, "by those who see no colours");
+        assert!(cdf("delay", &named[..3]).contains("viewBox=\"0 0 720 360\""));
+    }
+
+    #[test]
     fn a_density_has_its_parts_in_their_classes() {
         let values = sample(&[1e3, 1e3, 1e3, 1e6]);
         let svg = density("delay", &[("a", &values)]);

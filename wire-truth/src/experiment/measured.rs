@@ -72,9 +72,8 @@ impl Measured {
         let user = info.user.as_ref().map(|file| UserLog::read(&folder.join(file))).transpose()?;
         let places =
             Places { wire: &wire, kernel: kernel.as_ref(), dom0: dom0.as_ref(), user: user.as_ref(), others: &others };
-        let mut options = Options::default();
-        options.ident = info.ident;
-        (options.rest_lead, options.rest_trail) = (info.rest_lead as usize, info.rest_trail as usize);
+        let (rest_lead, rest_trail) = (info.rest_lead as usize, info.rest_trail as usize);
+        let options = Options { ident: info.ident, rest_lead, rest_trail, ..Options::default() };
         let analysis = analyse(&places, options)?;
         let stressed = stressed(&analysis.each, info);
         let derived = derived(stressed, user.as_ref());
