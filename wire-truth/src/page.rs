@@ -16,7 +16,7 @@ td,th{padding:.2rem .5rem;text-align:right;vertical-align:top;border-bottom:1px 
 td:first-child,th:first-child{text-align:left;padding-left:0;position:sticky;left:0;background:var(--paper)}
 .names td,.names th{text-align:left}.names td+td{white-space:normal}
 .own{font-weight:700}td small{display:block;opacity:.8}.claims td:nth-child(2){min-width:17rem}
-.last td:last-child{min-width:13rem}.claims td:nth-child(3),.claims td:nth-child(4){white-space:nowrap}h3{font-size:1rem}
+.last td:last-child{min-width:13rem}.proofs td:nth-child(2){white-space:nowrap}.claims td:nth-child(3),.claims td:nth-child(4){white-space:nowrap}h3{font-size:1rem}
 svg{width:100%;min-width:34rem;height:auto;display:block}figure{margin:1rem 0;overflow-x:auto}pre{overflow-x:auto;font-size:.75rem;max-height:20rem}
 @media print{body{max-width:none;padding:0;font-size:10pt}table{font-size:7pt}td,th{padding:.1rem .25rem}svg{min-width:0}details{display:none}
 h2{break-after:avoid}figure,tr{break-inside:avoid}.names{font-size:9pt}.claims{font-size:8pt}.claims td:nth-child(2){min-width:0}.last td:last-child{min-width:7rem}}

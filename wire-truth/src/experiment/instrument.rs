@@ -168,7 +168,7 @@ pub(super) fn tap(experiment: &Experiment) -> String {
 /// What each cell has proved of its stress, and which have no numbers, and why.
 pub(super) fn proofs(experiment: &Experiment) -> String {
     let mut text =
-        "<div class=\"wide\"><table class=\"names last\">\n<tr><th></th><th>state</th><th>proof of its stress</th></tr>\n"
+        "<div class=\"wide\"><table class=\"names last proofs\">\n<tr><th></th><th>state</th><th>proof of its stress</th></tr>\n"
             .to_owned();
     for cell in &experiment.cells {
         let mut lines: Vec<String> = cell.reason().into_iter().collect();
