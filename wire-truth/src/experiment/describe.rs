@@ -1,11 +1,12 @@
 //! What a run and its cells say of themselves: `run.json` and `cell.json`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::str::FromStr;
+use std::{fmt, fs};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Repr};
@@ -14,7 +15,7 @@ use crate::error::{Error, Repr};
 const SCHEMA: u32 = 1;
 
 /// Where the program ran that was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Environment {
@@ -59,7 +60,7 @@ impl Environment {
 }
 
 /// What disturbed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Stress {
@@ -106,6 +107,29 @@ impl Stress {
         }
     }
 }
+
+macro_rules! words {
+    ($($type:ty),*) => {
+        $(
+            impl fmt::Display for $type {
+                fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    out.write_str(self.name())
+                }
+            }
+
+            impl FromStr for $type {
+                type Err = String;
+
+                fn from_str(text: &str) -> Result<Self, String> {
+                    let known = || Self::ALL.map(Self::name).join(", ");
+                    Self::named(text).ok_or_else(|| format!("{text:?} is none of {}", known()))
+                }
+            }
+        )*
+    };
+}
+
+words!(Environment, Stress);
 
 /// `run.json`: what was to be measured, where and how.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -13,11 +13,12 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::plan::{Cell, CellTask, Environment, Plan, SETTLE, StressCase, Variant};
+use super::plan::{Cell, CellTask, Plan, SETTLE, Variant};
 use super::room::Room;
-use super::stress::Stress;
+use super::stress::Stress as Load;
 use super::topology::{TARGET, Topology};
 use crate::error::{Error, Repr};
+use crate::experiment::{Environment, Stress};
 
 /// The identifier of the probes, and that of those which only show that captures have begun.
 const IDENT: u16 = 4242;
@@ -28,6 +29,12 @@ const SIZE: u16 = 100;
 
 /// Bytes of each packet that captures keep: headers, and what tells one probe from another.
 const SNAP: u32 = 128;
+
+/// Of the card's, so that a recorder that has to wait loses nothing.
+const MEMORY: &str = "128MiB";
+
+/// Of the packets of a capture, so many may be lost: a hundredth.
+const MOST_LOST: f64 = 0.01;
 
 /// What takes longer than this does not come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +90,7 @@ impl Capture {
         let file = folder.join(format!("{name}.erf"));
         let mut command = room.command(&plan.programs.dagcap);
         command
-            .args(["--device", &format!("emu:tap={device}"), "--snaplen", &SNAP.to_string(), "--json", "--out"])
+            .args(["--device", &format!("emu:tap={device},snaplen={SNAP},memory={MEMORY}"), "--json", "--out"])
             .arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().map_err(|cause| Repr::Program { line: "dagcap".to_owned(), cause })?;
@@ -95,8 +102,8 @@ impl Capture {
         self.file.metadata().is_ok_and(|file| file.len() > 4096)
     }
 
-    /// Ends it; what went wrong with it.
-    fn end(mut self) -> Result<Vec<String>, Error> {
+    /// Ends it; what it has lost, and whether that is too much.
+    fn end(mut self) -> Result<Option<(String, bool)>, Error> {
         let signalled = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
         signalled.map_err(|cause| io_error("dagcap", cause.into()))?;
         let mut said = String::new();
@@ -104,9 +111,15 @@ impl Capture {
             let _ = out.read_to_string(&mut said);
         }
         let status = self.child.wait().map_err(|cause| io_error("dagcap", cause))?;
+        let account: Value = serde_json::from_str(&said).unwrap_or_default();
+        let count = |name: &str| account[name].as_u64().unwrap_or_default();
+        let (received, lost) = (count("received"), count("lost_card") + count("lost_writer"));
         Ok(match status.code() {
-            Some(0) => Vec::new(),
-            Some(1) => vec![format!("the capture of {} has lost packets: {}", self.name, said.trim())],
+            Some(0) => None,
+            Some(1) => {
+                let told = format!("the capture of {} has lost {lost} of {received} packets", self.name);
+                Some((told, lost as f64 > MOST_LOST * received as f64))
+            }
             _ => return Err(Repr::Tool { line: format!("dagcap of {}", self.name), said: status.to_string() }.into()),
         })
     }
@@ -167,7 +180,7 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     let mut probes = probes.spawn().map_err(|cause| Repr::Program { line: "tping".to_owned(), cause })?;
     let mut why = Vec::new();
     until(&log, plan.rest, &mut probes)?;
-    let stress = Stress::start(lab, cell, plan, folder)?;
+    let stress = Load::start(lab, cell, plan, folder)?;
     until(&log, plan.rest + plan.probes, &mut probes)?;
     let proof = stress.end(lab, plan)?;
     let done = probes.wait_with_output().map_err(|cause| io_error("tping", cause))?;
@@ -180,8 +193,13 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     sleep(Duration::from_millis(100));
     let places: Vec<Value> =
         captures.iter().map(|one| json!({"name": one.name, "file": format!("{}.erf", one.name)})).collect();
+    let mut notes = Vec::new();
     for capture in captures {
-        why.extend(capture.end()?);
+        match capture.end()? {
+            Some((told, true)) => why.push(told),
+            Some((told, false)) => notes.push(told),
+            None => {}
+        }
     }
     for mut sleeper in idle {
         let _ = sleeper.kill();
@@ -199,10 +217,10 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     let mut told = json!({
         "schema": 1, "environment": cell.environment.name(), "stress": cell.stress.name(), "variant": cell.variant.name(),
         "probes": plan.all_probes(), "rest_lead": plan.rest, "rest_trail": plan.rest, "interval_ns": plan.interval.as_nanos() as u64,
-        "ident": IDENT, "valid": why.is_empty(), "why": why, "places": places, "user": "user.csv", "proof": proof, "emulated": false,
+        "ident": IDENT, "valid": why.is_empty(), "why": why, "notes": notes, "places": places, "user": "user.csv", "proof": proof, "emulated": false,
         "own_processors": lab.has_own_processors,
     });
-    if cell.stress == StressCase::Network {
+    if cell.stress == Stress::Network {
         told["congestion_control"] = plan.congestion_control.as_str().into();
         told["streams"] = plan.streams.into();
     }

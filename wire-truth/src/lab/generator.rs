@@ -188,14 +188,23 @@ fn send(to: SocketAddr, control: &str, work: &Work<'_>) -> io::Result<()> {
                     error.kind(),
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
                 ) => {}
-            // The other end was stopped first.
-            Err(_) if !work.goes_on() => break,
+            // The other end may have been stopped first.
+            Err(_) if is_over_soon(work) => break,
             Err(error) => return Err(error),
         }
     }
     // What is in the queue is of no use to anybody, and would go on after the end.
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     Ok(())
+}
+
+/// Waits a while for the end.
+fn is_over_soon(work: &Work<'_>) -> bool {
+    let begun = Instant::now();
+    while work.goes_on() && begun.elapsed() < Duration::from_secs(2) {
+        thread::sleep(LOOK);
+    }
+    !work.goes_on()
 }
 
 /// Connects as soon as somebody listens.

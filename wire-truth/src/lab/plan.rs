@@ -7,72 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the probing program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Environment {
-    /// The system itself (vanilla).
-    Host,
-    /// Containers that share the system's network stack (as VServer): each a process namespace and cgroup of its own.
-    Container,
-    /// Containers with a stack of their own behind a virtual interface and a bridge (as OpenVZ).
-    Bridge,
-    /// Full guests with virtual interfaces (as Xen).
-    Vm,
-}
-
-/// What the machine is kept busy with, as the paper's section on stress has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StressCase {
-    /// Nothing.
-    Rest,
-    /// A loop on `sqrt()`.
-    Cpu,
-    /// A loop on `sync()`.
-    Io,
-    /// `write()` and `unlink()` in turn.
-    Hd,
-    /// `malloc()` and `free()` in turn.
-    Memory,
-    /// Two TCP connections, one each way, on the interface of the probes.
-    Network,
-}
-
-macro_rules! words {
-    ($type:ty: $($variant:ident = $word:literal),*) => {
-        impl $type {
-            /// All of them, in the order of the paper's table.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The word for it.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),*
-                }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(self.name())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let known: Vec<&str> = Self::ALL.iter().map(|one| one.name()).collect();
-                Self::ALL.iter().find(|one| one.name() == text).copied().ok_or_else(|| format!("{text:?} is none of {}", known.join(", ")))
-            }
-        }
-    };
-}
-
-words!(Environment: Host = "host", Container = "container", Bridge = "bridge", Vm = "vm");
-words!(StressCase: Rest = "rest", Cpu = "cpu", Io = "io", Hd = "hd", Memory = "memory", Network = "network");
-words!(Variant: Plain = "plain", PastQueue = "past-queue", Priority = "priority", SmallQueue = "small-queue", Ring = "ring", Reversed = "reversed", Realtime = "realtime");
+use crate::experiment::{Environment, Stress};
 
 /// One thing done otherwise, to see how much of a delay goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,6 +29,25 @@ pub enum Variant {
     Realtime,
 }
 
+impl Variant {
+    /// All of them, that which is plain first.
+    pub const ALL: [Self; 7] =
+        [Self::Plain, Self::PastQueue, Self::Priority, Self::SmallQueue, Self::Ring, Self::Reversed, Self::Realtime];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::PastQueue => "past-queue",
+            Self::Priority => "priority",
+            Self::SmallQueue => "small-queue",
+            Self::Ring => "ring",
+            Self::Reversed => "reversed",
+            Self::Realtime => "realtime",
+        }
+    }
+}
+
 /// The programs that a run starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Programs {
@@ -112,18 +66,15 @@ pub struct Cell {
     /// Where.
     pub environment: Environment,
     /// Under what.
-    pub stress: StressCase,
+    pub stress: Stress,
     /// And what otherwise.
     pub variant: Variant,
 }
 
 impl Cell {
-    /// The name of its folder.
+    /// The name of its folder. What is done otherwise is a run of its own, in a folder of that.
     pub fn folder(&self) -> String {
-        match self.variant {
-            Variant::Plain => format!("{}-{}", self.environment, self.stress),
-            variant => format!("{}-{}-{variant}", self.environment, self.stress),
-        }
+        format!("{}-{}", self.environment, self.stress)
     }
 }
 
@@ -199,16 +150,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_as_they_are_written() {
-        for one in Environment::ALL {
-            assert_eq!(one.to_string().parse(), Ok(*one));
+    fn a_task_is_read_as_it_is_told() {
+        let cell = Cell { environment: Environment::Bridge, stress: Stress::Hd, variant: Variant::PastQueue };
+        assert_eq!(cell.folder(), "bridge-hd");
+        let plan = Plan {
+            cells: vec![cell],
+            probes: 10,
+            rest: 5,
+            interval: Duration::from_millis(20),
+            link_bits_per_second: 100_000_000,
+            stressed: 1,
+            threads: 2,
+            streams: 3,
+            congestion_control: "cubic".to_owned(),
+            out: PathBuf::from("/a folder"),
+            programs: Programs { dagcap: "a".into(), tping: "b".into(), wiretruth: "c".into() },
+        };
+        assert_eq!(plan.time_of_cell(), Duration::from_millis(20 * 20 + 4_000));
+        let task = CellTask { plan, cell, cgroups: vec!["/x".into()] };
+        assert_eq!(task.to_string().parse(), Ok(task));
+        assert!("{}".parse::<CellTask>().is_err());
+        for variant in Variant::ALL {
+            assert_eq!(serde_json::to_value(variant).unwrap(), variant.name());
         }
-        assert_eq!(
-            "hdd".parse::<StressCase>(),
-            Err("\"hdd\" is none of rest, cpu, io, hd, memory, network".to_owned())
-        );
-        let cell = Cell { environment: Environment::Host, stress: StressCase::Network, variant: Variant::Plain };
-        assert_eq!(cell.folder(), "host-network");
-        assert_eq!(Cell { variant: Variant::Ring, ..cell }.folder(), "host-network-ring");
     }
 }

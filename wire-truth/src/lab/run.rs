@@ -13,9 +13,10 @@ use nix::unistd::geteuid;
 use serde_json::json;
 
 use super::cgroup;
-use super::plan::{Cell, CellTask, Environment, Plan};
+use super::plan::{Cell, CellTask, Plan};
 use super::tool::line;
 use crate::error::{Error, Repr};
+use crate::experiment::Environment;
 
 /// What a run says as it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]

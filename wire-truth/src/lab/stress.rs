@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::plan::{Cell, Plan, StressCase};
+use super::plan::{Cell, Plan};
 use super::tcp_watch::TcpWatch;
 use super::topology::{TARGET, Topology};
 use crate::error::{Error, Repr};
+use crate::experiment::Stress as Case;
 
 /// Of the time, a generator has to have run or wanted to; and of the processor that it shares with whatever else this machine does, to have had.
 const WANTED_SHARE: f64 = 0.9;
@@ -31,7 +32,7 @@ pub(super) struct Stress {
     begun: Instant,
     /// Bytes that the uplink had sent and received before.
     link: Option<(u64, u64)>,
-    case: StressCase,
+    case: Case,
     stressed: u32,
     watch: Option<TcpWatch>,
 }
@@ -49,7 +50,7 @@ impl Stress {
         let stressed = plan.stressed.clamp(1, count as u32);
         let mut stress =
             Self { running: Vec::new(), begun: Instant::now(), link: None, case: cell.stress, stressed, watch: None };
-        if cell.stress == StressCase::Network {
+        if cell.stress == Case::Network {
             stress.link = Some((lab.system.counter("s0", "tx_bytes")?, lab.system.counter("s0", "rx_bytes")?));
         }
         for (number, guest) in lab.guests.iter().enumerate().rev().take(stressed as usize) {
@@ -62,17 +63,15 @@ impl Stress {
             let threads = format!("--threads={}", plan.threads);
             let word = |text: &str| text.to_owned();
             match cell.stress {
-                StressCase::Rest => {}
-                StressCase::Cpu | StressCase::Io | StressCase::Memory => {
-                    generate(&[word(cell.stress.name()), threads], true)?
-                }
-                StressCase::Hd => {
+                Case::Rest => {}
+                Case::Cpu | Case::Io | Case::Memory => generate(&[word(cell.stress.name()), threads], true)?,
+                Case::Hd => {
                     let own = folder.join(format!("load-{number}"));
                     std::fs::create_dir_all(&own)
                         .map_err(|cause| Repr::Io { path: own.display().to_string(), cause })?;
                     generate(&[word("hd"), own.display().to_string(), threads], true)?;
                 }
-                StressCase::Network => {
+                Case::Network => {
                     // One each way.
                     let port = PORT + number as u32;
                     let streams = format!("--threads={}", plan.streams);
@@ -84,7 +83,7 @@ impl Stress {
                 }
             }
         }
-        if let (StressCase::Network, Some(guest)) = (cell.stress, lab.guests.last()) {
+        if let (Case::Network, Some(guest)) = (cell.stress, lab.guests.last()) {
             let mut ss = Command::new("ss");
             ss.args(["-tinH", "state", "established", "dst", TARGET]);
             // Without it only a figure is missing.
@@ -138,19 +137,17 @@ impl Stress {
         }
         let sum = |name: &str| done.iter().filter_map(|one| one[name].as_f64()).sum::<f64>();
         match self.case {
-            StressCase::Rest | StressCase::Network => {}
-            StressCase::Cpu | StressCase::Memory => {
+            Case::Rest | Case::Network => {}
+            Case::Cpu | Case::Memory => {
                 let ran = sum("run_seconds") / seconds;
                 let wanted = ran + sum("wait_seconds") / seconds;
                 proof.push(one("generators have run", ran, "of a processor", CPU_SHARE));
                 proof.push(one("generators have run or waited to", wanted, "of a processor", WANTED_SHARE));
             }
-            StressCase::Io => proof.push(one("sync()", sum("loops") / seconds, "in a second", IO_LOOPS_PER_SECOND)),
-            StressCase::Hd => {
-                proof.push(one("written", sum("bytes") / seconds, "bytes in a second", HD_BYTES_PER_SECOND))
-            }
+            Case::Io => proof.push(one("sync()", sum("loops") / seconds, "in a second", IO_LOOPS_PER_SECOND)),
+            Case::Hd => proof.push(one("written", sum("bytes") / seconds, "bytes in a second", HD_BYTES_PER_SECOND)),
         }
-        if self.case != StressCase::Rest {
+        if self.case != Case::Rest {
             proof.push(
                 json!({"what": "guests stressed", "value": self.stressed, "unit": "", "at_least": 1, "ok": true}),
             );

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::cgroup;
-use super::plan::{Cell, Environment, Plan, Variant};
+use super::plan::{Cell, Plan, Variant};
 use super::room::Room;
 use super::tool::output;
 use crate::error::Error;
+use crate::experiment::Environment;
 
 /// Address of what measures: of the system, or of the first guest behind its bridge.
 const SYSTEM: &str = "10.77.0.1";
@@ -103,7 +104,13 @@ impl Topology {
                 address,
             });
         }
-        let stamped = if matches!(cell.variant, Variant::Ring | Variant::Reversed) { "b" } else { "a" };
+        let stamped = match cell.variant {
+            // Behind the ring.
+            Variant::Ring => "b",
+            // What arrives, before it waits.
+            Variant::Reversed => "a+b",
+            _ => "a",
+        };
         let lab = Self { system, tap, target, guests, stamped, has_own_processors: steered };
         lab.shape(cell.variant, plan)?;
         Ok(lab)
@@ -128,13 +135,11 @@ impl Topology {
                 self.tap.exec(&format!("tc qdisc add dev b root {}", queue("4k", 120_000)))?;
             }
             Variant::Reversed => {
-                // Ten times the rate, so that what is sent waits nowhere.
-                self.uplink(&format!("root tbf rate {}bit burst 64k limit {QUEUE}", rate.saturating_mul(10)))?;
-                self.tap.exec(&format!("tc qdisc add dev a root {plain}"))?;
-                self.target.exec(&format!(
-                    "tc qdisc replace dev g0 root tbf rate {}bit burst 64k limit {QUEUE}",
-                    rate.saturating_mul(10)
-                ))?;
+                // Both queues are the tap's, behind the wire's stamps: what is sent waits nowhere before them.
+                self.target.exec("tc qdisc del dev g0 root")?;
+                for device in ["a", "b"] {
+                    self.tap.exec(&format!("tc qdisc add dev {device} root {plain}"))?;
+                }
             }
             Variant::PastQueue | Variant::Priority => {
                 let fast = rate.saturating_mul(10);

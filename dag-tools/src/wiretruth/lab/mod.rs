@@ -1,5 +1,6 @@
 //! `wiretruth lab`: the paper's experiment on this machine.
 
+mod explain;
 mod inside;
 mod report;
 mod run;
@@ -17,6 +18,8 @@ use crate::exit::Exit;
 pub(super) enum Command {
     /// Run the experiment: every environment under every stress, as root, in namespaces that are gone afterwards. What is there is not run again.
     Run(run::Args),
+    /// Why there is delay: measures a cell, and again with one named cause after another taken away.
+    Explain(explain::Args),
     /// Make the page, the tables and the claims of a run again from its folder, anywhere and without privileges; or compare two runs.
     Report(report::Args),
     /// What this machine can do, and what is missing.
@@ -38,6 +41,7 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
         Command::Check => check(),
         Command::Clean { folder } => {

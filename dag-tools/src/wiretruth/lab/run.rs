@@ -6,8 +6,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use wire_truth::lab::{Cell, Environment, Plan, Programs, Progress, StressCase, Variant, run as run_plan};
+use wire_truth::experiment::{Environment, Stress};
+use wire_truth::lab::{Cell, Plan, Programs, Progress, Variant, run as run_plan};
 
+use super::report;
 use crate::exit::Exit;
 use crate::messages::say;
 use crate::wiretruth::{Failure, PROGRAM};
@@ -15,17 +17,24 @@ use crate::{signals, values};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder for captures, logs and the report. A run that was stopped goes on where it is.
-    #[arg(short, long, value_name = "DIR", default_value = "wiretruth-lab")]
-    out: PathBuf,
-
     /// Where the probing program runs; with commas between.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "host,container,bridge")]
     env: Vec<Environment>,
 
     /// What the machine is kept busy with; with commas between. [default: all: rest,cpu,io,hd,memory,network]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    stress: Vec<StressCase>,
+    stress: Vec<Stress>,
+
+    #[command(flatten)]
+    how: How,
+}
+
+/// How each cell is measured.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
+    /// The folder for captures, logs and the report. A run that was stopped goes on where it is.
+    #[arg(short, long, value_name = "DIR", default_value = "wiretruth-lab")]
+    out: PathBuf,
 
     /// The settings of an experiment: paper = 200 probes a cell, 250 ms apart.
     #[arg(long, value_name = "NAME")]
@@ -71,22 +80,17 @@ enum Preset {
     Paper,
 }
 
-impl Args {
-    fn plan(&self) -> Result<Plan, Failure> {
+impl How {
+    /// A run of these cells.
+    pub(super) fn plan(&self, cells: Vec<Cell>) -> Result<Plan, Failure> {
         let (probes, interval) = match self.preset {
             Some(Preset::Paper) => (200, Duration::from_millis(250)),
             None => (1000, Duration::from_millis(20)),
         };
         let out = std::path::absolute(&self.out);
         let out = out.map_err(|cause| Failure::File { path: self.out.display().to_string(), cause })?;
-        let stresses = if self.stress.is_empty() { StressCase::ALL.to_vec() } else { self.stress.clone() };
-        let cells = self.env.iter().flat_map(|environment| {
-            let cell =
-                |stress: &StressCase| Cell { environment: *environment, stress: *stress, variant: Variant::Plain };
-            stresses.iter().map(cell).collect::<Vec<_>>()
-        });
         Ok(Plan {
-            cells: cells.collect(),
+            cells,
             probes: self.probes.unwrap_or(probes),
             rest: self.rest,
             interval: self.interval.unwrap_or(interval),
@@ -114,10 +118,21 @@ fn programs() -> Result<Programs, Failure> {
     Ok(Programs { dagcap: beside("dagcap")?, tping: beside("tping")?, wiretruth: own.clone() })
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let plan = args.plan()?;
+/// Raised by the first signal.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     signals::stop_on_signals(&stop).map_err(Failure::Output)?;
+    Ok(stop)
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let stresses = if args.stress.is_empty() { Stress::ALL.to_vec() } else { args.stress.clone() };
+    let cells = args.env.iter().flat_map(|environment| {
+        let cell = |stress: &Stress| Cell { environment: *environment, stress: *stress, variant: Variant::Plain };
+        stresses.iter().map(cell).collect::<Vec<_>>()
+    });
+    let plan = args.how.plan(cells.collect())?;
+    let stop = stop_flag()?;
     let not_run = run_plan(&plan, &stop, |progress| match progress {
         Progress::There(cell) => say(PROGRAM, format_args!("{}: is there already", cell.folder())),
         Progress::Begun(cell, left, time) => {
@@ -126,5 +141,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Progress::Done(_) => {}
         Progress::Failed(cell, why) => say(PROGRAM, format_args!("{}: not run: {why}", cell.folder())),
     })?;
-    Ok(if not_run == 0 { Exit::Done } else { Exit::No })
+    let reported = report::write(&plan.out, &plan.out, false)?;
+    Ok(if not_run == 0 { reported } else { Exit::No })
 }
