@@ -33,10 +33,15 @@ pub fn dagemu_path() -> &'static Path {
     })
 }
 
+/// The program `wiretruth`, for a guest.
+pub fn wiretruth_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("wiretruth"))
+}
+
 /// The program `wiretruth`.
 pub fn wiretruth() -> Command {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    prepared(PATH.get_or_init(|| built("wiretruth")))
+    prepared(wiretruth_path())
 }
 
 /// The program `tping`, for a run in a namespace.

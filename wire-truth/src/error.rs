@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Lab,
     /// What describes a run or a cell of it is none.
     Description,
+    /// A guest cannot be had, or does not do what it is told to.
+    Guest,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,9 @@ pub(crate) enum Repr {
     Histogram { cause: hdrhistogram::CreationError },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Guest(crate::lab::guest::Trouble),
 }
 
 impl Error {
@@ -88,6 +93,8 @@ impl Error {
             Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } => ErrorKind::Options,
             Repr::Program { .. } | Repr::Tool { .. } | Repr::Lab { .. } => ErrorKind::Lab,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
+            #[cfg(target_os = "linux")]
+            Repr::Guest(_) => ErrorKind::Guest,
         }
     }
 }

@@ -16,6 +16,7 @@ mod check;
 mod clean;
 mod explain;
 mod generator;
+pub mod guest;
 mod plan;
 mod room;
 mod run;

@@ -1,6 +1,7 @@
 //! `wiretruth lab`: the paper's experiment on this machine.
 
 mod explain;
+mod fetch_guest;
 mod inside;
 mod report;
 mod run;
@@ -24,12 +25,17 @@ pub(super) enum Command {
     Report(report::Args),
     /// What this machine can do, and what is missing.
     Check,
+    /// Fetch what guests boot from: the distribution's kernel for virtual machines, and busybox. Nothing is installed.
+    FetchGuest(fetch_guest::Args),
     /// Remove what runs that were killed have left: half-measured cells of a folder, and cgroups.
     Clean {
         /// The run's folder.
         #[arg(value_name = "DIR", default_value = "wiretruth-lab")]
         folder: PathBuf,
     },
+    /// The first process of a guest.
+    #[command(hide = true)]
+    GuestAgent,
     #[command(hide = true)]
     Cell(inside::CellArgs),
     #[command(hide = true)]
@@ -44,6 +50,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
         Command::Check => check(),
+        Command::FetchGuest(args) => fetch_guest::run(args),
+        Command::GuestAgent => {
+            lab::guest::agent()?;
+            Ok(Exit::Done)
+        }
         Command::Clean { folder } => {
             let removed = lab::clean(folder)?;
             print(&removed.iter().map(|path| format!("removed {}\n", path.display())).collect::<String>())?;
