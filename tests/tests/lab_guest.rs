@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use house_tests::lab::Netns;
-use house_tests::run::{PATIENCE, dagcap_path, profile, run, tping_path, wiretruth, wiretruth_path};
+use house_tests::run::{PATIENCE, dagcap_path, prepared, profile, run, start, tping_path, wiretruth, wiretruth_path};
 use house_tests::seen::Seen;
-use wire_truth::lab::guest::{Guest, GuestConfig, GuestFiles, Initramfs, check};
+use nix::sys::signal::Signal;
+use wire_truth::ErrorKind;
+use wire_truth::lab::guest::{Guest, GuestConfig, GuestFiles, Initramfs, Up, check};
 
 /// The namespace's own address at the tap, which guests probe.
 const HOST: &str = "10.78.0.1";
@@ -44,28 +46,46 @@ fn possible() -> bool {
     tun.is_ok()
 }
 
+/// A namespace with a tap device, and what a guest boots with there.
+struct Bench {
+    ns: Netns,
+    config: GuestConfig,
+    files: GuestFiles,
+    folder: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    /// `None`, aloud, where there can be no guest.
+    fn new() -> Option<Self> {
+        if !possible() {
+            return None;
+        }
+        let (folder, files) = files()?;
+        let ns = Netns::alone()?;
+        ns.exec("ip tuntap add dev t0 mode tap");
+        ns.exec(&format!("ip addr add {HOST}/24 dev t0"));
+        ns.exec("ip link set t0 up");
+        let dir = tempfile::tempdir().unwrap();
+        let initramfs = dir.path().join("initramfs");
+        let made = Initramfs::new(&files, wiretruth_path()).program(tping_path()).program(dagcap_path());
+        made.write(&initramfs).unwrap();
+        let config = GuestConfig::new(files.kernel(), &initramfs, "t0", "10.78.0.2".parse().unwrap());
+        Some(Self { ns, config, files, folder, _dir: dir })
+    }
+
+    fn boot(&self) -> (Guest, Up) {
+        self.ns.inside(|| Guest::boot(&self.config)).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
 #[test]
 fn a_guest_boots_measures_and_leaves_nothing_behind() {
-    if !possible() {
-        return;
-    }
-    let Some((folder, files)) = files() else { return };
-    let Some(ns) = Netns::alone() else { return };
-    ns.exec("ip tuntap add dev t0 mode tap");
-    ns.exec(&format!("ip addr add {HOST}/24 dev t0"));
-    ns.exec("ip link set t0 up");
-    let dir = tempfile::tempdir().unwrap();
-    let initramfs = dir.path().join("initramfs");
-    let made = Initramfs::new(&files, wiretruth_path()).program(tping_path()).program(dagcap_path());
-    made.write(&initramfs).unwrap();
-    let config = GuestConfig::new(files.kernel(), &initramfs, "t0", "10.78.0.2".parse().unwrap());
-
-    let began = Instant::now();
-    let (guest, up) = ns.inside(|| Guest::boot(&config)).unwrap();
-    println!("up after {:?}, clock {}", began.elapsed(), up.clock_source);
+    let Some(bench) = Bench::new() else { return };
+    let (guest, up) = bench.boot();
     let process = PathBuf::from(format!("/proc/{}", guest.pid()));
     assert!(process.exists());
-    assert_eq!(up.release, files.release());
+    assert_eq!(up.release, bench.files.release());
     assert_ne!(up.release, fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().trim(), "the host's kernel");
 
     // Every stamp of a probe is there, and the host has answered.
@@ -75,10 +95,8 @@ fn a_guest_boots_measures_and_leaves_nothing_behind() {
         assert!(began.elapsed() < PATIENCE, "dagcap writes nothing: {:?}", guest.collect(capture, Duration::ZERO));
         guest.run(&["ping", "-c", "1", "-W", "1", HOST], PATIENCE).unwrap();
     }
-    println!("dagcap runs after {:?}", began.elapsed());
     let argv = ["tping", HOST, "-c", "20", "-i", "20ms", "--ident", "4242", "--log", "/tmp/user.csv"];
     let probed = guest.run(&argv, PATIENCE).unwrap();
-    println!("{}", String::from_utf8_lossy(&probed.stdout));
     assert!(probed.success(), "{probed:?}");
     let log = String::from_utf8(guest.get_file("/tmp/user.csv").unwrap()).unwrap();
     let rows: Vec<Vec<&str>> =
@@ -99,16 +117,74 @@ fn a_guest_boots_measures_and_leaves_nothing_behind() {
 
     // Any bytes, both ways, and more than one buffer.
     let bytes: Vec<u8> = (0..3_000_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
-    let began = Instant::now();
     guest.put_file("/tmp/bytes", 0o600, bytes.clone()).unwrap();
-    println!("put {} MB in {:?}", bytes.len() / 1_000_000, began.elapsed());
-    let began = Instant::now();
-    assert!(guest.get_file("/tmp/bytes").unwrap() == bytes);
-    println!("got {} MB in {:?}", bytes.len() / 1_000_000, began.elapsed());
+    assert!(guest.get_file("/tmp/bytes").unwrap() == bytes, "other bytes came back");
 
-    let began = Instant::now();
+    // Status and both outputs; what cannot be is said.
+    let odd = guest.run(&["sh", "-c", "printf 'a\\0b'; echo oh >&2; exit 3"], PATIENCE).unwrap();
+    assert_eq!((odd.code, &odd.stdout[..], &odd.stderr[..]), (Some(3), &b"a\0b"[..], &b"oh\n"[..]));
+    let error = guest.get_file("/no/such/file").unwrap_err().to_string();
+    assert_eq!(error, "the guest cannot do `get /no/such/file`: No such file or directory (os error 2)");
+    let error = guest.run(&["sleep", "1000"], Duration::from_millis(10)).unwrap_err().to_string();
+    assert!(error.starts_with("the guest has not answered to `sleep 1000` after 0 s"), "{error}");
+
     guest.stop().unwrap();
-    println!("stopped in {:?}", began.elapsed());
     assert!(!process.exists());
-    println!("{:#?}", check(&folder));
+    let findings = check(&bench.folder);
+    assert!(findings.iter().all(|finding| finding.ok || !finding.needed), "{findings:?}");
+}
+
+/// Names the file that the test of this name writes the guest's process into, when it plays the part of who is killed.
+const KILLED: &str = "HOUSE_GUEST_PID_FILE";
+
+#[test]
+fn a_guest_ends_when_who_booted_it_is_killed() {
+    let Some(bench) = Bench::new() else { return };
+    if let Some(file) = std::env::var_os(KILLED) {
+        let (guest, _) = bench.boot();
+        fs::write(&file, guest.pid().to_string()).unwrap();
+        std::thread::sleep(PATIENCE);
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let mut again = prepared(std::env::current_exe().unwrap());
+    let mut other = start(again.args(["--exact", "a_guest_ends_when_who_booted_it_is_killed"]).env(KILLED, &file));
+    other.until_written(&file, 0);
+    let process = PathBuf::from(format!("/proc/{}", fs::read_to_string(&file).unwrap()));
+    assert!(fs::read_to_string(process.join("cmdline")).unwrap().contains("qemu"));
+    other.signal(Signal::SIGKILL);
+    let began = Instant::now();
+    while fs::read_to_string(process.join("cmdline")).is_ok_and(|line| line.contains("qemu")) {
+        assert!(began.elapsed() < PATIENCE, "QEMU is still there");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_does_not_come_up_says_why() {
+    let Some(bench) = Bench::new() else { return };
+    let fails = |config: &GuestConfig| {
+        let error = bench.ns.inside(|| Guest::boot(config)).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Guest);
+        error.to_string()
+    };
+    let mut config = bench.config.clone();
+    config.patience = Duration::from_millis(1);
+    let error = fails(&config);
+    assert!(error.starts_with("the guest is not up after 0 s; its console has said nothing"), "{error}");
+
+    let mut config = bench.config.clone();
+    config.kernel = "/no/such/kernel".into();
+    let error = fails(&config);
+    assert!(error.starts_with("QEMU has ended (exit status: 1); the end of its console:"), "{error}");
+    assert!(error.contains("could not open kernel file '/no/such/kernel'"), "{error}");
+
+    // The kernel's own last words.
+    let mut config = bench.config.clone();
+    let dir = tempfile::tempdir().unwrap();
+    config.initramfs = dir.path().join("nothing");
+    fs::write(&config.initramfs, "nothing").unwrap();
+    let error = fails(&config);
+    assert!(error.starts_with("QEMU has ended") && error.contains("Kernel panic - not syncing"), "{error}");
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::machine::Machine;
-use super::qemu::{QEMU, QEMU_PACKAGE};
+use super::qemu::QEMU;
 
 /// How instructions of a guest are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,10 +68,19 @@ impl Kvm {
         if let Err(error) = std::fs::write(&image, firmware(TURNS)) {
             return Self::Absent(format!("{}: {error}", image.display()));
         }
-        match timed("kvm", &image, PATIENCE) {
-            Ok(Timed::Took(time)) => Self::judge(time.as_secs_f64() * 1e9 / f64::from(TURNS), true),
-            Ok(Timed::Longer(time)) => Self::judge(time.as_secs_f64() * 1e9 / f64::from(TURNS), false),
-            Err(why) => Self::Absent(why),
+        let begun = Instant::now();
+        loop {
+            let (time, ended) = match timed("kvm", &image, PATIENCE) {
+                Ok(Timed::Took(time)) => (time, true),
+                Ok(Timed::Longer(time)) => (time, false),
+                Err(Untimed::Qemu(why)) => return Self::Absent(why),
+                Err(Untimed::Nothing(time)) => (time, false),
+            };
+            let judged = Self::judge(time.as_secs_f64() * 1e9 / f64::from(TURNS), ended);
+            // Something else may have had the processor for a moment; for a second it had not.
+            if judged.accel() == Accel::Kvm || time >= Duration::from_secs(1) || begun.elapsed() >= PATIENCE {
+                return judged;
+            }
         }
     }
 
@@ -133,41 +142,56 @@ fn firmware(turns: u32) -> Vec<u8> {
     // The descriptor of the table of segments, and the table: nothing, and code of the whole 4 GiB (Intel SDM 3A, 3.4.5).
     put(0x60, &[0x0F, 0x00, 0x70, 0x00, 0xFF, 0xFF]);
     put(0x70, &[0; 8]);
-    put(0x78, &[0xFF, 0xFF, 0x00, 0x00, 0x00, 0x9A, 0xCF, 0x00]);
+    // It says that it was accessed: else the processor would write that into memory which cannot be written, and a KVM may stop there.
+    put(0x78, &[0xFF, 0xFF, 0x00, 0x00, 0x00, 0x9B, 0xCF, 0x00]);
     // Where a processor begins: jmp near to 0.
     put(0xFFF0, &[0xE9, 0x0D, 0x00]);
     image
 }
 
+#[derive(Debug)]
 enum Timed {
     Took(Duration),
     /// Not ended after this.
     Longer(Duration),
 }
 
+#[derive(Debug)]
+enum Untimed {
+    /// QEMU does not run, or not with that.
+    Qemu(String),
+    /// Not even the first word has come in this time.
+    Nothing(Duration),
+}
+
 /// The time between the two words of the firmware `image`.
-fn timed(accel: &str, image: &Path, patience: Duration) -> Result<Timed, String> {
+fn timed(accel: &str, image: &Path, patience: Duration) -> Result<Timed, Untimed> {
     let mut qemu = Command::new(QEMU);
     qemu.args(["-machine", &format!("q35,accel={accel}"), "-m", "16", "-no-user-config", "-nodefaults"]);
     qemu.args(["-display", "none", "-chardev", "stdio,id=said,signal=off", "-device", "isa-debugcon,chardev=said"]);
     qemu.arg("-bios").arg(image);
     qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (mut machine, _stdin, mut stdout) = Machine::start(&mut qemu).map_err(|trouble| trouble.to_string())?;
+    let started = Machine::start(&mut qemu);
+    let (mut machine, _stdin, mut stdout) = started.map_err(|trouble| Untimed::Qemu(trouble.to_string()))?;
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut byte = [0];
         while let Ok(1) = stdout.read(&mut byte) {
-            let _ = sender.send((Instant::now(), byte));
+            let _ = sender.send(Instant::now());
         }
     });
-    let begin = receiver.recv_timeout(patience).map_err(|_| {
-        let ended = machine.ended(Duration::from_secs(1)).ok().flatten();
-        let how = ended.map_or_else(|| format!("nothing ran in {} s", patience.as_secs()), |status| status.to_string());
-        format!("{QEMU} (package {QEMU_PACKAGE}) with accel={accel}: {how}; {}", machine.end_of_console())
-    })?;
+    let begun = Instant::now();
+    let Ok(first) = receiver.recv_timeout(patience) else {
+        // One that has closed its end is about to end.
+        let wait = patience.saturating_sub(begun.elapsed()).min(Duration::from_secs(1));
+        return Err(match machine.ended(wait).ok().flatten() {
+            Some(status) => Untimed::Qemu(format!("QEMU ends with it ({status}); {}", machine.end_of_console())),
+            None => Untimed::Nothing(begun.elapsed()),
+        });
+    };
     Ok(match receiver.recv_timeout(patience) {
-        Ok(end) => Timed::Took(end.0.saturating_duration_since(begin.0)),
-        Err(_) => Timed::Longer(begin.0.elapsed()),
+        Ok(second) => Timed::Took(second.saturating_duration_since(first)),
+        Err(_) => Timed::Longer(first.elapsed()),
     })
 }
 
@@ -202,5 +226,13 @@ mod tests {
             }
         });
         assert!(times[1] > times[0], "{times:?}");
+        // What does not end is given up, and a QEMU that refuses is no slow one.
+        let patience = Duration::from_millis(1);
+        assert!(matches!(
+            timed("tcg", &dir.path().join("loop"), patience),
+            Ok(Timed::Longer(_)) | Err(Untimed::Nothing(_))
+        ));
+        let Err(Untimed::Qemu(why)) = timed("nonsense", &dir.path().join("loop"), PATIENCE) else { panic!("it ran") };
+        assert!(why.contains("invalid accelerator nonsense"), "{why}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::sleep;
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use super::error::Trouble;
@@ -19,6 +19,7 @@ const SHOWN: usize = 2000;
 pub(crate) struct Machine {
     child: Child,
     console: Arc<Mutex<VecDeque<u8>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Machine {
@@ -31,11 +32,11 @@ impl Machine {
         })?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let console = Arc::<Mutex<VecDeque<u8>>>::default();
-        let machine = Self { child, console: Arc::clone(&console) };
+        let mut machine = Self { child, console: Arc::clone(&console), reader: None };
         let (Some(stdin), Some(stdout), Some(mut stderr)) = pipes else {
             return Err(Trouble::file(program, io::ErrorKind::BrokenPipe.into()));
         };
-        std::thread::spawn(move || {
+        machine.reader = Some(std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = stderr.read(&mut buffer) {
                 let mut kept = console.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +44,7 @@ impl Machine {
                 let too_many = kept.len().saturating_sub(KEPT);
                 kept.drain(..too_many);
             }
-        });
+        }));
         Ok((machine, stdin, stdout))
     }
 
@@ -63,13 +64,21 @@ impl Machine {
         shown(&self.console())
     }
 
-    /// Its status, if it has ended, waited for as long as `wait` says.
+    /// Its status, if it has ended, waited for as long as `wait` says. All that it has said is in the console then.
     pub(crate) fn ended(&mut self, wait: Duration) -> io::Result<Option<ExitStatus>> {
         let until = Instant::now() + wait;
         loop {
             match self.child.try_wait()? {
                 None if Instant::now() < until => sleep(Duration::from_millis(10)),
-                status => return Ok(status),
+                None => return Ok(None),
+                Some(status) => {
+                    // Who else has the pipe is not waited for.
+                    let until = Instant::now() + Duration::from_secs(1);
+                    while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) && Instant::now() < until {
+                        sleep(Duration::from_millis(1));
+                    }
+                    return Ok(Some(status));
+                }
             }
         }
     }
@@ -109,9 +118,6 @@ mod tests {
     fn the_end_of_the_console_is_kept() {
         let mut machine = sh("i=0; while [ $i -lt 20000 ]; do echo line $i >&2; i=$((i+1)); done");
         assert!(machine.ended(Duration::from_secs(100)).unwrap().unwrap().success());
-        while !machine.console().ends_with("line 19999\n") {
-            sleep(Duration::from_millis(1));
-        }
         assert_eq!(machine.console().len(), KEPT);
         let told = machine.end_of_console();
         assert!(told.len() < SHOWN + 100 && told.ends_with("line 19998\nline 19999"), "{told}");
