@@ -1,7 +1,8 @@
 //! A guest as the lab has them: fetched, booted on a tap device, told what to do, and gone without a trace.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use house_tests::lab::Netns;
@@ -52,7 +53,22 @@ struct Bench {
     config: GuestConfig,
     files: GuestFiles,
     folder: PathBuf,
-    _dir: tempfile::TempDir,
+}
+
+/// One for all tests, as it takes long to make.
+fn initramfs(files: &GuestFiles) -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let path = profile().join("guest-initramfs");
+        // Who plays the part of the killed takes what is there.
+        if std::env::var_os(KILLED).is_none() {
+            let new = tempfile::NamedTempFile::new_in(profile()).unwrap();
+            let made = Initramfs::new(files, wiretruth_path()).program(tping_path()).program(dagcap_path());
+            made.write(new.path()).unwrap();
+            new.persist(&path).unwrap();
+        }
+        path
+    })
 }
 
 impl Bench {
@@ -66,12 +82,8 @@ impl Bench {
         ns.exec("ip tuntap add dev t0 mode tap");
         ns.exec(&format!("ip addr add {HOST}/24 dev t0"));
         ns.exec("ip link set t0 up");
-        let dir = tempfile::tempdir().unwrap();
-        let initramfs = dir.path().join("initramfs");
-        let made = Initramfs::new(&files, wiretruth_path()).program(tping_path()).program(dagcap_path());
-        made.write(&initramfs).unwrap();
-        let config = GuestConfig::new(files.kernel(), &initramfs, "t0", "10.78.0.2".parse().unwrap());
-        Some(Self { ns, config, files, folder, _dir: dir })
+        let config = GuestConfig::new(files.kernel(), initramfs(&files), "t0", "10.78.0.2".parse().unwrap());
+        Some(Self { ns, config, files, folder })
     }
 
     fn boot(&self) -> (Guest, Up) {

@@ -99,10 +99,10 @@ fn listen(mut input: BufReader<impl Read>, waiting: &Mutex<Waiting>) -> Result<(
     while let Some(frame) = Frame::read(&mut input)? {
         let answer: Result<Numbered<Answer>, _> = serde_json::from_value(frame.head);
         let Numbered { id, what } = answer.map_err(|error| Trouble::Frame(error.to_string()))?;
-        if let Waiting::Open(waiting) = &mut *lock(waiting) {
-            if let Some(sender) = waiting.remove(&id) {
-                let _ = sender.send((what, frame.parts));
-            }
+        if let Waiting::Open(waiting) = &mut *lock(waiting)
+            && let Some(sender) = waiting.remove(&id)
+        {
+            let _ = sender.send((what, frame.parts));
         }
     }
     Ok(())

@@ -148,8 +148,8 @@ mod tests {
             let error = GuestFiles::open(folder).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Guest);
             let text = error.to_string();
-            let advice = format!("`wiretruth lab fetch-guest` brings ");
-            assert!(text.contains(&advice) && text.contains(&format!("(with --dir {})", folder.display())), "{text}");
+            let advice = "`wiretruth lab fetch-guest` brings ";
+            assert!(text.contains(advice) && text.contains(&format!("(with --dir {})", folder.display())), "{text}");
             assert!(text.contains(&folder.join(name).display().to_string()), "{text}");
             text
         };
