@@ -131,7 +131,8 @@ mod tests {
         jobs.spawn(5, &argv(&["sh", "-c", "sleep 1000; true"])).unwrap();
         assert!(jobs.collect(5, Some(Duration::from_millis(20))).unwrap().is_none());
         jobs.signal(5, Signal::SIGTERM as i32).unwrap();
-        assert_eq!(jobs.collect(5, None).unwrap().unwrap().status.signal(), Some(15));
+        let end = jobs.collect(5, Some(Duration::from_secs(60))).unwrap();
+        assert_eq!(end.expect("both have ended").status.signal(), Some(15));
         assert!(jobs.signal(5, 15).is_err());
     }
 
