@@ -110,7 +110,7 @@ impl fmt::Display for Kvm {
     }
 }
 
-/// A firmware of 64 KiB that says `a` at port 0xE9, goes through a loop of registers, says `b`, and halts. In protected mode of 32 bits:
+/// A firmware of 64 KiB that says `a` at port 0xE9, goes through a loop of registers, says `b`, and ends QEMU. In protected mode of 32 bits:
 /// older processors run real mode in other ways than what a kernel runs in.
 fn firmware(turns: u32) -> Vec<u8> {
     // At 0xFFFF0000, which is where the last 64 KiB of a firmware are.
@@ -130,6 +130,7 @@ fn firmware(turns: u32) -> Vec<u8> {
         0x49, // dec ecx
         0x75, 0xFD, // jnz the line before
         0xB0, b'b', 0xE6, 0xE9, // mov al, 'b'; out 0xE9, al
+        0xE6, 0xF4, // out 0xF4, al: the end of QEMU, also where nobody waits for it any more
         0xF4, 0xEB, 0xFD, // hlt, and again
     ]);
     let mut image = vec![0x90; 65_536];
@@ -169,6 +170,7 @@ fn timed(accel: &str, image: &Path, patience: Duration) -> Result<Timed, Untimed
     let mut qemu = Command::new(QEMU);
     qemu.args(["-machine", &format!("q35,accel={accel}"), "-m", "16", "-no-user-config", "-nodefaults"]);
     qemu.args(["-display", "none", "-chardev", "stdio,id=said,signal=off", "-device", "isa-debugcon,chardev=said"]);
+    qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
     qemu.arg("-bios").arg(image);
     qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = Machine::start(&mut qemu);
