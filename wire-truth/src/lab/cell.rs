@@ -2,42 +2,29 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::capture::{Capture, all_begun};
 use super::plan::{Cell, CellTask, Plan, SETTLE, Variant};
-use super::room::Room;
 use super::stress::Stress as Load;
 use super::topology::{TARGET, Topology};
+use super::vm;
 use crate::error::{Error, Repr};
 use crate::experiment::{Environment, Stress};
 
 /// The identifier of the probes, and that of those which only show that captures have begun.
-const IDENT: u16 = 4242;
-const NUDGE: u16 = 2;
+pub(super) const IDENT: u16 = 4242;
+pub(super) const NUDGE: u16 = 2;
 
 /// Bytes of a probe, as the paper has it: the ICMP message with its header.
-const SIZE: u16 = 100;
-
-/// Bytes of each packet that captures keep: headers, and what tells one probe from another.
-const SNAP: u32 = 128;
-
-/// Of the card's, so that a recorder that has to wait loses nothing.
-const MEMORY: &str = "128MiB";
-
-/// Of the packets of a capture, so many may be lost: a hundredth.
-const MOST_LOST: f64 = 0.01;
-
-/// What takes longer than this does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const SIZE: u16 = 100;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
@@ -78,55 +65,11 @@ fn io_error(path: &str, cause: io::Error) -> Error {
     Repr::Io { path: path.to_owned(), cause }.into()
 }
 
-/// A capture under way.
-struct Capture {
-    name: &'static str,
-    file: PathBuf,
-    child: Child,
-}
-
-impl Capture {
-    fn start(plan: &Plan, folder: &Path, name: &'static str, room: &Room, device: &str) -> Result<Self, Error> {
-        let file = folder.join(format!("{name}.erf"));
-        let mut command = room.command(&plan.programs.dagcap);
-        command
-            .args(["--device", &format!("emu:tap={device},snaplen={SNAP},memory={MEMORY}"), "--json", "--out"])
-            .arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let child = command.spawn().map_err(|cause| Repr::Program { line: "dagcap".to_owned(), cause })?;
-        Ok(Self { name, file, child })
-    }
-
-    fn has_begun(&self) -> bool {
-        // More than the first record, which is there before any packet.
-        self.file.metadata().is_ok_and(|file| file.len() > 4096)
-    }
-
-    /// Ends it; what it has lost, and whether that is too much.
-    fn end(mut self) -> Result<Option<(String, bool)>, Error> {
-        let signalled = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
-        signalled.map_err(|cause| io_error("dagcap", cause.into()))?;
-        let mut said = String::new();
-        if let Some(mut out) = self.child.stdout.take() {
-            let _ = out.read_to_string(&mut said);
-        }
-        let status = self.child.wait().map_err(|cause| io_error("dagcap", cause))?;
-        let account: Value = serde_json::from_str(&said).unwrap_or_default();
-        let count = |name: &str| account[name].as_u64().unwrap_or_default();
-        let (received, lost) = (count("received"), count("lost_card") + count("lost_writer"));
-        Ok(match status.code() {
-            Some(0) => None,
-            Some(1) => {
-                let told = format!("the capture of {} has lost {lost} of {received} packets", self.name);
-                Some((told, lost as f64 > MOST_LOST * received as f64))
-            }
-            _ => return Err(Repr::Tool { line: format!("dagcap of {}", self.name), said: status.to_string() }.into()),
-        })
-    }
-}
-
 /// Captures, probes, stress; what becomes of it as cell.json has it.
 fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Value, Error> {
+    if cell.environment == Environment::Vm {
+        return vm::measure(lab, cell, plan, folder);
+    }
     let Some(guest) = lab.guests.first() else { return Err(Repr::Lab { what: "there is no guest".to_owned() }.into()) };
     let is_bridged = cell.environment == Environment::Bridge;
     let own = if is_bridged { "eth0" } else { "s0" };
@@ -153,12 +96,7 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
         command.args([TARGET, "--quiet"]).args(words);
         command
     };
-    let begun = Instant::now();
-    while !captures.iter().all(Capture::has_begun) {
-        if begun.elapsed() > PATIENCE {
-            let silent: Vec<&str> = captures.iter().filter(|one| !one.has_begun()).map(|one| one.name).collect();
-            return Err(Repr::Lab { what: format!("nothing comes to the capture of {}", silent.join(", ")) }.into());
-        }
+    all_begun(&captures, || {
         let nudge = tping(&[
             "--count",
             "20",
@@ -172,17 +110,16 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
             &NUDGE.to_string(),
         ]);
         let _ = lab.command(guest, nudge).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    }
+    })?;
     let log = folder.join("user.csv");
     let command = probing(cell, plan, &log, &tping);
     let mut probes = lab.command(guest, command);
     probes.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut probes = probes.spawn().map_err(|cause| Repr::Program { line: "tping".to_owned(), cause })?;
-    let mut why = Vec::new();
     until(&log, plan.rest, &mut probes)?;
-    let stress = Load::start(lab, cell, plan, folder)?;
+    let stress = Load::start(lab, &[], cell, plan, folder, Duration::ZERO)?;
     until(&log, plan.rest + plan.probes, &mut probes)?;
-    let proof = stress.end(lab, plan)?;
+    let proof = stress.end(lab, &[], plan)?;
     let done = probes.wait_with_output().map_err(|cause| io_error("tping", cause))?;
     // 1: some were lost, which is a result.
     if !matches!(done.status.code(), Some(0 | 1)) {
@@ -191,19 +128,30 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     }
     // What comes last is to be behind all of it.
     sleep(Duration::from_millis(100));
+    for mut sleeper in idle {
+        let _ = sleeper.kill();
+        let _ = sleeper.wait();
+    }
+    describe(lab, cell, plan, captures, proof)
+}
+
+/// Ends captures, and says of a cell what cell.json is to have.
+pub(super) fn describe(
+    lab: &Topology,
+    cell: Cell,
+    plan: &Plan,
+    captures: Vec<Capture>,
+    proof: Vec<Value>,
+) -> Result<Value, Error> {
     let places: Vec<Value> =
         captures.iter().map(|one| json!({"name": one.name, "file": format!("{}.erf", one.name)})).collect();
-    let mut notes = Vec::new();
+    let (mut why, mut notes) = (Vec::new(), Vec::new());
     for capture in captures {
         match capture.end()? {
             Some((told, true)) => why.push(told),
             Some((told, false)) => notes.push(told),
             None => {}
         }
-    }
-    for mut sleeper in idle {
-        let _ = sleeper.kill();
-        let _ = sleeper.wait();
     }
     why.extend(proof.iter().filter(|one| one["ok"] == false).map(|one| {
         format!(

@@ -10,6 +10,7 @@
 //! one process namespace, whose first process ends when the one that started it does. So nothing stays, however a run ends. What the kernel does
 //! not clean up by itself, cgroups, a [`guardian`] does.
 
+mod capture;
 mod cell;
 mod cgroup;
 mod check;
@@ -24,6 +25,7 @@ mod stress;
 mod tcp_watch;
 mod tool;
 mod topology;
+mod vm;
 
 pub use cell::run_cell;
 pub use cgroup::guardian;
@@ -31,5 +33,5 @@ pub use check::{Finding, check};
 pub use clean::clean;
 pub use explain::{Delays, Explained, explain};
 pub use generator::{Load, generate};
-pub use plan::{Cell, CellTask, Plan, Programs, Variant};
+pub use plan::{Cell, CellTask, Image, Plan, Programs, Variant};
 pub use run::{Progress, run};

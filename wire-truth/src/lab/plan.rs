@@ -103,6 +103,19 @@ pub struct Plan {
     pub out: PathBuf,
     /// What is started.
     pub programs: Programs,
+    /// What guests boot from, where there are any.
+    pub image: Option<Image>,
+}
+
+/// What guests boot from, and on what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The file system in memory.
+    pub initramfs: PathBuf,
+    /// KVM was tried, and is fast enough; else guests are emulated.
+    pub is_hardware: bool,
 }
 
 impl Plan {
@@ -114,6 +127,12 @@ impl Plan {
     /// How long the probes of a cell take.
     pub fn time_of_cell(&self) -> Duration {
         self.interval.saturating_mul(self.all_probes()).saturating_add(2 * SETTLE)
+    }
+
+    /// How long a cell takes, about: with what is around it, which for guests is that they boot.
+    pub(super) fn about(&self, cell: Cell) -> Duration {
+        let around = if cell.environment == Environment::Vm { 40 } else { 2 };
+        self.time_of_cell().saturating_add(Duration::from_secs(around))
     }
 }
 
@@ -165,6 +184,7 @@ mod tests {
             congestion_control: "cubic".to_owned(),
             out: PathBuf::from("/a folder"),
             programs: Programs { dagcap: "a".into(), tping: "b".into(), wiretruth: "c".into() },
+            image: Some(Image { kernel: "k".into(), initramfs: "i".into(), is_hardware: false }),
         };
         assert_eq!(plan.time_of_cell(), Duration::from_millis(20 * 20 + 4_000));
         let task = CellTask { plan, cell, cgroups: vec!["/x".into()] };

@@ -34,9 +34,6 @@ pub enum Progress {
 /// Between two looks whether a cell is done.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Making namespaces, beginning captures, and ending them.
-const AROUND: Duration = Duration::from_secs(2);
-
 /// Runs all cells of a plan that are not there yet, until `stop`. How many there are that could not be run.
 ///
 /// # Errors
@@ -59,7 +56,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, mut tell: impl FnMut(&Progress)) -> R
             break;
         }
         let left = is_left.len() - number;
-        let time = (plan.time_of_cell() + AROUND).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
+        let time = is_left[number..].iter().fold(Duration::ZERO, |time, cell| time.saturating_add(plan.about(*cell)));
         tell(&Progress::Begun(*cell, left, time));
         match one(plan, *cell, &groups.folders, stop)? {
             None => tell(&Progress::Done(*cell)),

@@ -1,15 +1,16 @@
 //! A stress on a topology, and the proof that it was there.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::guest::{Guest as Machine, Job};
 use super::plan::{Cell, Plan};
 use super::tcp_watch::TcpWatch;
-use super::topology::{TARGET, Topology};
+use super::topology::{Guest, TARGET, Topology};
 use crate::error::{Error, Repr};
 use crate::experiment::Stress as Case;
 
@@ -22,6 +23,12 @@ const HD_BYTES_PER_SECOND: f64 = 1e6;
 const IO_LOOPS_PER_SECOND: f64 = 0.5;
 /// Of the rate of the link, each way.
 const LINK_SHARE: f64 = 0.5;
+
+/// Where machines have their disk.
+pub(super) const DISK: &str = "/disk";
+
+/// A machine that has done its work says so within this.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The port of the first connection; each guest has its own.
 const PORT: u32 = 7_000;
@@ -37,53 +44,59 @@ pub(super) struct Stress {
     watch: Option<TcpWatch>,
 }
 
+/// One of them.
 struct Generator {
-    child: Child,
+    at_work: AtWork,
     what: String,
     in_guest: bool,
 }
 
+enum AtWork {
+    /// Until its standard input ends.
+    Here(Child),
+    /// In the machine of this number, until its time is over.
+    There(usize, Job),
+}
+
 impl Stress {
     /// Starts what the cell is to be stressed with, in as many guests as the plan says: the last ones, so that it is not the one that measures.
-    pub(super) fn start(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Self, Error> {
-        let count = lab.guests.len();
-        let stressed = plan.stressed.clamp(1, count as u32);
-        let mut stress =
-            Self { running: Vec::new(), begun: Instant::now(), link: None, case: cell.stress, stressed, watch: None };
+    /// Where guests are `machines`, it goes on there for `time`.
+    pub(super) fn start(
+        lab: &Topology,
+        machines: &[Machine],
+        cell: Cell,
+        plan: &Plan,
+        folder: &Path,
+        time: Duration,
+    ) -> Result<Self, Error> {
+        let count = lab.guests.len() as u32;
+        let stressed = plan.stressed.clamp(1, count.max(1));
+        let begun = Instant::now();
+        let mut stress = Self { running: Vec::new(), begun, link: None, case: cell.stress, stressed, watch: None };
         if cell.stress == Case::Network {
             stress.link = Some((lab.system.counter("s0", "tx_bytes")?, lab.system.counter("s0", "rx_bytes")?));
         }
         for (number, guest) in lab.guests.iter().enumerate().rev().take(stressed as usize) {
-            let mut generate = |words: &[String], in_guest: bool| {
-                let mut command = Command::new(&plan.programs.wiretruth);
-                command.args(["lab", "stress"]).args(words);
-                let command = if in_guest { lab.command(guest, command) } else { wrapped(lab, &command) };
-                stress.start_one(command, words.join(" "), in_guest)
-            };
-            let threads = format!("--threads={}", plan.threads);
-            let word = |text: &str| text.to_owned();
-            match cell.stress {
-                Case::Rest => {}
-                Case::Cpu | Case::Io | Case::Memory => generate(&[word(cell.stress.name()), threads], true)?,
-                Case::Hd => {
-                    let own = folder.join(format!("load-{number}"));
-                    std::fs::create_dir_all(&own)
-                        .map_err(|cause| Repr::Io { path: own.display().to_string(), cause })?;
-                    generate(&[word("hd"), own.display().to_string(), threads], true)?;
-                }
-                Case::Network => {
-                    // One each way.
-                    let port = PORT + number as u32;
-                    let streams = format!("--threads={}", plan.streams);
-                    let control = format!("--congestion={}", plan.congestion_control);
-                    generate(&[word("receive"), format!("{TARGET}:{port}"), streams.clone()], false)?;
-                    generate(&[word("receive"), format!("{}:{port}", guest.address), streams.clone()], true)?;
-                    generate(&[word("send"), format!("{TARGET}:{port}"), control.clone(), streams.clone()], true)?;
-                    generate(&[word("send"), format!("{}:{port}", guest.address), control, streams], false)?;
-                }
+            for (words, in_guest) in loads(number, guest, cell.stress, plan, folder, !machines.is_empty())? {
+                let what = words.join(" ");
+                let at_work = match machines.get(number).filter(|_| in_guest) {
+                    Some(machine) => {
+                        let time = format!("--for={}ms", time.as_millis());
+                        let line = ["wiretruth", "lab", "stress"].into_iter().chain(words.iter().map(String::as_str));
+                        AtWork::There(number, machine.spawn(&line.chain([time.as_str()]).collect::<Vec<_>>())?)
+                    }
+                    None => {
+                        let mut command = Command::new(&plan.programs.wiretruth);
+                        command.args(["lab", "stress"]).args(&words);
+                        let mut command = if in_guest { lab.command(guest, command) } else { wrapped(lab, &command) };
+                        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+                        AtWork::Here(command.spawn().map_err(|cause| Repr::Program { line: what.clone(), cause })?)
+                    }
+                };
+                stress.running.push(Generator { at_work, what, in_guest });
             }
         }
-        if let (Case::Network, Some(guest)) = (cell.stress, lab.guests.last()) {
+        if let (Case::Network, Some(guest), true) = (cell.stress, lab.guests.last(), machines.is_empty()) {
             let mut ss = Command::new("ss");
             ss.args(["-tinH", "state", "established", "dst", TARGET]);
             // Without it only a figure is missing.
@@ -92,15 +105,8 @@ impl Stress {
         Ok(stress)
     }
 
-    fn start_one(&mut self, mut command: Command, what: String, in_guest: bool) -> Result<(), Error> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let child = command.spawn().map_err(|cause| Repr::Program { line: what.clone(), cause })?;
-        self.running.push(Generator { child, what, in_guest });
-        Ok(())
-    }
-
     /// Ends it. What it has done, and whether that is what it was to do.
-    pub(super) fn end(mut self, lab: &Topology, plan: &Plan) -> Result<Vec<Value>, Error> {
+    pub(super) fn end(mut self, lab: &Topology, machines: &[Machine], plan: &Plan) -> Result<Vec<Value>, Error> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let mut proof = Vec::new();
         if let Some(watch) = self.watch.take() {
@@ -117,30 +123,31 @@ impl Stress {
             }
         }
         for generator in &mut self.running {
-            drop(generator.child.stdin.take());
+            if let AtWork::Here(child) = &mut generator.at_work {
+                drop(child.stdin.take());
+            }
         }
         let mut done = Vec::new();
-        for mut generator in self.running {
-            let mut said = String::new();
-            if let Some(mut out) = generator.child.stdout.take() {
-                let _ = out.read_to_string(&mut said);
-            }
-            let ended = generator.child.wait().is_ok_and(|status| status.success());
-            match serde_json::from_str::<Value>(&said) {
-                Ok(value) if ended => {
-                    if generator.in_guest {
-                        done.push(value);
-                    }
+        for generator in self.running {
+            match said(generator.at_work, machines).and_then(|said| serde_json::from_slice::<Value>(&said).ok()) {
+                Some(value) if generator.in_guest => done.push(value),
+                Some(_) => {}
+                None => {
+                    let what = format!("stress {} ran to its end", generator.what);
+                    proof.push(json!({"what": what, "value": 0, "unit": "", "at_least": 1, "ok": false}));
                 }
-                _ => proof.push(json!({"what": format!("stress {} ran to its end", generator.what), "value": 0, "unit": "", "at_least": 1, "ok": false})),
             }
         }
         let sum = |name: &str| done.iter().filter_map(|one| one[name].as_f64()).sum::<f64>();
+        // By the clock of whoever did it.
+        let own = |name: &str| {
+            done.iter().filter_map(|one| Some(one[name].as_f64()? / one["seconds"].as_f64()?)).sum::<f64>()
+        };
         match self.case {
             Case::Rest | Case::Network => {}
             Case::Cpu | Case::Memory => {
-                let ran = sum("run_seconds") / seconds;
-                let wanted = ran + sum("wait_seconds") / seconds;
+                let ran = own("run_seconds");
+                let wanted = ran + own("wait_seconds");
                 proof.push(one("generators have run", ran, "of a processor", CPU_SHARE));
                 proof.push(one("generators have run or waited to", wanted, "of a processor", WANTED_SHARE));
             }
@@ -154,6 +161,58 @@ impl Stress {
         }
         Ok(proof)
     }
+}
+
+/// What a generator has said at its end, if it came to that.
+fn said(at_work: AtWork, machines: &[Machine]) -> Option<Vec<u8>> {
+    match at_work {
+        AtWork::Here(mut child) => {
+            let mut said = Vec::new();
+            child.stdout.take()?.read_to_end(&mut said).ok()?;
+            child.wait().is_ok_and(|status| status.success()).then_some(said)
+        }
+        AtWork::There(number, job) => {
+            let output = machines.get(number)?.collect(job, PATIENCE).ok()??;
+            output.success().then_some(output.stdout)
+        }
+    }
+}
+
+/// What is to be started for a guest: words of `wiretruth lab stress`, and whether that is in the guest, else at the target.
+fn loads(
+    number: usize,
+    guest: &Guest,
+    case: Case,
+    plan: &Plan,
+    folder: &Path,
+    is_machine: bool,
+) -> Result<Vec<(Vec<String>, bool)>, Error> {
+    let threads = format!("--threads={}", plan.threads);
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    Ok(match case {
+        Case::Rest => Vec::new(),
+        Case::Cpu | Case::Io | Case::Memory => vec![(words(&[case.name(), &threads]), true)],
+        Case::Hd => {
+            let own = if is_machine { PathBuf::from(DISK) } else { folder.join(format!("load-{number}")) };
+            if !is_machine {
+                std::fs::create_dir_all(&own).map_err(|cause| Repr::Io { path: own.display().to_string(), cause })?;
+            }
+            vec![(words(&["hd", &own.display().to_string(), &threads]), true)]
+        }
+        Case::Network => {
+            // One each way.
+            let port = PORT + number as u32;
+            let (to_target, to_guest) = (format!("{TARGET}:{port}"), format!("{}:{port}", guest.address));
+            let streams = format!("--threads={}", plan.streams);
+            let control = format!("--congestion={}", plan.congestion_control);
+            vec![
+                (words(&["receive", &to_target, &streams]), false),
+                (words(&["receive", &to_guest, &streams]), true),
+                (words(&["send", &to_target, &control, &streams]), true),
+                (words(&["send", &to_guest, &control, &streams]), false),
+            ]
+        }
+    })
 }
 
 fn one(what: &str, value: f64, unit: &str, at_least: f64) -> Value {

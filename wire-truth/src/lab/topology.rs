@@ -70,7 +70,8 @@ impl Topology {
         for device in ["a", "b"] {
             up(&tap, device, None)?;
         }
-        let is_bridged = cell.environment == Environment::Bridge;
+        let is_machine = cell.environment == Environment::Vm;
+        let is_bridged = cell.environment == Environment::Bridge || is_machine;
         if is_bridged {
             system.exec("ip link add br0 type bridge")?;
             system.exec("ip link set s0 master br0")?;
@@ -81,20 +82,29 @@ impl Topology {
         }
         let count = if cell.environment == Environment::Host { 1 } else { GUESTS };
         for number in 1..=count {
-            let (room, address) = match is_bridged {
-                true => {
+            // The first has the address that elsewhere the system has.
+            let address = match is_bridged && number > 1 {
+                true => format!("10.77.0.{}", 10 + number),
+                false => SYSTEM.to_owned(),
+            };
+            let room = match cell.environment {
+                Environment::Vm => {
+                    system.exec(&format!("ip tuntap add dev v{number} mode tap"))?;
+                    system.exec(&format!("ip link set v{number} master br0"))?;
+                    up(&system, &format!("v{number}"), None)?;
+                    None
+                }
+                Environment::Bridge => {
                     let room = Room::new(cpu(0))?;
                     join(&system, &format!("v{number}"), &room, "eth0")?;
                     system.exec(&format!("ip link set v{number} master br0"))?;
                     up(&system, &format!("v{number}"), None)?;
-                    // The first has the address that elsewhere the system has.
-                    let address = if number == 1 { SYSTEM.to_owned() } else { format!("10.77.0.{}", 10 + number) };
                     up(&room, "eth0", Some(&address))?;
-                    (Some(room), address)
+                    Some(room)
                 }
-                false => (None, SYSTEM.to_owned()),
+                _ => None,
             };
-            let is_guest = cell.environment != Environment::Host;
+            let is_guest = matches!(cell.environment, Environment::Container | Environment::Bridge);
             let cgroups = if is_guest { cgroups.to_vec() } else { Vec::new() };
             guests.push(Guest {
                 name: format!("g{number}"),

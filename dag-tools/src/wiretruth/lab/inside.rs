@@ -3,11 +3,13 @@
 use std::io::{Read, stdin};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use wire_truth::lab::{CellTask, Load, generate, guardian as guard, run_cell};
 
 use crate::exit::Exit;
+use crate::values;
 use crate::wiretruth::{Failure, print};
 
 #[derive(Debug, Args)]
@@ -28,6 +30,10 @@ pub(crate) struct StressArgs {
     /// Threads, or connections.
     #[arg(long, global = true, default_value_t = 1)]
     threads: u32,
+
+    /// So long, instead of until the standard input ends.
+    #[arg(long = "for", global = true, value_parser = values::duration)]
+    time: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +52,16 @@ enum Kind {
     Receive {
         at: SocketAddr,
     },
+}
+
+/// What ends after a time.
+struct Timer(Duration);
+
+impl Read for Timer {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(self.0);
+        Ok(0)
+    }
 }
 
 /// Runs a cell, for as long as somebody holds the other end of the standard input.
@@ -73,7 +89,10 @@ pub(super) fn stress(args: &StressArgs) -> Result<Exit, Failure> {
         Kind::Send { to, congestion } => Load::Send(*to, congestion.clone()),
         Kind::Receive { at } => Load::Receive(*at),
     };
-    let done = generate(&load, args.threads, stdin())?;
+    let done = match args.time {
+        Some(time) => generate(&load, args.threads, Timer(time)),
+        None => generate(&load, args.threads, stdin()),
+    }?;
     print(&format!("{done}\n"))?;
     Ok(Exit::Done)
 }

@@ -69,6 +69,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 fn check() -> Result<Exit, Failure> {
     let found = lab::check();
     let mut text = String::new();
+    for finding in lab::guest::check(&lab::guest::default_folder()?) {
+        let word = if finding.ok { "ok     " } else { "without" };
+        let remedy = finding.remedy.map_or_else(String::new, |remedy| format!(": {remedy}"));
+        text += &format!("{word}  guests, {}: {}{remedy}\n", finding.what, finding.detail);
+    }
     for finding in &found {
         let word = match (finding.ok, finding.needed) {
             (true, _) => "ok     ",

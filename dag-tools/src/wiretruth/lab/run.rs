@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use wire_truth::experiment::{Environment, Stress};
-use wire_truth::lab::{Cell, Plan, Programs, Progress, Variant, run as run_plan};
+use wire_truth::lab::guest::{Accel, GuestFiles, Initramfs, Kvm};
+use wire_truth::lab::{Cell, Image, Plan, Programs, Progress, Variant, run as run_plan};
 
 use super::report;
 use crate::exit::Exit;
@@ -68,6 +69,10 @@ pub(super) struct How {
     #[arg(long, value_name = "NAME", default_value = "cubic")]
     congestion: String,
 
+    /// The folder of what guests boot from (wiretruth lab fetch-guest). [default: ~/.cache/dag-guest]
+    #[arg(long, value_name = "DIR")]
+    guest: Option<PathBuf>,
+
     /// Megabits in a second of the link, both ways.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), default_value_t = 100)]
     link: u64,
@@ -89,6 +94,9 @@ impl How {
         };
         let out = std::path::absolute(&self.out);
         let out = out.map_err(|cause| Failure::File { path: self.out.display().to_string(), cause })?;
+        let programs = programs()?;
+        let has_guests = cells.iter().any(|cell| cell.environment == Environment::Vm);
+        let image = has_guests.then(|| self.image(&out, &programs)).transpose()?;
         Ok(Plan {
             cells,
             probes: self.probes.unwrap_or(probes),
@@ -100,8 +108,22 @@ impl How {
             streams: self.streams,
             congestion_control: self.congestion.clone(),
             out,
-            programs: programs()?,
+            programs,
+            image,
         })
+    }
+
+    /// What guests boot from, made anew: these programs are in it.
+    fn image(&self, out: &Path, programs: &Programs) -> Result<Image, Failure> {
+        let files = self.guest.as_ref().map_or_else(GuestFiles::usual, |folder| GuestFiles::open(folder))?;
+        let failed = |cause| Failure::File { path: out.display().to_string(), cause };
+        std::fs::create_dir_all(out).map_err(failed)?;
+        let initramfs = out.join("guest-initramfs");
+        let made = Initramfs::new(&files, &programs.wiretruth).program(&programs.tping).program(&programs.dagcap);
+        made.write(&initramfs)?;
+        let kvm = Kvm::probe();
+        say(PROGRAM, format_args!("guests: Linux {}, KVM {kvm}", files.release()));
+        Ok(Image { kernel: files.kernel(), initramfs, is_hardware: kvm.accel() == Accel::Kvm })
     }
 }
 
