@@ -73,6 +73,12 @@ pub(crate) enum Repr {
     Lab { what: String },
     #[error("delays cannot be counted: {cause}")]
     Histogram { cause: hdrhistogram::CreationError },
+    #[error("{path} has no sample of signals: tping --signals and wiretruth verdict sample write such logs")]
+    NoSignals { path: String },
+    #[error("{path} has no thresholds, which wiretruth verdict learn writes: {what}")]
+    Thresholds { path: String, what: String },
+    #[error("nothing can be learned: {what}")]
+    Learn { what: String },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
     NoSpan,
     #[cfg(target_os = "linux")]
@@ -85,11 +91,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match *self.0 {
             Repr::Capture { .. } | Repr::Io { .. } | Repr::NoFile { .. } => ErrorKind::Read,
-            Repr::Line { .. } => ErrorKind::Log,
+            Repr::Line { .. } | Repr::Thresholds { .. } => ErrorKind::Log,
             Repr::Described { .. } => ErrorKind::Description,
-            Repr::NoProbes { .. } | Repr::NoEchoes { .. } | Repr::NothingInCommon { .. } | Repr::NoCommon { .. } => {
-                ErrorKind::Nothing
-            }
+            Repr::NoSignals { .. }
+            | Repr::Learn { .. }
+            | Repr::NoProbes { .. }
+            | Repr::NoEchoes { .. }
+            | Repr::NothingInCommon { .. }
+            | Repr::NoCommon { .. } => ErrorKind::Nothing,
             Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } => ErrorKind::Options,
             Repr::Program { .. } | Repr::Tool { .. } | Repr::Lab { .. } => ErrorKind::Lab,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,

@@ -25,6 +25,7 @@
 //! | [`svg`], [`report`] | distributions, drawn; an analysis as a page |
 //! | [`json`] | an analysis for other programs |
 //! | [`experiment`] | many cells, one environment under one stress each: tables, figures, claims, a page |
+//! | [`verdict`] | what a host can tell of its own probes without the wire: which to believe, and what to take off |
 //! | [`simulate`] | an experiment made up, with the truth about it |
 //! | `lab` | the paper's experiment on one machine (Linux) |
 //! | [`stats`] | percentiles by one rule, with their intervals |
@@ -56,6 +57,7 @@ pub mod stats;
 pub mod svg;
 mod user_log;
 mod vantage;
+pub mod verdict;
 
 pub use analysis::{Analysis, Layers, Options, Other, Reference, StampErrors, analyse};
 pub use echo::{Echo, Leg, ProbeKey, echo_of};
