@@ -77,6 +77,10 @@ pub(crate) enum Repr {
     NoSignals { path: String },
     #[error("{path} has no thresholds, which wiretruth verdict learn writes: {what}")]
     Thresholds { path: String, what: String },
+    #[error(
+        "the log of signals is of {interface}, and {name} is said to be the last before the wire: sample with --uplink {name}"
+    )]
+    Uplink { name: String, interface: String },
     #[error("nothing can be learned: {what}")]
     Learn { what: String },
     #[error("all probes are of the same moment, so no drift can be told; probe for longer")]
@@ -99,7 +103,9 @@ impl Error {
             | Repr::NoEchoes { .. }
             | Repr::NothingInCommon { .. }
             | Repr::NoCommon { .. } => ErrorKind::Nothing,
-            Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } => ErrorKind::Options,
+            Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } | Repr::Uplink { .. } => {
+                ErrorKind::Options
+            }
             Repr::Program { .. } | Repr::Tool { .. } | Repr::Lab { .. } => ErrorKind::Lab,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
             #[cfg(target_os = "linux")]

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::values;
 
 /// Sends probes and writes down every stamp of each: of the program, of the queueing discipline, of the driver, and of the kernel that receives.
 #[derive(Debug, Parser)]
 #[command(name = "tping", version, after_help = AFTER_HELP)]
+#[command(group(ArgGroup::new("written").args(["log", "signals"]).multiple(true)))]
+#[command(group(ArgGroup::new("sampled").args(["feedback", "signals"]).multiple(true)))]
 pub struct Args {
     /// Where to: a name or an address.
     #[arg(required_unless_present = "reflect")]
@@ -50,7 +52,7 @@ pub struct Args {
     pub(super) tcp: Option<u16>,
 
     /// Answer the datagrams of others at this port, until stopped, or as many as --count says.
-    #[arg(long, value_name = "PORT", conflicts_with_all = ["host", "log", "json", "preset"])]
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["host", "log", "json", "preset", "sampled"])]
     pub(super) reflect: Option<u16>,
 
     /// IPv4 only.
@@ -69,8 +71,31 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
 
-    /// Replace the log if it is there.
-    #[arg(long, requires = "log")]
+    /// Say of each sample whether to believe it, by its stamps and what the host says of itself meanwhile, and what it would be without the
+    /// host's share. A line may come one interval of sampling later for it.
+    #[arg(long)]
+    pub(super) feedback: bool,
+
+    /// Sample the signals of this host beside the probes (pressure, run delay, steal, soft interrupts, the queue before the wire), and write them
+    /// into this file, which `wiretruth verdict` reads.
+    #[arg(long, value_name = "FILE")]
+    pub(super) signals: Option<PathBuf>,
+
+    /// From one sample of signals to the next.
+    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "50ms")]
+    pub(super) signals_interval: Duration,
+
+    /// What `wiretruth verdict learn` has written. Without it limits are strict, and nothing is claimed of what is corrected.
+    #[arg(long, value_name = "FILE", requires = "feedback")]
+    pub(super) thresholds: Option<PathBuf>,
+
+    /// This interface is the last before the wire, and nobody else queues behind it. Without it, that is believed only of a device of a machine
+    /// that is no guest.
+    #[arg(long, value_name = "IFACE", requires = "sampled")]
+    pub(super) uplink: Option<String>,
+
+    /// Replace the log and the file of signals if they are there.
+    #[arg(long, requires = "written")]
     pub(super) force: bool,
 
     /// One object a probe on standard output, as in the log.
@@ -170,6 +195,10 @@ mod tests {
             ("tping h --udp 9 --tcp 9", "cannot be used with"),
             ("tping h --gap 1s", "as 50:1s"),
             ("tping h --gap 5:0", "more than nothing"),
+            ("tping --reflect 9 --signals f", "cannot be used with"),
+            ("tping h --force", "required arguments were not provided"),
+            ("tping h --uplink e", "required arguments were not provided"),
+            ("tping h --thresholds f", "required arguments were not provided"),
         ] {
             let error = plan(words).unwrap_err();
             assert!(error.contains(told), "{words}: {error}");

@@ -2,6 +2,7 @@
 
 mod args;
 mod clock;
+mod feedback;
 mod log;
 mod reflect;
 mod schedule;
@@ -12,6 +13,7 @@ mod table;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,12 +23,14 @@ use nix::sys::utsname::{UtsName, uname};
 
 pub use args::Args;
 use args::Plan;
+use feedback::Feedback;
 use log::Log;
 use schedule::Schedule;
 use socket::{Event, NoSocket, Prober, Probes};
 use summary::Spans;
 use table::Table;
 use wire_truth::message::{Cookie, Heard, heard, quoted, request};
+use wire_truth::verdict::Judgement;
 use wire_truth::{ProbeKey, UserProbe};
 
 use crate::exit::Exit;
@@ -70,6 +74,19 @@ enum Failure {
     Output(io::Error),
     #[error("signals: {0}")]
     Signals(io::Error),
+    #[error(transparent)]
+    Truth(#[from] wire_truth::Error),
+}
+
+impl Failure {
+    /// A file cannot be written.
+    fn writing(path: &Path, cause: io::Error) -> Self {
+        let path = path.display().to_string();
+        match cause.kind() {
+            io::ErrorKind::AlreadyExists => Self::Exists { path },
+            _ => Self::Log { path, cause },
+        }
+    }
 }
 
 /// Does what `args` say.
@@ -111,6 +128,7 @@ struct Run<'a> {
     table: Table,
     spans: Spans,
     log: Option<Log>,
+    feedback: Option<Feedback>,
     /// What comes is received into this.
     buffer: Vec<u8>,
     /// Nobody reads standard output any more.
@@ -140,19 +158,15 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     // Bytes as they leave, so that a link's share of the delay can be told.
     let size = kind.fitting(plan.size.unwrap_or(kind.usual()));
     let log = args.log.as_ref().map(|path| {
-        Log::create(path, args.force, &context(host, to, &prober, plan.interval, size)).map_err(|cause| {
-            let path = path.display().to_string();
-            match cause.kind() {
-                io::ErrorKind::AlreadyExists => Failure::Exists { path },
-                _ => Failure::Log { path, cause },
-            }
-        })
+        Log::create(path, args.force, &context(host, to, &prober, plan.interval, size))
+            .map_err(|cause| Failure::writing(path, cause))
     });
     let log = log.transpose()?;
     // Known to nobody: the keys of the hasher are the system's random numbers.
     let cookie = RandomState::new().hash_one(clock::now()).to_be_bytes();
     let (table, spans) = (Table::default(), Spans::default());
     let schedule = Schedule::new(plan.interval, &args.gap);
+    let feedback = Feedback::start(args, to.ip())?;
     let mut run = Run {
         args,
         plan,
@@ -164,6 +178,7 @@ fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
         table,
         spans,
         log,
+        feedback,
         buffer: vec![0; 65_536],
         unheard: false,
     };
@@ -231,6 +246,7 @@ impl Run<'_> {
             for (seq, probe) in self.table.give_up(clock::now() - timeout) {
                 self.done(seq, &probe)?;
             }
+            self.tell_judged()?;
         }
         for (seq, probe) in self.table.give_up(i64::MAX) {
             self.done(seq, &probe)?;
@@ -314,8 +330,28 @@ impl Run<'_> {
             let failed = |cause| Failure::Log { path: path.display().to_string(), cause };
             log.note(key, self.size, probe).map_err(failed)?;
         }
+        match self.feedback.as_mut().map_or(Some((seq, *probe)), |feedback| feedback.note((seq, *probe))) {
+            Some((seq, probe)) => self.tell(seq, &probe, None),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells of those of which there is a verdict now.
+    fn tell_judged(&mut self) -> Result<(), Failure> {
+        while let Some(((seq, probe), judgement)) = self.feedback.as_mut().and_then(Feedback::next) {
+            self.tell(seq, &probe, judgement.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// The line of a probe.
+    fn tell(&mut self, seq: u16, probe: &UserProbe, judgement: Option<&Judgement>) -> Result<(), Failure> {
         if self.args.json {
-            return self.print(&probe.to_json(key, self.size));
+            let text = probe.to_json(ProbeKey::new(self.prober.ident(), seq), self.size);
+            let Some(judgement) = judgement else { return self.print(&text) };
+            let mut object = serde_json::from_str(&text).unwrap_or_default();
+            feedback::add(&mut object, judgement);
+            return self.print(&object.to_string());
         }
         let ms = |ns: i64| format!("{:.3} ms", ns as f64 / 1e6);
         let line = match (probe.rtt(), probe.snd.zip(probe.kernel_recv)) {
@@ -325,7 +361,7 @@ impl Run<'_> {
             (Some(rtt), None) => format!("seq={seq} time={}", ms(rtt)),
             (None, _) => format!("seq={seq} lost"),
         };
-        self.say_line(&line)
+        self.say_line(&(line + &judgement.map_or_else(String::new, feedback::words)))
     }
 
     /// A line for a person, if one wants lines.
@@ -344,8 +380,13 @@ impl Run<'_> {
     }
 
     fn end(mut self, stopped: bool) -> Result<Exit, Failure> {
+        if let Some(feedback) = &mut self.feedback {
+            feedback.stop(self.args)?;
+        }
+        self.tell_judged()?;
         let counts = self.table.counts();
-        let text = summary::text(self.host, counts, &self.spans);
+        let mut text = summary::text(self.host, counts, &self.spans);
+        text += &self.feedback.as_ref().and_then(Feedback::summary).unwrap_or_default();
         if self.args.json {
             for line in text.lines() {
                 say(PROGRAM, line);

@@ -6,6 +6,7 @@ mod lab;
 mod output;
 mod simulate;
 mod stamps;
+mod verdict;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -38,6 +39,9 @@ enum Command {
     Lab(lab::Command),
     /// Make an experiment up: captures, a log, and the truth about every delay.
     Simulate(simulate::Args),
+    /// Which samples to believe, by what the host itself can tell.
+    #[command(subcommand)]
+    Verdict(verdict::Command),
 }
 
 const AFTER_HELP: &str = "Exit status: 0 done; 2 it could not run.";
@@ -62,6 +66,7 @@ pub fn run(args: &Args) -> Exit {
         Command::Diff(args) => diff::run(args),
         Command::Lab(command) => lab::run(command),
         Command::Simulate(args) => simulate::run(args),
+        Command::Verdict(command) => verdict::run(command),
     };
     done.unwrap_or_else(|failure| {
         say(PROGRAM, failure);

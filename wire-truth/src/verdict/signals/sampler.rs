@@ -106,7 +106,7 @@ impl Sampler {
             context.add("interface kind", interface.what());
         }
         if let Some(uplink) = name(&self.watch.uplink) {
-            context.add("uplink", format!("{uplink}, as the user says"));
+            context.add("uplink", uplink);
         }
         context.add("queue", self.watch.queue());
         context.add("pressure", &self.pressure_of);
