@@ -33,7 +33,7 @@ pub fn dagemu_path() -> &'static Path {
     })
 }
 
-/// The program `wiretruth`, for a guest.
+/// The program `wiretruth`, for a run in a namespace.
 pub fn wiretruth_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| built("wiretruth"))
