@@ -85,6 +85,8 @@ pub struct Score {
     pub at_rest: usize,
     /// Of these, called suspect.
     pub at_rest_suspect: usize,
+    /// Of these, good ones all the same: others may have disturbed that rest.
+    pub at_rest_false: usize,
     /// Of all samples, how far the program was off, in nanoseconds, whatever the sign.
     pub unfiltered: Sample,
     /// Of those that are called valid.
@@ -111,9 +113,9 @@ impl Score {
         part(self.suspect_bad, self.bad())
     }
 
-    /// The part of the samples at rest that is called suspect.
+    /// The part of the samples at rest that is called suspect and is good.
     pub fn false_alarms(&self) -> Option<f64> {
-        part(self.at_rest_suspect, self.at_rest)
+        part(self.at_rest_false, self.at_rest)
     }
 
     /// The part of the good samples that is called valid.
@@ -146,6 +148,7 @@ pub fn score(judged: &[Judged], good_ns: i64) -> Score {
     (score.unknown, score.unknown_good) = (count(&unknown), count(&|each| unknown(each) && good(each)));
     score.at_rest = count(&|each| each.case.at_rest);
     score.at_rest_suspect = count(&|each| each.case.at_rest && suspect(each));
+    score.at_rest_false = count(&|each| each.case.at_rest && suspect(each) && good(each));
     let error = |each: &Judged| each.case.error.abs() as f64;
     score.unfiltered = judged.iter().map(error).collect();
     score.filtered = judged.iter().filter(|each| valid(each)).map(error).collect();

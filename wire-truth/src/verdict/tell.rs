@@ -78,14 +78,12 @@ impl Verdicts {
             |which, truth: &[Case]| score(&judge_all(truth, signals, &queue, thresholds, which), thresholds.good_ns);
         let scores = truth.map(|truth| [Use::All, Use::Signals].map(|which| scored(which, truth)));
         let mut notes = Vec::new();
-        let every = (thresholds.sampled_every_ns, signals.and_then(|log| log.context.sampled_every()));
-        if let (Some(learned), Some(here)) = every {
-            if here > learned.saturating_mul(2) || learned > here.saturating_mul(2) {
-                notes.push(format!(
-                    "signals were sampled every {here} ns, and every {learned} ns when the thresholds were learned: limits of signals are of other times"
-                ));
-            }
-        }
+        let every = thresholds.sampled_every_ns.zip(signals.and_then(|log| log.context.sampled_every()));
+        let is_other =
+            |(learned, here): &(i64, i64)| *here > learned.saturating_mul(2) || *learned > here.saturating_mul(2);
+        notes.extend(every.filter(is_other).map(|(learned, here)| {
+            format!("signals were sampled every {here} ns, and every {learned} ns when limits were learned: they are of other times")
+        }));
         match &thresholds.learning {
             Some(learning) => notes.extend(learning.notes.iter().map(|note| format!("of learning: {note}"))),
             None => notes.push("the thresholds are defaults, learned from nothing".to_owned()),
@@ -245,6 +243,7 @@ impl Score {
             "precision": self.precision(),
             "recall": self.recall(),
             "at_rest": self.at_rest,
+            "at_rest_suspect": self.at_rest_suspect,
             "false_alarms_at_rest": self.false_alarms(),
             "good_kept": self.good_kept(),
             "error": { "unfiltered": summary(&self.unfiltered), "filtered": summary(&self.filtered), "corrected": summary(&self.corrected) },
@@ -262,7 +261,7 @@ impl Score {
         let gain = self.gain().map_or_else(String::new, |gain| format!(" ({gain:.1} times less)"));
         let mut text = format!(
             "  good is within {:.1} us: {} of {}; suspects that are bad {}, bad ones that are suspect {}\n  \
-             good ones that are kept {}, false alarms at rest {} of {}\n  \
+             good ones that are kept {}; of {} at rest {} are suspect, {} of them falsely\n  \
              p99 of the error: {} of all, {} of the valid{gain}, {} corrected ({} samples)\n",
             self.good_ns as f64 / 1e3,
             self.good,
@@ -270,8 +269,9 @@ impl Score {
             percent(self.precision()),
             percent(self.recall()),
             percent(self.good_kept()),
-            percent(self.false_alarms()),
             self.at_rest,
+            self.at_rest_suspect,
+            self.at_rest_false,
             us(&self.unfiltered),
             us(&self.filtered),
             us(&self.corrected),
@@ -359,7 +359,7 @@ mod tests {
         };
         assert_eq!(notes(&thresholds), "");
         thresholds.sampled_every_ns = Some(1_000_000);
-        assert!(notes(&thresholds).contains("and every 1000000 ns when"));
+        assert!(notes(&thresholds).contains("and every 1000000 ns when limits were learned"));
         assert!(notes(&Thresholds::default()).contains("are defaults"));
     }
 }
