@@ -198,6 +198,11 @@ mod tests {
             assert!(score.good_kept().unwrap() > 0.95 && score.false_alarms().unwrap() < 0.05, "{score:?}");
             assert!(score.gain().unwrap() > 100.0, "{:?}", score.gain());
             assert_eq!(score.corrected.is_empty(), which == Use::Signals);
+            // What is bad at rest and suspect is no false alarm.
+            let bad = judged.iter().filter(|each| each.case.at_rest && each.case.error > score.good_ns);
+            let bad = bad.filter(|each| each.judgement.verdict != Verdict::Valid).count();
+            assert_eq!(score.at_rest_suspect - score.at_rest_false, bad);
+            assert!(bad > 0 || which == Use::Signals);
         }
     }
 

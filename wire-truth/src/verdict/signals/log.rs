@@ -417,6 +417,11 @@ mod tests {
         let two = log.around(1110, 1250).unwrap();
         assert_eq!((two.interval, two.total.cpu_some_us, two.total.run_delay_ns), (200, Some(6), None));
         assert_eq!(log.around(1210, 1220).unwrap().total.qdisc_backlog_bytes, Some(0));
+        let falling = self::log("1100,100,,,,,,,,50,3\n1200,99,,,,,,,,40,2\n1300,100,,,,,,,,30,1\n");
+        let most = falling.around(1110, 1250).unwrap().total;
+        assert_eq!((most.qdisc_backlog_bytes, most.qdisc_backlog_packets), (Some(50), Some(3)));
+        let between = falling.around(1100, 1150);
+        assert!(between.is_some(), "a sample that took a little is next to the one before");
         let touching = log.around(1200, 1220).unwrap();
         assert_eq!((touching.interval, touching.total.cpu_some_us), (100, Some(4)), "what had ended is not around it");
         // Before the first, in a gap, over a gap, after the last.

@@ -186,7 +186,8 @@ mod tests {
             }
         }
         let sampling = Sampling::start(watch(), Duration::from_millis(1), Some(Short(3)), false).unwrap();
-        while !sampling.has_failed() {
+        let begun = Instant::now();
+        while !sampling.has_failed() && begun.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(sampling.stop(None).unwrap_err().kind(), io::ErrorKind::StorageFull);
