@@ -36,7 +36,8 @@ fn queue(lab: &Inline, words: &str) -> bool {
 fn feedback_over_loopback_is_live_and_the_same_afterwards() {
     let dir = tempfile::tempdir().unwrap();
     let Some(ns) = Netns::alone() else { return };
-    let words = "127.0.0.1 -c 30 -i 20ms --feedback --signals s.csv --signals-interval 10ms --log u.csv";
+    // Some probes wait for the signals of their time.
+    let words = "127.0.0.1 -c 30 -i 20ms --feedback --signals s.csv --signals-interval 100ms --log u.csv";
     let ran = run(&mut inside(&ns, dir.path(), tping_path(), words)).exits(0);
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();
     let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("seq=")).collect();
@@ -50,7 +51,7 @@ fn feedback_over_loopback_is_live_and_the_same_afterwards() {
     // The log is whole, and tells the same.
     let log = SignalLog::read(&dir.path().join("s.csv")).unwrap();
     assert_eq!((log.context.interface(), log.context.queue()), (Some("lo"), Some(Queue::Own)));
-    assert!(log.samples().count() >= 10 && log.context.get("end").is_some());
+    assert!(log.samples().count() >= 4 && log.context.get("end").is_some());
     let mut command = wiretruth();
     command.current_dir(dir.path()).args("verdict judge --user u.csv --signals s.csv --json".split(' '));
     let ran = run(&mut command).exits(0);

@@ -190,6 +190,7 @@ mod tests {
         while !sampling.has_failed() && begun.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(1));
         }
+        assert!(sampling.has_failed(), "it goes on as if there were a log");
         assert_eq!(sampling.stop(None).unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }
