@@ -220,7 +220,7 @@ fn limits_learned_in_one_run_tell_the_bad_samples_of_another() {
     let number = |path: &str| score.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {told}"));
     assert!(number("/samples") > 900.0 && number("/bad") > 100.0, "{told}");
     assert!(number("/p99_falls_by") >= 10.0 && number("/good_kept") >= 0.9, "{told}");
-    assert!(number("/recall") > 0.95 && number("/precision") > 0.8, "{told}");
+    assert!(number("/recall") > 0.85 && number("/precision") > 0.8, "{told}");
     assert!(number("/false_alarms_at_rest") < 0.1, "{told}");
     // Of the host's queue nothing is left in what is corrected.
     let p99 = |name: &str| number(&format!("/error/{name}/p99_ns"));
@@ -230,7 +230,7 @@ fn limits_learned_in_one_run_tell_the_bad_samples_of_another() {
     for bound in bounds {
         let (claimed, held) = (bound["claimed"].as_f64().unwrap(), bound["held"].as_f64().unwrap());
         // The host is not the same in both runs: others work on it.
-        assert!(held > claimed - 0.1, "{told}");
+        assert!(held > claimed - 0.04, "{told}");
     }
     let each = fs::read_to_string(other.join("each.csv")).unwrap();
     assert!(each.lines().any(|line| line.contains("suspect") && line.contains("most by the queue")), "{each}");

@@ -6,7 +6,9 @@
 //!    tells it from the good is chance. If more than one in two hundred of what is kept is bad still, signals are added, one at a time: that signal and limit next which catches the
 //!    largest part of all bad samples, less three times the part of all good ones that it costs. Never so many that less than 95 % of the good are kept.
 //! 4. Without stamps the same, by signals alone.
-//! 5. The correction is a median at rest. Its bounds are order statistics of how far it was off in the whole run.
+//! 5. The correction is a median at rest. Its bounds are order statistics of how far it was off, in that stretch of the run in which it was off the
+//!    most: from one run to the next a host differs at least as much as from one stretch to another. Those of the whole run do not hold as often as
+//!    they say in the next.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +35,8 @@ const COST: f64 = 3.0;
 const LEAST_WORTH: f64 = 0.05;
 /// A signal that is known of less than this part of the samples is not learned from.
 const KNOWN: f64 = 0.9;
-/// How often bounds are to hold.
-const BOUNDS: [f64; 2] = [0.95, 0.99];
+/// How often bounds are to hold, and samples in a stretch of the run: few, but enough for an order statistic of that.
+const BOUNDS: [(f64, usize); 2] = [(0.95, 50), (0.99, 100)];
 
 /// A probe with the truth about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -156,10 +158,18 @@ fn above_wire(case: &Case) -> Option<i64> {
 fn correction(cases: &[Case]) -> Option<Correction> {
     let mut rest: Vec<i64> = cases.iter().filter(|case| case.at_rest).filter_map(above_wire).collect();
     let constant_ns = median(&mut rest)?;
-    let mut off: Vec<i64> = cases.iter().filter_map(above_wire).map(|ns| (ns - constant_ns).abs()).collect();
-    let bound = |holds| upper_bound(&mut off, holds).map(|within_ns| Bound { holds, within_ns });
+    let off: Vec<i64> = cases.iter().filter_map(above_wire).map(|ns| (ns - constant_ns).abs()).collect();
+    let bound = |(holds, stretch)| worst_stretch(&off, holds, stretch).map(|within_ns| Bound { holds, within_ns });
     let bounds = BOUNDS.into_iter().filter_map(bound).collect();
     Some(Correction { constant_ns, bounds, samples: off.len() })
+}
+
+/// The bound of the stretch in which it is the largest; where there are too few values for a stretch, that of all.
+fn worst_stretch(off: &[i64], holds: f64, stretch: usize) -> Option<i64> {
+    // The last one is whole, too, and overlaps with the one before.
+    let last = off.len().checked_sub(stretch).and_then(|begin| off.get(begin..));
+    let bounds = off.chunks_exact(stretch).chain(last).filter_map(|each| upper_bound(&mut each.to_vec(), holds));
+    bounds.max().or_else(|| upper_bound(&mut off.to_vec(), holds))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -306,6 +316,21 @@ mod tests {
         let learned = learn(&run.cases, Some(&run.signals)).unwrap();
         assert!(learned.without_stamps.is_empty() && learned.with_stamps.len() == 1);
         assert!(learned.learning.unwrap().bad < 30);
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_worst_stretch() {
+        let mut off = vec![1i64; 400];
+        off[130..140].fill(9);
+        // Of all 400 these are one in forty, and of the 50 beside them one in five.
+        assert_eq!((upper_bound(&mut off.clone(), 0.95), worst_stretch(&off, 0.95, 50)), (Some(1), Some(9)));
+        off[130..140].fill(1);
+        off[397] = 7;
+        assert_eq!((worst_stretch(&off, 0.95, 50), worst_stretch(&off, 0.99, 100)), (Some(1), Some(7)));
+        assert_eq!(worst_stretch(&off[395..], 0.99, 100), None);
+        assert_eq!(worst_stretch(&[1; 19], 0.95, 50), Some(1), "of all, which are fewer than a stretch");
+        // Those behind the last whole stretch count.
+        assert_eq!(worst_stretch(&[[1; 100].as_slice(), &[8; 20]].concat(), 0.95, 50), Some(8));
     }
 
     #[test]

@@ -213,10 +213,10 @@ mod tests {
         let claimed: Vec<f64> = score.bounds.iter().map(|held| held.claimed).collect();
         assert_eq!(claimed, [0.95, 0.99]);
         for held in &score.bounds {
-            // Three standard deviations of the counts of both runs.
+            // They are of the worst stretch, and hold more often where all stretches are alike. Three standard deviations of the counts.
             assert_eq!(held.samples, 900);
-            let off = (held.part() - held.claimed).abs();
-            assert!(off < 3.0 * (2.0 * held.claimed * (1.0 - held.claimed) / 900.0).sqrt() + 2.0 / 900.0, "{held:?}");
+            let less = held.claimed - held.part();
+            assert!(less < 3.0 * (held.claimed * (1.0 - held.claimed) / 900.0).sqrt(), "{held:?}");
         }
     }
 
