@@ -1,10 +1,12 @@
 //! [`Sampling`]: signals, sampled by a thread of its own beside the probes.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use nix::time::{ClockId, clock_gettime};
 
 use super::log::{SignalContext, SignalLog, SignalSample, SignalWriter};
@@ -13,7 +15,7 @@ use super::sampler::{Sampler, Watch};
 /// A thread that samples until it is told to stop.
 #[derive(Debug)]
 pub struct Sampling {
-    stop: Sender<()>,
+    stop: Arc<AtomicBool>,
     taken: Receiver<SignalSample>,
     context: SignalContext,
     thread: JoinHandle<io::Result<Taken>>,
@@ -46,7 +48,8 @@ impl Sampling {
         let mut context = sampler.context();
         context.add("sampled every", format!("{} ns", every.as_nanos()));
         let log = log.map(|log| SignalWriter::begin(log, &context)).transpose()?;
-        let (stop, stopped) = bounded(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let (tell, taken) = unbounded();
         let tell = is_live.then_some(tell);
         let thread = std::thread::Builder::new()
@@ -81,8 +84,8 @@ impl Sampling {
     ///
     /// When the log could not be written.
     pub fn stop(self, log: Option<&mut SignalLog>) -> io::Result<Taken> {
-        // If the thread has gone, it tells why.
-        let _ = self.stop.send(());
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
         while !self.thread.is_finished() {
             std::thread::sleep(Duration::from_micros(100));
         }
@@ -100,14 +103,14 @@ fn all<W: Write>(
     every: Duration,
     mut log: Option<SignalWriter<W>>,
     tell: Option<&Sender<SignalSample>>,
-    stopped: &Receiver<()>,
+    stopped: &AtomicBool,
 ) -> io::Result<Taken> {
     let mut taken = Taken::default();
     let begun = cpu_time();
     let mut next = Instant::now() + every;
     let mut is_last = false;
     while !is_last {
-        is_last = stopped.recv_deadline(next) != Err(RecvTimeoutError::Timeout);
+        is_last = waited(next, stopped);
         let sample = sampler.sample();
         taken.samples += 1;
         if let Some(log) = &mut log {
@@ -128,6 +131,17 @@ fn all<W: Write>(
         log.end(&format!("{} samples, {} ns of CPU time each", taken.samples, taken.cost_ns))?;
     }
     Ok(taken)
+}
+
+/// Waits until `next`, or until it is `stopped`, which it says. Channels wait too, but spin before they sleep.
+fn waited(next: Instant, stopped: &AtomicBool) -> bool {
+    loop {
+        let left = next.saturating_duration_since(Instant::now());
+        if stopped.load(Ordering::Acquire) || left.is_zero() {
+            return stopped.load(Ordering::Acquire);
+        }
+        std::thread::park_timeout(left);
+    }
 }
 
 /// CPU time of this thread, in nanoseconds.
