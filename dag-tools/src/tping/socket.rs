@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::signal::SigSet;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr, Timestamping};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt};
@@ -217,7 +217,10 @@ impl Prober {
 
     /// The next thing that has come: stamps first, since a request was sent before it was answered. `None` if there is nothing.
     pub(super) fn next(&self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
-        for flags in [MsgFlags::MSG_ERRQUEUE, MsgFlags::empty()] {
+        // Asked before stamps are looked for: those of a request are there when its reply is, and a reply that comes in between waits.
+        let there = self.has_message()?;
+        let order = [Some(MsgFlags::MSG_ERRQUEUE), there.then(MsgFlags::empty)];
+        for flags in order.into_iter().flatten() {
             match self.receive(buffer, flags) {
                 Ok(event) => return Ok(Some(event)),
                 Err(Errno::EAGAIN) => {}
@@ -229,6 +232,16 @@ impl Prober {
             }
         }
         Ok(None)
+    }
+
+    /// A message, or an error that reading tells, waits.
+    fn has_message(&self) -> io::Result<bool> {
+        let mut one = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut one, PollTimeout::ZERO) {
+            Ok(_) => Ok(one[0].any().unwrap_or(true)),
+            Err(Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     fn receive(&self, buffer: &mut [u8], flags: MsgFlags) -> Result<Event, Errno> {

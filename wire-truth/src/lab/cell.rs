@@ -65,6 +65,9 @@ fn io_error(path: &str, cause: io::Error) -> Error {
     Repr::Io { path: path.to_owned(), cause }.into()
 }
 
+/// The log of the host's signals.
+const SIGNALS: &str = "signals.csv";
+
 /// Captures, probes, stress; what becomes of it as cell.json has it.
 fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Value, Error> {
     if cell.environment == Environment::Vm {
@@ -168,6 +171,9 @@ pub(super) fn describe(
         "ident": IDENT, "valid": why.is_empty(), "why": why, "notes": notes, "places": places, "user": "user.csv", "proof": proof, "emulated": false,
         "own_processors": lab.has_own_processors,
     });
+    if cell.environment != Environment::Vm {
+        told["signals"] = SIGNALS.into();
+    }
     if cell.stress == Stress::Network {
         told["congestion_control"] = plan.congestion_control.as_str().into();
         told["streams"] = plan.streams.into();
@@ -180,6 +186,11 @@ fn probing(cell: Cell, plan: &Plan, log: &Path, tping: &dyn Fn(&[&str]) -> Comma
     let mut words =
         tping(&["--count", &plan.all_probes().to_string(), "--size", &SIZE.to_string(), "--ident", &IDENT.to_string()]);
     words.args(["--interval", &format!("{}ns", plan.interval.as_nanos()), "--timeout", "1s"]).arg("--log").arg(log);
+    words.arg("--signals").arg(log.with_file_name(SIGNALS));
+    // Here a virtual interface is the last before the wire; what lies behind a bridge is not to be seen.
+    if matches!(cell.environment, Environment::Host | Environment::Container) {
+        words.args(["--uplink", "s0"]);
+    }
     // The stress begins and ends in these.
     for before in [plan.rest, plan.rest + plan.probes] {
         words.args(["--gap", &format!("{before}:{settle}")]);
