@@ -19,7 +19,7 @@ use crate::testing::{Counts, counted};
 pub(crate) enum Part {
     /// Each fuzz target for ten minutes
     Fuzz,
-    /// `dagcap` killed hundreds of times at moments of chance
+    /// `dagcap` killed hundreds of times at moments of chance, and `wiretruth lab run` twenty times
     Kills,
     /// `dagcap` for ten minutes under load: the account adds up and memory does not grow
     Soak,
@@ -29,6 +29,9 @@ const FUZZ: Duration = Duration::from_secs(600);
 
 /// Kills, for each way of capturing.
 const KILLS: &str = "250";
+
+/// Kills of a run of the lab.
+const LAB_KILLS: &str = "20";
 
 const SOAK: Duration = Duration::from_secs(600);
 
@@ -46,6 +49,9 @@ pub(crate) fn chore(parts: &[Part]) -> Result {
         Part::Kills => {
             let mut test = cargo();
             test.args(["test", "-p", "house-tests", "--test", "kill"]).env("DAG_KILLS", KILLS);
+            counted(&mut test, &mut Counts::default())?;
+            let mut test = cargo();
+            test.args(["test", "-p", "house-tests", "--test", "lab", "killed"]).env("DAG_LAB_KILLS", LAB_KILLS);
             counted(&mut test, &mut Counts::default())
         }
         Part::Soak => soak(),

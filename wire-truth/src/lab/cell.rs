@@ -1,7 +1,7 @@
 //! One cell: namespaces made, captures begun, probes sent at rest, under stress and at rest again, and everything written down.
 
-use std::fs;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -119,9 +119,10 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     let mut probes = lab.command(guest, command);
     probes.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut probes = probes.spawn().map_err(|cause| Repr::Program { line: "tping".to_owned(), cause })?;
-    until(&log, plan.rest, &mut probes)?;
+    let mut following = Following::default();
+    following.until(&log, plan.rest, &mut probes)?;
     let stress = Load::start(lab, &[], cell, plan, folder, Duration::ZERO)?;
-    until(&log, plan.rest + plan.probes, &mut probes)?;
+    following.until(&log, plan.rest + plan.probes, &mut probes)?;
     let proof = stress.end(lab, &[], plan)?;
     let done = probes.wait_with_output().map_err(|cause| io_error("tping", cause))?;
     // 1: some were lost, which is a result.
@@ -203,27 +204,51 @@ fn probing(cell: Cell, plan: &Plan, log: &Path, tping: &dyn Fn(&[&str]) -> Comma
     first
 }
 
-/// Waits until so many probes are done.
-fn until(log: &Path, probes: u32, tping: &mut Child) -> Result<(), Error> {
-    loop {
-        let text = fs::read(log).unwrap_or_default();
-        let rows =
-            text.split(|byte| *byte == b'\n').filter(|line| line.first().is_some_and(u8::is_ascii_digit)).count();
-        if rows >= probes as usize {
-            return Ok(());
+/// The log of the probes, followed as it grows.
+#[derive(Default)]
+struct Following {
+    read: u64,
+    rows: u32,
+    /// The next byte begins a line.
+    at_start: bool,
+}
+
+impl Following {
+    /// Counts the rows that have come: lines that begin with a number.
+    fn look(&mut self, log: &Path) -> io::Result<()> {
+        let mut file = match File::open(log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        file.seek(SeekFrom::Start(self.read))?;
+        let mut more = Vec::new();
+        file.read_to_end(&mut more)?;
+        self.at_start |= self.read == 0;
+        for byte in &more {
+            self.rows += u32::from(self.at_start && byte.is_ascii_digit());
+            self.at_start = *byte == b'\n';
         }
-        if let Ok(Some(status)) = tping.try_wait() {
-            let mut said = String::new();
-            if let Some(mut err) = tping.stderr.take() {
-                let _ = err.read_to_string(&mut said);
+        self.read += more.len() as u64;
+        Ok(())
+    }
+
+    /// Waits until so many probes are done.
+    fn until(&mut self, log: &Path, probes: u32, tping: &mut Child) -> Result<(), Error> {
+        loop {
+            self.look(log).map_err(|cause| io_error(&log.display().to_string(), cause))?;
+            if self.rows >= probes {
+                return Ok(());
             }
-            return Err(Repr::Tool {
-                line: "tping".to_owned(),
-                said: format!("{status} after {rows} probes: {}", said.trim()),
+            if let Ok(Some(status)) = tping.try_wait() {
+                let mut said = String::new();
+                if let Some(mut err) = tping.stderr.take() {
+                    let _ = err.read_to_string(&mut said);
+                }
+                let said = format!("{status} after {} probes: {}", self.rows, said.trim());
+                return Err(Repr::Tool { line: "tping".to_owned(), said }.into());
             }
-            .into());
+            sleep(LOOK);
         }
-        sleep(LOOK);
     }
 }
 
@@ -235,8 +260,40 @@ fn sums(folder: &Path) -> Result<String, Error> {
     let mut text = String::new();
     for name in names {
         let mut hash = Sha256::new();
-        io::copy(&mut fs::File::open(folder.join(&name)).map_err(failed)?, &mut hash).map_err(failed)?;
+        io::copy(&mut File::open(folder.join(&name)).map_err(failed)?, &mut hash).map_err(failed)?;
         text += &format!("{:x}  {}\n", hash.finalize(), name.to_string_lossy());
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_counted_as_it_grows() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("user.csv");
+        let mut following = Following::default();
+        following.look(&log).unwrap();
+        let mut text = String::new();
+        let mut counted = Vec::new();
+        for more in ["# 1 of it\nident,seq\n4", "242,0\n4242,1\n", "", "\n#\n", "4", "2\n7"] {
+            text += more;
+            fs::write(&log, &text).unwrap();
+            following.look(&log).unwrap();
+            counted.push(following.rows);
+        }
+        assert_eq!(counted, [1, 2, 2, 2, 3, 4]);
+    }
+
+    #[test]
+    fn sums_are_those_of_sha256sum() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("b"), "abc").unwrap();
+        fs::write(dir.path().join("a"), "").unwrap();
+        let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a\n\
+                        ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  b\n";
+        assert_eq!(sums(dir.path()).unwrap(), expected);
+    }
 }
