@@ -28,7 +28,7 @@ pub struct Options {
 
 impl Options {
     fn has_rest(&self) -> bool {
-        self.rest_lead + self.rest_trail > 0
+        self.rest_lead > 0 || self.rest_trail > 0
     }
 }
 
@@ -195,7 +195,7 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let host_error = off(if places.kernel.is_some() { errors.kernel } else { errors.user });
     let of_run = |key: &ProbeKey| key.ident == ident;
     let sent = places.sent(ident);
-    let resting = options.rest_lead + options.rest_trail;
+    let resting = options.rest_lead.saturating_add(options.rest_trail);
     if resting > 0 && resting >= sent.len() {
         return Err(Repr::AllAtRest { resting, probes: sent.len() }.into());
     }
@@ -241,7 +241,7 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let probes = sent.len() as u64;
     let lost = each.iter().filter(|probe| probe.rtt.wire.is_none()).count() as u64;
     let on_wire = sent.iter().filter(|key| places.wire.get(**key).is_some()).count() as u64;
-    let mut notes = notes(places, clock.as_ref().ok(), probes, on_wire);
+    let mut notes = notes(places, clock.as_ref().ok(), &layers, probes, on_wire);
     notes.extend(aligned.as_ref().and_then(reused));
     notes.extend(ended.as_ref().err().map(|unknown| {
         format!(
@@ -365,7 +365,7 @@ fn reused(aligned: &Aligned) -> Option<String> {
     })
 }
 
-fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u64) -> Vec<String> {
+fn notes(places: &Places<'_>, clock: Option<&Relation>, layers: &Layers, probes: u64, on_wire: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if probes > on_wire {
         notes.push(format!("{} probes that were sent were not seen on the wire", probes - on_wire));
@@ -376,6 +376,16 @@ fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u6
             places.wire.name(),
             places.wire.count().defects
         ));
+    }
+    let layers = [("the program", &layers.total), ("the kernel", &layers.kern)];
+    for (name, sample) in layers {
+        let early = sample.sorted().iter().filter(|ns| **ns < 0.0).count();
+        if early * 10 > sample.len() {
+            notes.push(format!(
+                "{early} of {} round trips were shorter for {name} than on the wire: places are swapped, or files are of different runs",
+                sample.len()
+            ));
+        }
     }
     if let Some(user) = places.user.filter(|user| user.resolution() > 1) {
         notes.push(format!("round trips of the log are rounded to {} ns", user.resolution()));
@@ -389,10 +399,10 @@ fn notes(places: &Places<'_>, clock: Option<&Relation>, probes: u64, on_wire: u6
     let Some(clock) = clock else { return notes };
     if let Some(step) = clock.step {
         notes.push(format!(
-            "a clock was stepped: the host's is ahead by {} ns {} than before from a moment on between the wire's stamps {} and {}; delays behind it are \
-             not to be trusted",
+            "a clock was stepped, between the wire's stamps {2} and {3}: from there on the host's is at least {0} ns further {1} than before; neither the \
+             drift nor any delay is to be trusted",
             step.by_at_least_ns.abs(),
-            if step.by_at_least_ns > 0 { "or more, more" } else { "or more, less" },
+            if step.by_at_least_ns > 0 { "ahead" } else { "behind" },
             step.after_wire,
             step.before_wire
         ));

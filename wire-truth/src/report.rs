@@ -60,7 +60,9 @@ fn headline(analysis: &Analysis) -> String {
             let _ = write!(text, ", {part:.0} % of what is beyond the least of it when sending");
         }
     }
-    text + ". (Medians.) " + &counts
+    let stepped = analysis.clock.as_ref().is_ok_and(|clock| clock.step.is_some());
+    let warning = if stepped { " A clock was stepped on the way: none of this is to be trusted." } else { "" };
+    text + ". (Medians.) " + &counts + warning
 }
 
 /// The samples of an analysis that have values, by name.

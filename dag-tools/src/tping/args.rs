@@ -116,12 +116,18 @@ pub(super) enum Preset {
 
 const AFTER_HELP: &str = "Exit status: 0 every probe was answered; 1 some were not; 2 it could not run.";
 
+/// Nothing is waited for longer.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 /// `0.25` as ping has it, or with a unit.
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Duration::from_secs_f64(seconds)),
         Ok(_) => Err("more than nothing, and a day at most".to_owned()),
-        Err(_) => values::duration(text),
+        Err(_) => match values::duration(text)? {
+            long if long > A_DAY => Err("a day at most".to_owned()),
+            time => Ok(time),
+        },
     }
 }
 
@@ -195,6 +201,7 @@ mod tests {
             ("tping h --udp 9 --tcp 9", "cannot be used with"),
             ("tping h --gap 1s", "as 50:1s"),
             ("tping h --gap 5:0", "more than nothing"),
+            ("tping h --gap 5:9999999s", "a day at most"),
             ("tping --reflect 9 --signals f", "cannot be used with"),
             ("tping h --force", "required arguments were not provided"),
             ("tping h --uplink e", "required arguments were not provided"),

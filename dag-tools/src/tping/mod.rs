@@ -137,6 +137,9 @@ struct Run<'a> {
 
 fn ping(args: &Args, stop: &AtomicBool) -> Result<Exit, Failure> {
     let plan = args.plan().map_err(Failure::Usage)?;
+    if args.log.is_some() && args.log == args.signals {
+        return Err(Failure::Usage("--log and --signals are to be two files".to_owned()));
+    }
     let host = args.host.as_deref().unwrap_or_default();
     let to = resolve(args, host)?;
     let probes = match (args.udp, args.tcp) {

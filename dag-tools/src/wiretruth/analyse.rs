@@ -8,7 +8,7 @@ use wire_truth::delay::Places;
 use wire_truth::report::{Context, html};
 use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse, hdr, json};
 
-use super::{Failure, output, print, stamps, whole_file};
+use super::{Failure, apart, output, print, stamps, whole_file};
 use crate::exit::Exit;
 
 /// The options of `wiretruth analyse`.
@@ -165,6 +165,10 @@ fn context(args: &Args, analysis: &Analysis) -> Context {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let read = [Some(&args.wire), args.kernel.as_ref(), args.dom0.as_ref(), args.user.as_ref()];
+    let read = read.into_iter().flatten().chain(args.at.iter().map(|(_, file)| file)).map(PathBuf::as_path);
+    let written = [&args.per_probe, &args.report, &args.hdr].into_iter().flatten().map(PathBuf::as_path);
+    apart(&read.collect::<Vec<_>>(), &written.collect::<Vec<_>>())?;
     let mut wire = Vantage::read("the wire", &args.wire)?;
     let mut captures = captures(args)?;
     let user_error_ns = told(args, &mut wire, &mut captures)?;

@@ -13,7 +13,7 @@ use wire_truth::stats::Counts;
 use wire_truth::{hdr, svg};
 
 use super::output::{interval, time, whole};
-use super::{Failure, print, whole_file};
+use super::{Failure, apart, print, whole_file};
 use crate::exit::Exit;
 use crate::values;
 
@@ -62,6 +62,8 @@ enum Clocks {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let written = [&args.csv, &args.svg, &args.hdr].into_iter().flatten().map(PathBuf::as_path);
+    apart(&[&args.a, &args.b], &written.collect::<Vec<_>>())?;
     let mut options = CompareOptions::default();
     options.window_ns = i64::try_from(args.window.as_nanos()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
     (options.remove_drift, options.remove_offset) = (args.drift == Clocks::Remove, args.offset == Clocks::Remove);

@@ -30,7 +30,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take the delays of a run of ICMP echoes apart, layer by layer.
+    /// Take the delays of a run of probes apart, layer by layer.
     Analyse(analyse::Args),
     /// The one-way delays of all packets that two captures have in common.
     Diff(diff::Args),
@@ -44,7 +44,8 @@ enum Command {
     Verdict(verdict::Command),
 }
 
-const AFTER_HELP: &str = "Exit status: 0 done; 2 it could not run.";
+const AFTER_HELP: &str =
+    "Exit status: 0 done; 1 of the lab: not all could be measured, or something is missing; 2 it could not run.";
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,23 @@ fn print(text: &str) -> Result<(), Failure> {
     messages::print(text).map_err(Failure::Output)
 }
 
+/// That nothing is written over what is read, nor over something else that is written.
+fn apart(read: &[&Path], written: &[&Path]) -> Result<(), Failure> {
+    let same = |one: &Path, other: &Path| match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other && one.is_file(),
+        _ => one == other && !one.exists(),
+    };
+    for (at, path) in written.iter().enumerate() {
+        if read.iter().chain(&written[..at]).any(|other| same(path, other)) {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "{path} would be written over what it is needed for: name another file"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file whole, or not at all: half a table looks like one. What is there and no file, as /dev/stdout, is written into.
 fn whole_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>) -> Result<T, Failure> {
     let failed = |cause| Failure::File { path: path.display().to_string(), cause };
@@ -104,4 +122,26 @@ fn whole_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result
         let _ = fs::remove_file(&new);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_over_what_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("in"), "x").unwrap();
+        std::os::unix::fs::symlink(path("in"), path("link")).unwrap();
+        let check = |read: &[&str], written: &[&str]| {
+            let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect::<Vec<_>>();
+            let (read, written) = (paths(read), paths(written));
+            let read: Vec<&Path> = read.iter().map(AsRef::as_ref).collect();
+            let written: Vec<&Path> = written.iter().map(AsRef::as_ref).collect();
+            apart(&read, &written).is_ok()
+        };
+        assert!(check(&["in"], &["a", "b"]));
+        assert!(!check(&["in"], &["in"]) && !check(&["in"], &["link"]) && !check(&["in"], &["a", "b", "a"]));
+    }
 }

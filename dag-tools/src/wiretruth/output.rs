@@ -26,6 +26,9 @@ pub(super) fn text(analysis: &Analysis) -> String {
     text += &match &analysis.clock {
         Ok(relation) => {
             let offset = match (relation.offset_low_ns, relation.offset_high_ns) {
+                (Some(low), Some(high)) if low > high => {
+                    ", no offset lets all packets arrive after they were sent".to_owned()
+                }
                 (Some(low), Some(high)) => format!(", ahead by {low} to {high} ns"),
                 _ => String::new(),
             };

@@ -127,6 +127,16 @@ impl Rule {
         }
     }
 
+    /// Whether the rule says the same of every number from `ours` on.
+    fn is_decided_from(self, ours: f64) -> bool {
+        match self {
+            Self::Above { .. } => self.passes(ours),
+            Self::Below { .. } => !self.passes(ours),
+            Self::Within { factor, paper } => ours > factor * paper,
+            Self::Between { high, .. } => ours > high,
+        }
+    }
+
     fn passes(self, ours: f64) -> bool {
         let strict = matches!(self, Self::Below { or_equal: false, .. } | Self::Above { or_equal: false, .. });
         let margin = self.margin(ours);
@@ -221,6 +231,12 @@ impl Claim {
         }
         // One that fails is enough to fail; to hold, all are needed.
         match (worst, untold) {
+            // The true one is that or more; of a ratio not even that is known.
+            (Some((ours, note)), _)
+                if note.contains(AT_LEAST) && (expression.below.is_some() || !rule.is_decided_from(ours)) =>
+            {
+                outcome(Some(ours), Verdict::NotTestable, format!("too few probes: {note}"))
+            }
             (Some((ours, note)), _) if !rule.passes(ours) => outcome(Some(ours), Verdict::Differs, note),
             (_, Some(reason)) => outcome(None, Verdict::NotTestable, reason),
             (Some((ours, note)), None) => outcome(Some(ours), Verdict::Reproduced, note),
@@ -258,6 +274,9 @@ const fn sep(note: &str) -> &'static str {
     if note.is_empty() { "" } else { "; " }
 }
 
+/// What is said of a percentile that a sample is too small for.
+const AT_LEAST: &str = "at least that";
+
 /// A number of a cell, in nanoseconds or percent, and what is to be known of it.
 fn term(
     experiment: &Experiment,
@@ -277,7 +296,7 @@ fn term(
     let value = term.statistic.of(sample).map_err(|reason| format!("{name}: {reason}"))?;
     let note = match term.statistic {
         Statistic::Percentile(p) if sample.estimate(p).is_some_and(|estimate| estimate.high.is_none()) => {
-            format!("{name}: at least that, of {} probes", sample.len())
+            format!("{name}: {AT_LEAST}, of {} probes", sample.len())
         }
         _ => String::new(),
     };
@@ -296,6 +315,19 @@ pub fn claims(experiment: &Experiment) -> Result<Vec<Outcome>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_at_least_so_much_decides_only_what_more_would_not_change() {
+        let rule = |text| Rule::parse(text, Some(6.0)).unwrap();
+        for (text, undecided, decided) in [
+            ("within 2 x paper", 0.03, 12.1),
+            ("<= paper", 5.0, 6.1),
+            (">= paper", 5.0, 6.0),
+            ("from 1 to 3", 2.0, 3.1),
+        ] {
+            assert!(!rule(text).is_decided_from(undecided) && rule(text).is_decided_from(decided), "{text}");
+        }
+    }
 
     #[test]
     fn every_claim_can_be_read_and_has_a_name_of_its_own() {

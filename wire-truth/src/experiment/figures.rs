@@ -20,7 +20,10 @@ pub(super) fn figures(experiment: &Experiment) -> String {
     draw(&mut page, title, svg::cdf, &curves);
     for (title, environments) in [
         ("Figure 5: sending and receiving, network stress", [Environment::Container, Environment::Vm]),
-        ("The same of the others", [Environment::Host, Environment::Bridge]),
+        (
+            "Figure 5, of the other environments: sending and receiving, network stress",
+            [Environment::Host, Environment::Bridge],
+        ),
     ] {
         draw(&mut page, title, svg::density, &figure_5(experiment, environments));
     }

@@ -41,8 +41,11 @@ impl Capture {
         device: &str,
     ) -> Result<Self, Error> {
         let file = folder.join(format!("{name}.erf"));
-        let mut command = room.command(&plan.programs.dagcap);
+        // Before the rest of the machine, where it may be: what it is late for is lost.
+        let mut command = room.command("nice");
         command
+            .args(["-n", "-15"])
+            .arg(&plan.programs.dagcap)
             .args(["--device", &format!("emu:tap={device},snaplen={SNAP},memory={MEMORY}"), "--json", "--out"])
             .arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

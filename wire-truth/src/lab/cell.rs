@@ -58,6 +58,10 @@ pub fn run_cell(task: &CellTask) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(&told).map_err(|error| io_error("cell.json", error.into()))?;
     fs::write(partial.join("cell.json"), text + "\n").map_err(|cause| failed(&partial, cause))?;
     fs::write(partial.join("sums.txt"), sums(&partial)?).map_err(|cause| failed(&partial, cause))?;
+    // One that was not valid gives way.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|cause| failed(&folder, cause))?;
+    }
     fs::rename(&partial, &folder).map_err(|cause| failed(&folder, cause))
 }
 

@@ -1,16 +1,18 @@
 //! A run: cell after cell, each in namespaces of its own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::uname;
 use nix::unistd::geteuid;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cgroup;
 use super::plan::{Cell, CellTask, Plan};
@@ -42,12 +44,21 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn run(plan: &Plan, stop: &AtomicBool, mut tell: impl FnMut(&Progress)) -> Result<usize, Error> {
     let failed = |cause: io::Error| Repr::Io { path: plan.out.display().to_string(), cause };
     fs::create_dir_all(&plan.out).map_err(failed)?;
+    let _lock = alone(&plan.out)?;
     let description = plan.out.join("run.json");
-    if !description.exists() {
-        fs::write(&description, described(plan) + "\n").map_err(failed)?;
+    let told = described(plan);
+    match fs::read_to_string(&description) {
+        Ok(before) => same_settings(&before, &told)
+            .map_err(|what| Repr::Lab { what: format!("{}: {what}", description.display()) })?,
+        Err(_) => fs::write(
+            &description,
+            told + "
+",
+        )
+        .map_err(failed)?,
     }
-    let (is_left, there): (Vec<Cell>, Vec<Cell>) =
-        plan.cells.iter().partition(|cell| !plan.out.join(cell.folder()).join("cell.json").exists());
+    let (there, is_left): (Vec<Cell>, Vec<Cell>) =
+        plan.cells.iter().partition(|cell| is_measured(&plan.out.join(cell.folder())));
     there.into_iter().for_each(|cell| tell(&Progress::There(cell)));
     let groups = Groups::new(plan)?;
     let mut not_run = 0;
@@ -67,6 +78,51 @@ pub fn run(plan: &Plan, stop: &AtomicBool, mut tell: impl FnMut(&Progress)) -> R
         }
     }
     Ok(not_run)
+}
+
+/// That no other run works in this folder, for as long as the answer is kept.
+fn alone(folder: &Path) -> Result<Flock<File>, Error> {
+    let path = folder.join(".lock");
+    let failed = |cause| Repr::Io { path: path.display().to_string(), cause };
+    let file = File::create(&path).map_err(failed)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        Errno::EAGAIN => {
+            Repr::Lab { what: format!("another run works in {}: let it end, or name another folder", folder.display()) }
+                .into()
+        }
+        other => failed(other.into()).into(),
+    })
+}
+
+/// A cell is there, and valid: another is measured again.
+fn is_measured(folder: &Path) -> bool {
+    let text = fs::read_to_string(folder.join("cell.json")).unwrap_or_default();
+    serde_json::from_str::<Value>(&text).is_ok_and(|told| told["valid"] == true)
+}
+
+/// What has to be as it was for cells of one run to be beside each other.
+const SETTINGS: [&str; 9] = [
+    "probes",
+    "interval_ns",
+    "rest_lead",
+    "rest_trail",
+    "link_bits_per_second",
+    "stressed_guests",
+    "threads",
+    "streams",
+    "congestion_control",
+];
+
+fn same_settings(before: &str, now: &str) -> Result<(), String> {
+    let read = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| error.to_string());
+    let (before, now) = (read(before)?, read(now)?);
+    match SETTINGS.iter().find(|name| before[**name] != now[**name]) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "its cells were measured with {name} {}, and not {}: give the same, or another folder by --out",
+            before[*name], now[*name]
+        )),
+    }
 }
 
 /// Cgroups of a run, and the process that removes them, whatever becomes of this one.
@@ -174,4 +230,37 @@ fn distinct(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
         }
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_one_run_have_the_same_settings() {
+        let told = |probes: u32| json!({"probes": probes, "host": "x"}).to_string();
+        assert_eq!(same_settings(&told(50), &told(50)), Ok(()));
+        let error = same_settings(&told(50), &told(60)).unwrap_err();
+        assert!(error.starts_with("its cells were measured with probes 50, and not 60"), "{error}");
+        assert!(same_settings("what", &told(60)).is_err());
+    }
+
+    #[test]
+    fn two_runs_do_not_work_in_one_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = alone(dir.path()).unwrap();
+        assert!(alone(dir.path()).unwrap_err().to_string().starts_with("another run works in "));
+        drop(one);
+        alone(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_cell_that_is_not_valid_is_measured_again() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!is_measured(dir.path()));
+        for (text, is) in [("", false), ("{\"valid\": false}", false), ("{\"valid\": true}", true)] {
+            fs::write(dir.path().join("cell.json"), text).unwrap();
+            assert_eq!(is_measured(dir.path()), is, "{text}");
+        }
+    }
 }

@@ -109,9 +109,6 @@ impl Stress {
     pub(super) fn end(mut self, lab: &Topology, machines: &[Machine], plan: &Plan) -> Result<Vec<Value>, Error> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let mut proof = Vec::new();
-        if let Some(watch) = self.watch.take() {
-            let _ = watch.end();
-        }
         if let Some((sent, received)) = self.link {
             let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 * 8.0 / seconds;
             let least = plan.link_bits_per_second as f64 * LINK_SHARE;
@@ -121,6 +118,9 @@ impl Stress {
             ] {
                 proof.push(one(what, value, "bit/s", least));
             }
+        }
+        if let Some(watch) = self.watch.take() {
+            let _ = watch.end();
         }
         for generator in &mut self.running {
             if let AtWork::Here(child) = &mut generator.at_work {

@@ -44,7 +44,7 @@ const fn words(variant: Variant) -> &'static str {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cell = Cell { environment: args.env, stress: args.stress, variant: Variant::Plain };
-    let plan = args.how.plan(vec![cell])?;
+    let plan = args.how.plan(vec![cell], "wiretruth-why")?;
     let stop = stop_flag()?;
     let found = explain(&plan, cell, &Variant::ALL, &stop, |variant, progress| match progress {
         Progress::Begun(..) => say(PROGRAM, format_args!("{}: {}", cell.folder(), words(variant))),
@@ -88,5 +88,5 @@ fn text(cell: Cell, found: &[Explained]) -> String {
             Err(reason) => format!("{name:<52} {reason}\n"),
         };
     }
-    text + "\nSending and receiving are excess over the mean of the probes at rest.\n"
+    text + "\nGone: which part of the total is not there any more. Sending and receiving are excess over the mean of the probes at rest.\n"
 }

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 /// The commands of `wiretruth lab`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run the experiment: every environment under every stress, as root, in namespaces that are gone afterwards. What is there is not run again.
+    /// Run the experiment: every environment under every stress, in namespaces that are gone afterwards. As root, or where users may have namespaces.
     Run(run::Args),
     /// Why there is delay: measures a cell, and again with one named cause after another taken away.
     Explain(explain::Args),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use wire_truth::experiment::{Environment, Stress};
+use wire_truth::experiment::{Environment, Experiment, Stress};
 use wire_truth::lab::guest::{Accel, GuestFiles, Initramfs, Kvm};
 use wire_truth::lab::{Cell, Image, Plan, Programs, Progress, Variant, run as run_plan};
 
@@ -33,9 +33,10 @@ pub(crate) struct Args {
 /// How each cell is measured.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
-    /// The folder for captures, logs and the report. A run that was stopped goes on where it is.
-    #[arg(short, long, value_name = "DIR", default_value = "wiretruth-lab")]
-    out: PathBuf,
+    /// The folder for captures, logs and what comes of them; what is there and valid is not measured again. [default: wiretruth-lab, of explain
+    /// wiretruth-why]
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
 
     /// The settings of an experiment: paper = 200 probes a cell, 250 ms apart.
     #[arg(long, value_name = "NAME")]
@@ -87,13 +88,14 @@ enum Preset {
 
 impl How {
     /// A run of these cells.
-    pub(super) fn plan(&self, cells: Vec<Cell>) -> Result<Plan, Failure> {
+    pub(super) fn plan(&self, cells: Vec<Cell>, usual: &str) -> Result<Plan, Failure> {
         let (probes, interval) = match self.preset {
             Some(Preset::Paper) => (200, Duration::from_millis(250)),
             None => (1000, Duration::from_millis(20)),
         };
-        let out = std::path::absolute(&self.out);
-        let out = out.map_err(|cause| Failure::File { path: self.out.display().to_string(), cause })?;
+        let wanted = self.out.clone().unwrap_or_else(|| PathBuf::from(usual));
+        let out = std::path::absolute(&wanted);
+        let out = out.map_err(|cause| Failure::File { path: wanted.display().to_string(), cause })?;
         let programs = programs()?;
         let has_guests = cells.iter().any(|cell| cell.environment == Environment::Vm);
         let image = has_guests.then(|| self.image(&out, &programs)).transpose()?;
@@ -153,7 +155,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let cell = |stress: &Stress| Cell { environment: *environment, stress: *stress, variant: Variant::Plain };
         stresses.iter().map(cell).collect::<Vec<_>>()
     });
-    let plan = args.how.plan(cells.collect())?;
+    let plan = args.how.plan(cells.collect(), "wiretruth-lab")?;
     let stop = stop_flag()?;
     let not_run = run_plan(&plan, &stop, |progress| match progress {
         Progress::There(cell) => say(PROGRAM, format_args!("{}: is there already", cell.folder())),
@@ -164,5 +166,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Progress::Failed(cell, why) => say(PROGRAM, format_args!("{}: not run: {why}", cell.folder())),
     })?;
     let reported = report::write(&plan.out, &plan.out, false)?;
-    Ok(if not_run == 0 { reported } else { Exit::No })
+    let is_whole = not_run == 0 && Experiment::read(&plan.out)?.cells.iter().all(|cell| cell.measured().is_some());
+    Ok(if is_whole { reported } else { Exit::No })
 }

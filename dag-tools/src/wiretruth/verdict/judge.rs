@@ -1,13 +1,13 @@
 //! `wiretruth verdict judge`: which samples of a log to believe.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use wire_truth::UserLog;
 use wire_truth::verdict::{Thresholds, Verdicts};
 
-use super::super::{Failure, print, whole_file};
+use super::super::{Failure, apart, print, whole_file};
 use super::{Truth, signals};
 use crate::exit::Exit;
 
@@ -47,6 +47,13 @@ pub(in crate::wiretruth) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let read: Vec<&Path> = [Some(&args.user), args.signals.as_ref(), args.thresholds.as_ref(), args.wire.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    let written: Vec<&Path> = args.per_probe.as_deref().into_iter().collect();
+    apart(&read, &written)?;
     let user = UserLog::read(&args.user)?;
     let signals = signals(&args.signals)?;
     let thresholds = args.thresholds.as_ref().map(|path| Thresholds::read(path)).transpose()?.unwrap_or_default();

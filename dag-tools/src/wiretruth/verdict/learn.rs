@@ -1,12 +1,12 @@
 //! `wiretruth verdict learn`: thresholds, from a run with wire truth.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wire_truth::UserLog;
 use wire_truth::verdict::{Thresholds, learn};
 
-use super::super::{Failure, print, whole_file};
+use super::super::{Failure, apart, print, whole_file};
 use super::{Truth, signals};
 use crate::exit::Exit;
 
@@ -34,6 +34,13 @@ pub(in crate::wiretruth) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let read: Vec<&Path> = [Some(&args.wire), Some(&args.user), args.signals.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    let written: Vec<&Path> = Some(args.out.as_path()).into_iter().collect();
+    apart(&read, &written)?;
     let user = UserLog::read(&args.user)?;
     let signals = signals(&args.signals)?;
     let cases = args.truth.read(&args.wire, &user)?;
