@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use house_tests::lab::Netns;
@@ -18,6 +18,9 @@ const HOST: &str = "10.78.0.1";
 
 /// Files of guests, fetched into the target folder where they are not there. `None`, aloud, where they cannot be had.
 fn files() -> Option<(PathBuf, GuestFiles)> {
+    // Tests that run side by side would fetch into one folder.
+    static FETCHING: Mutex<()> = Mutex::new(());
+    let _alone = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = profile().parent().unwrap().join("guest");
     if let Ok(files) = GuestFiles::open(&folder) {
         return Some((folder, files));
