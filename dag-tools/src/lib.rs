@@ -6,6 +6,7 @@ pub mod account;
 pub mod dagcap;
 pub mod dagctl;
 pub mod dagemu;
+pub mod erf;
 pub mod exit;
 pub mod libraries;
 pub mod live;

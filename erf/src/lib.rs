@@ -62,6 +62,7 @@
 //! | [`Reader`], [`reader`] | records from files, by block or by map |
 //! | [`writer`] | records into files, never half a one |
 //! | [`session`] | who recorded, and where every packet went: META records around a recording |
+//! | [`select`] | which records are wanted: by time, interface, type, length, number |
 //! | [`pcap`], [`pcapng`] | the other formats |
 //! | [`convert`] | one packet from one to the other: link types, FCS, time |
 //! | [`input`] | where bytes come from, and what they are compressed with |
@@ -75,6 +76,7 @@ mod error;
 pub mod input;
 pub mod pcap;
 pub mod reader;
+pub mod select;
 pub mod session;
 pub mod writer;
 

@@ -19,6 +19,20 @@ pub enum FileFormat {
     PcapNg,
 }
 
+impl FileFormat {
+    /// What the name of a file promises: `.erf`, `.pcap` or `.cap`, `.pcapng` or `.ntar`, in any case. For files to be written;
+    /// one that is read is known by its content.
+    pub fn of_name(path: impl AsRef<std::path::Path>) -> Option<FileFormat> {
+        let extension = path.as_ref().extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "erf" => Some(FileFormat::Erf),
+            "pcap" | "cap" => Some(FileFormat::Pcap),
+            "pcapng" | "ntar" => Some(FileFormat::PcapNg),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

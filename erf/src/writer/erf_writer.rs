@@ -57,6 +57,12 @@ impl<W: Write> ErfWriter<W> {
         Self::assemble(capacity, sink, None, |_, _| Ok(false))
     }
 
+    /// How error messages shall call the sink.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     pub(super) fn assemble(
         capacity: usize,
         sink: W,

@@ -2,7 +2,8 @@
 //!
 //! [`ErfWriter`] takes records, gathers them and hands the sink large pieces that begin and end at
 //! record boundaries. [`Output`] is the sink for a path or standard output: it refuses to overwrite,
-//! and cuts a file back to its last whole record when a write fails.
+//! and cuts a file back to its last whole record when a write fails: what a recording wants.
+//! [`WholeFile`] is complete or absent: what a conversion wants. [`AnyWriter`] writes whichever format.
 //!
 //! ```
 //! use erf::writer::ErfWriter;
@@ -18,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod any;
 mod causes;
 mod erf_writer;
 mod output;
@@ -25,10 +27,13 @@ mod output;
 mod pipe;
 mod unwritten;
 mod whole;
+mod whole_file;
 
 #[cfg(test)]
 mod tests;
 
+pub use any::AnyWriter;
 pub use erf_writer::ErfWriter;
 pub use output::{Output, OutputOptions};
 pub use unwritten::Unwritten;
+pub use whole_file::WholeFile;

@@ -28,6 +28,11 @@ impl OutputOptions {
     pub const fn force(self, force: bool) -> Self {
         Self { force }
     }
+
+    /// Whether a file that exists may be overwritten.
+    pub const fn forces(self) -> bool {
+        self.force
+    }
 }
 
 /// A sink for records or any other binary data: a path, under its final name, or standard output.

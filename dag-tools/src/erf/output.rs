@@ -1,0 +1,59 @@
+//! What is written: one file, complete or absent.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use erf::FileFormat;
+use erf::writer::{AnyWriter, OutputOptions, WholeFile};
+
+use super::Failure;
+
+/// How an output is written.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Writing {
+    /// Format of the output; without it, what the name ends in (.erf, .pcap, .pcapng), else ERF.
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Writing")]
+    to: Option<WriteAs>,
+
+    /// Replace a file that exists.
+    #[arg(long, help_heading = "Writing")]
+    pub(super) force: bool,
+}
+
+/// Formats by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum WriteAs {
+    Erf,
+    Pcap,
+    Pcapng,
+}
+
+impl From<WriteAs> for FileFormat {
+    fn from(format: WriteAs) -> Self {
+        match format {
+            WriteAs::Erf => Self::Erf,
+            WriteAs::Pcap => Self::Pcap,
+            WriteAs::Pcapng => Self::PcapNg,
+        }
+    }
+}
+
+impl Writing {
+    /// The format that an output of this name gets.
+    pub(super) fn format(&self, output: &Path) -> FileFormat {
+        self.to.map(FileFormat::from).or_else(|| FileFormat::of_name(output)).unwrap_or(FileFormat::Erf)
+    }
+
+    /// Begins `output`, which is made from `read`.
+    pub(super) fn begin(&self, output: &Path, read: &[PathBuf]) -> Result<AnyWriter<WholeFile>, Failure> {
+        let file = self.file(output, read)?;
+        let name = file.name().to_owned();
+        Ok(AnyWriter::new(file, self.format(output), &name))
+    }
+
+    /// Begins `output` for whatever is no record.
+    pub(super) fn file(&self, output: &Path, read: &[PathBuf]) -> Result<WholeFile, Failure> {
+        let read: Vec<&Path> = read.iter().map(AsRef::as_ref).collect();
+        Ok(WholeFile::create(output, OutputOptions::new().force(self.force), &read)?)
+    }
+}

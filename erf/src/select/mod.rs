@@ -1,0 +1,148 @@
+//! Which records are wanted: by time, interface, type, length and number.
+
+use erf_core::{Record, RecordType, Timestamp};
+
+/// What of a sequence of records is wanted. Every criterion that is set has to be met.
+///
+/// META records describe the packets around them and are wanted by default whatever their stamp, interface and length; PAD is
+/// filler and is not wanted.
+///
+/// ```
+/// use erf::select::{Selection, Selector};
+/// use erf::{Record, RecordBuilder, RecordType};
+///
+/// let record = RecordBuilder::new(RecordType::ETH).interface(1).payload(&[7; 60]).append_fcs().to_vec()?;
+/// let record = Record::parse(&record)?;
+/// let mut first_of_port_1 = Selector::new(Selection::new().interfaces([1]).count(1));
+/// assert!(!first_of_port_1.is_over());
+/// assert!(first_of_port_1.wants(&record));
+/// assert!(first_of_port_1.is_over());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    // Bit `n` is set: interface `n` is wanted.
+    interfaces: u8,
+    // Empty is all.
+    types: Vec<RecordType>,
+    at_least: u16,
+    at_most: u16,
+    skip: u64,
+    count: Option<u64>,
+    meta: bool,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Selection {
+    /// Everything but PAD.
+    pub const fn new() -> Self {
+        Self {
+            from: None,
+            until: None,
+            interfaces: u8::MAX,
+            types: Vec::new(),
+            at_least: 0,
+            at_most: u16::MAX,
+            skip: 0,
+            count: None,
+            meta: true,
+        }
+    }
+
+    /// Stamps from `stamp` on.
+    pub fn from(self, stamp: Timestamp) -> Self {
+        Self { from: Some(stamp), ..self }
+    }
+
+    /// Stamps before `stamp`.
+    pub fn until(self, stamp: Timestamp) -> Self {
+        Self { until: Some(stamp), ..self }
+    }
+
+    /// Capture interfaces, 0 to 7; of higher ones nothing can be found.
+    pub fn interfaces(self, interfaces: impl IntoIterator<Item = u8>) -> Self {
+        let bit = |interface| 1u8.checked_shl(u32::from(interface)).unwrap_or(0);
+        Self { interfaces: interfaces.into_iter().map(bit).fold(0, |all, one| all | one), ..self }
+    }
+
+    /// Record types.
+    pub fn types(self, types: impl IntoIterator<Item = RecordType>) -> Self {
+        Self { types: types.into_iter().collect(), ..self }
+    }
+
+    /// Least and greatest length on the wire, in bytes as the record has it: for Ethernet with FCS.
+    pub fn wire_len(self, lengths: std::ops::RangeInclusive<u16>) -> Self {
+        Self { at_least: *lengths.start(), at_most: *lengths.end(), ..self }
+    }
+
+    /// Passes over the first `packets` that meet all other criteria.
+    pub fn skip(self, packets: u64) -> Self {
+        Self { skip: packets, ..self }
+    }
+
+    /// So many packets at most.
+    pub fn count(self, packets: u64) -> Self {
+        Self { count: Some(packets), ..self }
+    }
+
+    /// Whether META records are wanted; they are unless said.
+    pub fn meta(self, wanted: bool) -> Self {
+        Self { meta: wanted, ..self }
+    }
+
+    /// Whether a packet meets all criteria that look at it alone.
+    fn fits(&self, record: &Record<'_>) -> bool {
+        let stamp = record.timestamp();
+        self.from.is_none_or(|from| stamp >= from)
+            && self.until.is_none_or(|until| stamp < until)
+            && self.interfaces & (1 << record.interface()) != 0
+            && (self.types.is_empty() || self.types.contains(&record.record_type()))
+            && (self.at_least..=self.at_most).contains(&record.wire_len())
+    }
+}
+
+/// A [`Selection`] at work on one sequence of records.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    selection: Selection,
+    skipped: u64,
+    taken: u64,
+}
+
+impl Selector {
+    /// Before the first record.
+    pub const fn new(selection: Selection) -> Self {
+        Self { selection, skipped: 0, taken: 0 }
+    }
+
+    /// Whether `record`, the next one of the sequence, is wanted.
+    pub fn wants(&mut self, record: &Record<'_>) -> bool {
+        if !record.is_packet() {
+            return record.is_meta() && self.selection.meta && !self.is_over();
+        }
+        if self.is_over() || !self.selection.fits(record) {
+            return false;
+        }
+        if self.skipped < self.selection.skip {
+            self.skipped += 1;
+            return false;
+        }
+        self.taken += 1;
+        true
+    }
+
+    /// Nothing more will be wanted.
+    pub fn is_over(&self) -> bool {
+        self.selection.count.is_some_and(|count| self.taken >= count)
+    }
+}
+
+#[cfg(test)]
+mod tests;

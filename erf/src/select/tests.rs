@@ -1,0 +1,58 @@
+use erf_core::{Record, RecordBuilder, RecordType, Timestamp};
+
+use super::{Selection, Selector};
+
+/// Packets at seconds 10 to 19, on ports 0 to 3 in turn, of 64 and 128 bytes; a META record at the second 15, and PAD.
+fn records() -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    for at in 0..10u32 {
+        let payload = vec![7; if at % 2 == 0 { 60 } else { 124 }];
+        let packet = RecordBuilder::new(if at == 3 { RecordType::COLOR_ETH } else { RecordType::ETH })
+            .timestamp(Timestamp::from_parts(10 + at, 0))
+            .interface((at % 4) as u8)
+            .payload(&payload)
+            .append_fcs();
+        records.push(packet.to_vec().unwrap());
+        if at == 5 {
+            let meta = RecordBuilder::new(RecordType::META).timestamp(Timestamp::from_parts(15, 0));
+            records.push(meta.payload(&[0; 16]).to_vec().unwrap());
+            records.push(RecordBuilder::new(RecordType::PAD).to_vec().unwrap());
+        }
+    }
+    records
+}
+
+/// Seconds of the packets that are wanted, 0 for a META record.
+fn wanted(selection: Selection) -> Vec<u32> {
+    let mut selector = Selector::new(selection);
+    let mut seconds = Vec::new();
+    for bytes in records() {
+        let record = Record::parse(&bytes).unwrap();
+        if selector.wants(&record) {
+            seconds.push(if record.is_packet() { record.timestamp().secs() } else { 0 });
+        }
+    }
+    seconds
+}
+
+#[test]
+fn each_criterion_takes_what_it_says() {
+    let at = |second| Timestamp::from_parts(second, 0);
+    assert_eq!(wanted(Selection::new()), [10, 11, 12, 13, 14, 15, 0, 16, 17, 18, 19]);
+    let all = || Selection::new().meta(false);
+    assert_eq!(wanted(all().from(at(17))), [17, 18, 19]);
+    assert_eq!(wanted(all().until(at(12))), [10, 11]);
+    assert_eq!(wanted(all().interfaces([1, 3, 9])), [11, 13, 15, 17, 19]);
+    assert_eq!(wanted(all().types([RecordType::COLOR_ETH])), [13]);
+    assert_eq!(wanted(all().wire_len(100..=200)), [11, 13, 15, 17, 19]);
+    assert_eq!(wanted(all().skip(3).count(2)), [13, 14]);
+    assert_eq!(wanted(all().interfaces([1]).skip(1).count(1)), [15]);
+}
+
+#[test]
+fn what_describes_packets_stays_with_them_and_nothing_follows_the_last_one() {
+    let selection = Selection::new().interfaces([0]);
+    assert_eq!(wanted(selection.clone()), [10, 14, 0, 18]);
+    assert_eq!(wanted(selection.clone().count(2)), [10, 14]);
+    assert_eq!(wanted(selection.count(0)), []);
+}

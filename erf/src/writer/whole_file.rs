@@ -1,0 +1,292 @@
+//! [`WholeFile`]: an output that is complete or absent.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Output, OutputOptions};
+use crate::{Error, ErrorKind};
+
+/// How many names beside the final one are tried for the unfinished file.
+const TRIES: u32 = 100;
+
+/// A sink for a file that is worth nothing half written, such as a conversion: complete under its name, or not there.
+///
+/// A file is written beside its place under a name of its own, `.NAME.partN`, and takes its name in
+/// [`finish`](Self::finish), after its bytes have reached the device; with
+/// [`force`](OutputOptions::force) the file that stood there is replaced at that moment, as a whole, and its permissions are
+/// kept. Dropped without `finish`, it is removed. Standard output (`-`), pipes and devices cannot be taken back and are
+/// written to as they are.
+///
+/// A recording that is to be read up to where it broke off goes to an [`Output`] instead.
+///
+/// ```
+/// use std::io::Write;
+/// use erf::writer::{OutputOptions, WholeFile};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("made.erf");
+/// let mut file = WholeFile::create(&path, OutputOptions::new(), &[])?;
+/// file.write_all(b"record")?;
+/// assert!(!path.exists());
+/// file.finish()?;
+/// assert_eq!(std::fs::read(&path)?, b"record");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct WholeFile {
+    to: To,
+    name: String,
+}
+
+#[derive(Debug)]
+enum To {
+    /// Whatever is taken as it comes.
+    Stream(Output),
+    Part {
+        file: File,
+        /// Where it is now; `None` once it has its name.
+        part: Option<PathBuf>,
+        target: PathBuf,
+        force: bool,
+    },
+}
+
+impl WholeFile {
+    /// Begins a file at `path`; `-` is standard output. `read` are the files it is made from.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] when `path` is one of `read`, by whatever name, or a terminal. [`ErrorKind::Open`] when it
+    /// exists and may not be replaced ([`Error::is_already_exists`]), or cannot be made.
+    pub fn create(path: impl AsRef<Path>, options: OutputOptions, read: &[&Path]) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        if path.as_os_str() != "-" && read.iter().any(|read| is_same(read, path)) {
+            let what = "would be written over while it is read; name another file";
+            return Err(Error::new(ErrorKind::InvalidInput, what).in_file(name));
+        }
+        // Links are followed, so that what they point at is replaced and not they.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let is_place = match fs::metadata(&target) {
+            Ok(there) => there.is_file(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if path.as_os_str() == "-" || !is_place {
+            let output = Output::create(path, options)?;
+            return Ok(Self { name: output.name().to_owned(), to: To::Stream(output) });
+        }
+        let there = fs::metadata(&target).ok();
+        if there.is_some() && !options.forces() {
+            return Err(already_exists(&name));
+        }
+        let failed = |cause| Error::new(ErrorKind::Open, "cannot open it for writing").in_file(&name).because(cause);
+        let (file, part) = part_of(&target).map_err(failed)?;
+        let to = To::Part { file, part: Some(part), target, force: options.forces() };
+        let whole = Self { to, name: name.clone() };
+        if let (Some(there), To::Part { file, .. }) = (there, &whole.to) {
+            // What may not be written to may not be replaced either.
+            OpenOptions::new().write(true).open(path).map_err(failed)?;
+            file.set_permissions(there.permissions()).map_err(failed)?;
+        }
+        Ok(whole)
+    }
+
+    /// The path as given, or `standard output`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Gives the file its name; from here on it is there, whole and on the device.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`] when the bytes do not reach the device or the name cannot be had; nothing is left then.
+    /// [`ErrorKind::Open`] when somebody has put a file there meanwhile that may not be replaced.
+    pub fn finish(mut self) -> Result<(), Error> {
+        let name = &self.name;
+        let failed = |what: &str, cause| Error::new(ErrorKind::Write, what).in_file(name).because(cause);
+        match &mut self.to {
+            To::Stream(output) => {
+                output.flush().map_err(|cause| failed("the end could not be written", cause))?;
+                output.sync()
+            }
+            To::Part { file, part, target, force } => {
+                file.sync_data().map_err(|cause| failed("the data did not reach the device", cause))?;
+                let Some(from) = part.as_ref() else { return Ok(()) };
+                let placed = if *force { fs::rename(from, &target) } else { name_new(from, target) };
+                placed.map_err(|cause| match cause.kind() {
+                    io::ErrorKind::AlreadyExists => already_exists(name),
+                    _ => failed("cannot be given its name", cause),
+                })?;
+                *part = None;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.to {
+            To::Stream(output) => output.write(bytes),
+            To::Part { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::Stream(output) => output.flush(),
+            To::Part { file, .. } => file.flush(),
+        }
+    }
+}
+
+impl Drop for WholeFile {
+    fn drop(&mut self) {
+        if let To::Part { part: Some(part), .. } = &self.to
+            && let Err(error) = fs::remove_file(part)
+        {
+            log::warn!("{}: unfinished and not removed: {error}", part.display());
+        }
+    }
+}
+
+fn already_exists(name: &str) -> Error {
+    let cause = io::ErrorKind::AlreadyExists.into();
+    Error::new(ErrorKind::Open, "exists already and was not touched").in_file(name).because(cause)
+}
+
+/// A new file beside `target`, so that it can be renamed to it.
+fn part_of(target: &Path) -> io::Result<(File, PathBuf)> {
+    let mut tried = 0;
+    loop {
+        let mut name = OsString::from(".");
+        name.push(target.file_name().unwrap_or_default());
+        name.push(format!(".part{}", std::process::id().wrapping_add(tried)));
+        let part = target.with_file_name(name);
+        match OpenOptions::new().write(true).create_new(true).open(&part) {
+            Ok(file) => return Ok((file, part)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tried < TRIES => tried += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Moves `from` to `target` unless something is there; a link, where the file system has them, leaves no moment between.
+fn name_new(from: &Path, target: &Path) -> io::Result<()> {
+    match fs::hard_link(from, target) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if fs::symlink_metadata(target).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, target),
+    }
+}
+
+/// Whether both paths lead to one regular file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let (Ok(a), Ok(b)) = (fs::metadata(one), fs::metadata(other)) else { return false };
+    if !a.is_file() || !b.is_file() {
+        return false;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (a.dev(), a.ino()) == (b.dev(), b.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn complete_or_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let mut file = WholeFile::create(&path, OutputOptions::new(), &[]).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert!(names(dir.path()).is_empty());
+
+        let mut file = WholeFile::create(&path, OutputOptions::new(), &[]).unwrap();
+        file.write_all(b"whole").unwrap();
+        file.finish().unwrap();
+        assert_eq!((names(dir.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"whole".to_vec()));
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_only_by_force_and_only_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        fs::write(&path, "old").unwrap();
+        assert!(WholeFile::create(&path, OutputOptions::new(), &[]).unwrap_err().is_already_exists());
+        let mut file = WholeFile::create(&path, OutputOptions::new().force(true), &[]).unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        file.finish().unwrap();
+        assert_eq!((names(dir.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"new".to_vec()));
+    }
+
+    #[test]
+    fn what_somebody_puts_there_meanwhile_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let file = WholeFile::create(&path, OutputOptions::new(), &[]).unwrap();
+        fs::write(&path, "theirs").unwrap();
+        assert!(file.finish().unwrap_err().is_already_exists());
+        assert_eq!((names(dir.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"theirs".to_vec()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_input_by_any_name_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        fs::write(&path, "data").unwrap();
+        let (soft, hard) = (dir.path().join("soft"), dir.path().join("hard"));
+        std::os::unix::fs::symlink(&path, &soft).unwrap();
+        fs::hard_link(&path, &hard).unwrap();
+        for other in [&path, &soft, &hard] {
+            let error = WholeFile::create(other, OutputOptions::new().force(true), &[&path]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"data");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_and_links_of_what_is_replaced_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("x"), dir.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("x", &link).unwrap();
+        let mut file = WholeFile::create(&link, OutputOptions::new().force(true), &[]).unwrap();
+        file.write_all(b"new").unwrap();
+        file.finish().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_folder_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = WholeFile::create(dir.path(), OutputOptions::new().force(true), &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Open, "{error}");
+    }
+}
