@@ -13,11 +13,11 @@ const TRIES: u32 = 100;
 
 /// A sink for a file that is worth nothing half written, such as a conversion: complete under its name, or not there.
 ///
-/// A file is written beside its place under a name of its own, `.NAME.partN`, and takes its name in
-/// [`finish`](Self::finish), after its bytes have reached the device; with
+/// A file takes its name in [`finish`](Self::finish), after its bytes have reached the device; with
 /// [`force`](OutputOptions::force) the file that stood there is replaced at that moment, as a whole, and its permissions are
-/// kept. Dropped without `finish`, it is removed. Standard output (`-`), pipes and devices cannot be taken back and are
-/// written to as they are.
+/// kept. Until then it has no name, on Linux and where the file system can do so, and is gone with the process however that
+/// ends; elsewhere it lies beside its place as `.NAME.partN`, and is removed when this is dropped without `finish`. Standard
+/// output (`-`), pipes and devices cannot be taken back and are written to as they are.
 ///
 /// A recording that is to be read up to where it broke off goes to an [`Output`] instead.
 ///
@@ -46,11 +46,21 @@ enum To {
     Stream(Output),
     Part {
         file: File,
-        /// Where it is now; `None` once it has its name.
-        part: Option<PathBuf>,
+        place: Place,
         target: PathBuf,
         force: bool,
     },
+}
+
+/// Where an unfinished file is.
+#[derive(Debug)]
+enum Place {
+    /// Nowhere: it has no name yet.
+    #[cfg(target_os = "linux")]
+    Unnamed,
+    Beside(PathBuf),
+    /// It is finished and has its name.
+    There,
 }
 
 impl WholeFile {
@@ -82,8 +92,8 @@ impl WholeFile {
             return Err(already_exists(&name));
         }
         let failed = |cause| Error::new(ErrorKind::Open, "cannot open it for writing").in_file(&name).because(cause);
-        let (file, part) = part_of(&target).map_err(failed)?;
-        let to = To::Part { file, part: Some(part), target, force: options.forces() };
+        let (file, place) = part_of(&target).map_err(failed)?;
+        let to = To::Part { file, place, target, force: options.forces() };
         let whole = Self { to, name: name.clone() };
         if let (Some(there), To::Part { file, .. }) = (there, &whole.to) {
             // What may not be written to may not be replaced either.
@@ -112,18 +122,38 @@ impl WholeFile {
                 output.flush().map_err(|cause| failed("the end could not be written", cause))?;
                 output.sync()
             }
-            To::Part { file, part, target, force } => {
+            To::Part { file, place, target, force } => {
                 file.sync_data().map_err(|cause| failed("the data did not reach the device", cause))?;
-                let Some(from) = part.as_ref() else { return Ok(()) };
-                let placed = if *force { fs::rename(from, &target) } else { name_new(from, target) };
-                placed.map_err(|cause| match cause.kind() {
+                place.name(file, target, *force).map_err(|cause| match cause.kind() {
                     io::ErrorKind::AlreadyExists => already_exists(name),
                     _ => failed("cannot be given its name", cause),
-                })?;
-                *part = None;
-                Ok(())
+                })
             }
         }
+    }
+}
+
+impl Place {
+    /// Gives the file its name.
+    fn name(&mut self, file: &File, target: &Path, force: bool) -> io::Result<()> {
+        #[cfg(not(target_os = "linux"))]
+        let _ = file;
+        #[cfg(target_os = "linux")]
+        if matches!(self, Self::Unnamed) {
+            if !force {
+                link(file, target)?;
+                *self = Self::There;
+                return Ok(());
+            }
+            // A link does not replace; a move does, and needs a name to move from.
+            let (beside, ()) = beside(target, |part| link(file, part))?;
+            *self = Self::Beside(beside);
+        }
+        if let Self::Beside(part) = self {
+            if force { fs::rename(part, target) } else { name_new(part, target) }?;
+        }
+        *self = Self::There;
+        Ok(())
     }
 }
 
@@ -145,7 +175,7 @@ impl Write for WholeFile {
 
 impl Drop for WholeFile {
     fn drop(&mut self) {
-        if let To::Part { part: Some(part), .. } = &self.to
+        if let To::Part { place: Place::Beside(part), .. } = &self.to
             && let Err(error) = fs::remove_file(part)
         {
             log::warn!("{}: unfinished and not removed: {error}", part.display());
@@ -158,20 +188,53 @@ fn already_exists(name: &str) -> Error {
     Error::new(ErrorKind::Open, "exists already and was not touched").in_file(name).because(cause)
 }
 
-/// A new file beside `target`, so that it can be renamed to it.
-fn part_of(target: &Path) -> io::Result<(File, PathBuf)> {
+/// A new file in the folder of `target`, so that it can be given that name.
+fn part_of(target: &Path) -> io::Result<(File, Place)> {
+    #[cfg(target_os = "linux")]
+    if let Some(file) = unnamed(target) {
+        return Ok((file, Place::Unnamed));
+    }
+    let (part, file) = beside(target, |part| OpenOptions::new().write(true).create_new(true).open(part))?;
+    Ok((file, Place::Beside(part)))
+}
+
+/// A name beside `target` that `make` finds free.
+fn beside<T>(target: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
     let mut tried = 0;
     loop {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         name.push(format!(".part{}", std::process::id().wrapping_add(tried)));
         let part = target.with_file_name(name);
-        match OpenOptions::new().write(true).create_new(true).open(&part) {
-            Ok(file) => return Ok((file, part)),
+        match make(&part) {
+            Ok(made) => return Ok((part, made)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tried < TRIES => tried += 1,
             Err(error) => return Err(error),
         }
     }
+}
+
+/// A file without a name; `None` where the file system has none, or it could not get one later for want of `/proc`.
+#[cfg(target_os = "linux")]
+fn unnamed(target: &Path) -> Option<File> {
+    use nix::fcntl::OFlag;
+    use std::os::unix::fs::OpenOptionsExt;
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = OpenOptions::new().write(true).custom_flags(OFlag::O_TMPFILE.bits()).open(folder).ok()?;
+    fs::metadata(descriptor(&file)).is_ok().then_some(file)
+}
+
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Gives a file without a name the name `to`, unless something is there.
+#[cfg(target_os = "linux")]
+fn link(file: &File, to: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, AtFlags};
+    Ok(nix::unistd::linkat(AT_FDCWD, &descriptor(file), AT_FDCWD, to, AtFlags::AT_SYMLINK_FOLLOW)?)
 }
 
 /// Moves `from` to `target` unless something is there; a link, where the file system has them, leaves no moment between.
@@ -210,6 +273,41 @@ mod tests {
             fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_unfinished_file_is_nowhere_where_the_file_system_can_do_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        for force in [false, true] {
+            let mut file = WholeFile::create(&path, OutputOptions::new().force(force), &[]).unwrap();
+            file.write_all(b"half").unwrap();
+            let is_unnamed = matches!(&file.to, To::Part { place: Place::Unnamed, .. });
+            assert_eq!(is_unnamed, names(dir.path()).len() == usize::from(force), "{:?}", names(dir.path()));
+            file.finish().unwrap();
+            assert_eq!(names(dir.path()), ["x"]);
+        }
+    }
+
+    #[test]
+    fn where_a_file_needs_a_name_it_lies_beside_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("x");
+        let part = |force| {
+            let (part, file) =
+                beside(&target, |part| OpenOptions::new().write(true).create_new(true).open(part)).unwrap();
+            let to = To::Part { file, place: Place::Beside(part), target: target.clone(), force };
+            WholeFile { to, name: "x".to_owned() }
+        };
+        let (first, second) = (part(false), part(false));
+        assert_eq!(names(dir.path()).len(), 2);
+        drop(first);
+        second.finish().unwrap();
+        assert_eq!(names(dir.path()), ["x"]);
+        assert!(part(false).finish().unwrap_err().is_already_exists());
+        part(true).finish().unwrap();
+        assert_eq!(names(dir.path()), ["x"]);
     }
 
     #[test]
