@@ -63,6 +63,23 @@ pub fn dagctl(folder: &Path, args: &str) -> Command {
     command
 }
 
+/// The program `erf`, with arguments separated by blanks.
+pub fn erf(args: &str) -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = prepared(PATH.get_or_init(|| built("erf")));
+    command.args(args.split_whitespace());
+    command
+}
+
+/// What writes the pages for `man` and the completions for shells, an example of dag-tools.
+pub fn pages() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    prepared(PATH.get_or_init(|| {
+        build(&["--package", "dag-tools", "--example", "pages"]);
+        profile().join("examples/pages")
+    }))
+}
+
 fn built(program: &str) -> PathBuf {
     build(&["--package", "dag-tools", "--bin", program]);
     let path = profile().join(program);

@@ -6,6 +6,7 @@
 //! lib/libdagconf.so.5    libdagconf.so
 //! lib/dag-trace/         the flight recorder: a libdag to stand in front of another
 //! include/dagapi.h ...
+//! share/man/man1/dagcap.1 ...             pages for man, completions for bash, zsh and fish
 //! ```
 
 use std::fs;
@@ -37,6 +38,9 @@ pub(crate) fn chore(folder: Option<&Path>) -> Result {
     }
     lay_out(&built, &folder)?;
     recorder(&built, &folder.join("lib/dag-trace"))?;
+    let mut pages = cargo();
+    pages.args(["run", "--quiet", "--release", "--locked", "--package", "dag-tools", "--example", "pages", "--"]);
+    run(pages.arg(folder.join("share")))?;
     println!("{} is ready to be used where it is, or to be copied", folder.display());
     Ok(())
 }
