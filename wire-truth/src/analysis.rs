@@ -7,6 +7,7 @@ use crate::delay::{Clocks, Places, Probe};
 use crate::echo::ProbeKey;
 use crate::error::{Error, Repr};
 use crate::reuse::{self, Aligned};
+use crate::same_run;
 use crate::stamping;
 use crate::stats::Sample;
 use crate::user_log::UserLog;
@@ -177,7 +178,8 @@ impl StampErrors {
 ///
 /// # Errors
 ///
-/// When no probe was seen both on the wire and elsewhere, or more are said to be at rest than there are.
+/// When no probe was seen both on the wire and elsewhere, more are said to be at rest than there are, or a place has stamped another run with the
+/// same identifier.
 pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error> {
     let log_ident = places.user.and_then(|user| Some(user.probes().next()?.0.ident)).filter(|ident| *ident != 0);
     let ident = options.ident.or(log_ident).or_else(|| places.wire.main_ident());
@@ -238,10 +240,15 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     if matched == 0 {
         return Err(nothing_in_common(places, ident));
     }
+    // Stamps of captures are rounded to a microsecond, where nothing is told of them.
+    let rounding = off(errors.user).max(off(errors.kernel)).saturating_add(2_000);
+    let same = same_run::check(places, ident, rounding);
+    let same = same.map_err(|[one, other, what]| Repr::OtherRun { one, other, what })?;
     let probes = sent.len() as u64;
     let lost = each.iter().filter(|probe| probe.rtt.wire.is_none()).count() as u64;
     let on_wire = sent.iter().filter(|key| places.wire.get(**key).is_some()).count() as u64;
     let mut notes = notes(places, clock.as_ref().ok(), &layers, probes, on_wire);
+    notes.extend(same);
     notes.extend(aligned.as_ref().and_then(reused));
     notes.extend(ended.as_ref().err().map(|unknown| {
         format!(

@@ -46,6 +46,10 @@ pub(crate) enum Repr {
         "no probe of identifier {ident} has request and reply both on the wire and elsewhere: {seen}; name the run with --ident, or give files of one run"
     )]
     NothingInCommon { ident: u16, seen: String },
+    #[error(
+        "{one} is of another run than {other}, with the same identifier: {what}; give what was written at the same time, each as the place that it is of"
+    )]
+    OtherRun { one: String, other: String, what: String },
     #[error("{resting} probes are said to be at rest, and there are {probes}; some are needed between them")]
     AllAtRest { resting: usize, probes: usize },
     #[error(
@@ -102,6 +106,7 @@ impl Error {
             | Repr::NoProbes { .. }
             | Repr::NoEchoes { .. }
             | Repr::NothingInCommon { .. }
+            | Repr::OtherRun { .. }
             | Repr::NoCommon { .. } => ErrorKind::Nothing,
             Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } | Repr::Uplink { .. } => {
                 ErrorKind::Options

@@ -51,6 +51,7 @@ mod page;
 pub mod paper;
 pub mod report;
 mod reuse;
+mod same_run;
 pub mod simulate;
 mod stamping;
 pub mod stats;

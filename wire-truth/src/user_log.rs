@@ -77,6 +77,8 @@ impl UserProbe {
 /// A log of probes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UserLog {
+    /// The file that it is from.
+    name: String,
     probes: BTreeMap<ProbeKey, UserProbe>,
     /// Nanoseconds in which stamps or round-trip times are told: 1, or what `ping` rounds to.
     resolution: i64,
@@ -110,6 +112,7 @@ impl UserLog {
             Some(_) => Self::of_ping(text),
             None => Self::default(),
         };
+        let log = Self { name: path.to_owned(), ..log };
         match log.probes.is_empty() {
             true => Err(Repr::NoProbes { path: path.to_owned() }.into()),
             false => Ok(log),
@@ -170,6 +173,11 @@ impl UserLog {
             std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(probe)),
             std::collections::btree_map::Entry::Occupied(_) => self.duplicates += 1,
         }
+    }
+
+    /// What it is called: the path of its file.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What is known of a probe. A log of `ping` has no identifiers, and knows any.

@@ -85,6 +85,8 @@ impl Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vantage {
     name: String,
+    /// The file that it was read from.
+    file: Option<String>,
     /// By identifier, sequence number and turn.
     probes: BTreeMap<(u16, u16, u32), Seen>,
     duplicates: BTreeMap<u16, u64>,
@@ -105,7 +107,7 @@ impl Vantage {
     /// When the file cannot be read at all.
     pub fn read(name: impl Into<String>, path: &Path) -> Result<Self, Error> {
         let failed = |cause| Repr::Capture { cause };
-        let mut vantage = Self::new(name);
+        let mut vantage = Self { file: Some(path.display().to_string()), ..Self::new(name) };
         // By blocks, which stay of one size however large the file is.
         let mut reader = Reader::builder().recover(true).access(Access::Blocks).open(path).map_err(failed)?;
         reader
@@ -190,6 +192,14 @@ impl Vantage {
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it is called, and the file that it is from.
+    pub(crate) fn whole_name(&self) -> String {
+        match &self.file {
+            Some(file) => format!("{} ({file})", self.name),
+            None => self.name.clone(),
+        }
     }
 
     /// The stamps of a probe.
