@@ -11,6 +11,7 @@ mod holding;
 mod tally;
 mod track;
 mod values;
+mod way;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ use tally::Tally;
 pub use track::Step;
 use track::Track;
 pub use values::{RESOLUTION, Sampled};
+pub use way::Source;
 
 /// How two captures are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +38,13 @@ pub struct CompareOptions {
     pub remove_drift: bool,
     /// Count delays from the least one: all that can be said of clocks with an unknown offset.
     pub remove_offset: bool,
+    /// Only packets that come from there.
+    pub from: Option<Source>,
 }
 
 impl Default for CompareOptions {
     fn default() -> Self {
-        Self { window_ns: 1_000_000_000, most_held: 1 << 20, remove_drift: false, remove_offset: false }
+        Self { window_ns: 1_000_000_000, most_held: 1 << 20, remove_drift: false, remove_offset: false, from: None }
     }
 }
 
@@ -58,6 +62,8 @@ pub struct Side {
     pub other: u64,
     /// Places in the file that were no records: the comparison is partial.
     pub defects: u64,
+    /// Packets that do not come from where was asked for: [`CompareOptions::from`].
+    pub elsewhere: u64,
 }
 
 /// Two captures, compared.
@@ -78,6 +84,8 @@ pub struct Comparison {
     pub reordered: u64,
     /// Common packets whose delay is below 0.
     pub negative: u64,
+    /// Packets of both ways are in both, and those of one way are later: of those of the other the delay is none.
+    pub both_ways: bool,
     /// More packets were within the window than are held: some that are common may have been missed.
     pub window_cut: bool,
     /// By how much the second clock is ahead, with the usual delay, in nanoseconds: the middle of all along.
@@ -124,8 +132,10 @@ pub fn compare<E: From<Error>>(
     if let Some(path) = [a, b].into_iter().find(|path| path.metadata().is_ok_and(|there| !there.is_file())) {
         return Err(Error::from(Repr::NoFile { path: path.display().to_string() }).into());
     }
-    let mut track = Track::of(anchors::find(a, b, anchors::MOST)?);
-    let (mut first, mut second) = (Feed::open(a)?, Feed::open(b)?);
+    let anchors = anchors::find(a, b, options.from, anchors::MOST)?;
+    let both_ways = way::are_mixed(&anchors);
+    let mut track = Track::of(anchors);
+    let (mut first, mut second) = (Feed::open(a, options.from)?, Feed::open(b, options.from)?);
     let mut holding = Holding::default();
     let drift = track.drift_ppb().filter(|_| options.remove_drift);
     let mut tally = Tally::new(drift, track.least_ns(options.remove_drift))?;
@@ -195,6 +205,7 @@ pub fn compare<E: From<Error>>(
         ambiguous,
         reordered,
         negative: tally.negative(),
+        both_ways,
         window_cut,
         offset_ns: track.usual_ns(),
         anchors: track.anchors(),
@@ -238,9 +249,17 @@ fn notes(found: &Comparison, names: [&String; 2]) -> Vec<String> {
     if found.ambiguous > 0 {
         notes.push(format!("{} packets are like others, and were left out", found.ambiguous));
     }
+    if found.both_ways {
+        notes.push(
+            "both captures hold both directions, and packets of one of them come to the first place later: neither drift, steps, nor delays below \
+             0 mean anything; compare one direction with --from ADDRESS, and the other with the captures the other way round"
+                .to_owned(),
+        );
+        return notes;
+    }
     if found.negative > 0 {
         notes.push(format!(
-            "{} packets arrived before they were sent: the clocks differ, the captures are the other way round, or packets go both ways between them",
+            "{} packets arrived before they were sent: the clocks differ, the captures are the other way round, or packets go both ways between them (--from ADDRESS takes those of one)",
             found.negative
         ));
     }
@@ -267,7 +286,7 @@ fn notes(found: &Comparison, names: [&String; 2]) -> Vec<String> {
 const MOST_STEPS_TOLD: usize = 8;
 
 /// A stamp in seconds, with all its digits.
-fn stamp(nanos: i64) -> String {
+pub(crate) fn stamp(nanos: i64) -> String {
     const SECOND: i64 = 1_000_000_000;
     format!("{}.{:09}", nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
 }

@@ -40,30 +40,56 @@ const MPLS: [u16; 2] = [0x8847, 0x8848];
 /// The end of the record is not trusted: behind the packet there may be padding and a frame check sequence. Of a frame that is not IP up to
 /// 40 bytes count, and of ARP all 28.
 pub fn digest_of(record: &Record<'_>, bytes: usize) -> Digest {
+    look(record, bytes).0
+}
+
+/// The addresses of a packet of IP, of 4 or 16 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends<'a> {
+    pub(crate) from: &'a [u8],
+    pub(crate) to: &'a [u8],
+}
+
+impl<'a> Ends<'a> {
+    fn of(kind: u16, packet: &'a [u8]) -> Option<Self> {
+        let both = match kind {
+            IPV4 => packet.get(12..20)?,
+            IPV6 => packet.get(8..40)?,
+            _ => return None,
+        };
+        let (from, to) = both.split_at(both.len() / 2);
+        Some(Self { from, to })
+    }
+}
+
+/// The digest of a packet, and its ends.
+pub(crate) fn look<'a>(record: &Record<'a>, bytes: usize) -> (Digest, Option<Ends<'a>>) {
     let payload = record.payload();
     let link = match record.record_type() {
         kind if kind.is_ethernet() => ethernet(payload),
         RecordType::IPV4 => Some((IPV4, payload)),
         RecordType::IPV6 => Some((IPV6, payload)),
         RecordType::HDLC_POS | RecordType::COLOR_HDLC_POS | RecordType::DSM_COLOR_HDLC_POS => hdlc(payload),
-        _ => return Digest::Other,
+        _ => return (Digest::Other, None),
     };
+    let ends = link.and_then(|(kind, packet)| Ends::of(kind, packet));
     let digest = match link {
         Some((IPV4, packet)) => ipv4(packet, bytes),
         Some((IPV6, packet)) => ipv6(packet, bytes),
         Some((kind, frame)) => {
             let before = payload.len() - frame.len();
             let on_wire = usize::from(record.wire_len()).saturating_sub(before);
-            return other(kind, frame, on_wire, bytes);
+            return (other(kind, frame, on_wire, bytes), None);
         }
         None => None,
     };
-    match digest {
+    let digest = match digest {
         Some(digest) => digest,
         // Headers end where the record does: by its snap length, or because the packet is none.
         None if record.is_snapped() => Digest::Snapped,
         None => Digest::Other,
-    }
+    };
+    (digest, ends)
 }
 
 /// Two bytes at `at`, as one number.

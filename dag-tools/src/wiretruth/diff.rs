@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use wire_truth::compare::{CompareOptions, Comparison, RESOLUTION, Sampled, Side, compare};
+use wire_truth::compare::{CompareOptions, Comparison, RESOLUTION, Sampled, Side, Source, compare};
 use wire_truth::json::summary;
 use wire_truth::stats::Counts;
 use wire_truth::{hdr, svg};
@@ -25,6 +25,10 @@ pub(super) struct Args {
 
     /// The capture of the place behind it.
     b: PathBuf,
+
+    /// Only packets that come from this address, or this prefix (10.0.0.0/24): of captures that hold both directions, one.
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<Source>,
 
     /// What is done about one clock running faster than the other.
     #[arg(long, value_name = "WHAT", default_value = "keep")]
@@ -67,6 +71,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut options = CompareOptions::default();
     options.window_ns = i64::try_from(args.window.as_nanos()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
     (options.remove_drift, options.remove_offset) = (args.drift == Clocks::Remove, args.offset == Clocks::Remove);
+    options.from = args.from;
     let found = match &args.csv {
         None => compare(&args.a, &args.b, options, |_| Ok::<(), Failure>(()))?,
         Some(path) => whole_file(path, |file: &mut BufWriter<File>| {
@@ -134,7 +139,7 @@ fn json(args: &Args, found: &Comparison) -> Value {
     let side = |path: &Path, side: Side| {
         json!({
             "file": path.display().to_string(), "packets": side.packets, "only": side.only, "snapped": side.snapped,
-            "other": side.other, "defects": side.defects,
+            "other": side.other, "defects": side.defects, "elsewhere": side.elsewhere,
         })
     };
     json!({
@@ -148,6 +153,8 @@ fn json(args: &Args, found: &Comparison) -> Value {
         "ambiguous": found.ambiguous,
         "reordered": found.reordered,
         "negative": found.negative,
+        "both_ways": found.both_ways,
+        "from": args.from.map(|from| from.to_string()),
         "offset_ns": found.offset_ns,
         "anchors": found.anchors,
         "steps": found.steps.iter().map(|step| {
@@ -168,8 +175,12 @@ fn json(args: &Args, found: &Comparison) -> Value {
 
 fn text(args: &Args, found: &Comparison) -> String {
     let line = |path: &Path, side: Side| {
+        let elsewhere = match side.elsewhere {
+            0 => String::new(),
+            some => format!(", {some} from elsewhere"),
+        };
         format!(
-            "{}: {} packets, {} of them only there, {} snapped, {} of other kinds\n",
+            "{}: {} packets, {} of them only there, {} snapped, {} of other kinds{elsewhere}\n",
             path.display(),
             side.packets,
             side.only,

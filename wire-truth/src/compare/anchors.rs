@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use super::feed::{ByDigest, Seen, next_block, open};
+use super::way::{Source, Way};
 use super::{Side, stamp};
 use crate::error::{Error, Repr};
 
@@ -26,6 +27,8 @@ pub(super) struct Anchor {
     pub(super) a: i64,
     /// Stamp of the second.
     pub(super) b: i64,
+    /// Which way it goes.
+    pub(super) way: Way,
 }
 
 /// Where in its capture a packet is.
@@ -33,6 +36,7 @@ pub(super) struct Anchor {
 struct Place {
     number: u64,
     nanos: i64,
+    way: Way,
 }
 
 /// Packets of one capture, of which those that it has several times are known to be there, and no more.
@@ -79,28 +83,28 @@ impl Found {
     }
 
     /// The `most` lowest of a capture.
-    fn lowest(path: &Path, most: usize) -> Result<Self, Error> {
-        Self::read(path, |found, seen, place| found.take(seen.digest, place, most))
+    fn lowest(path: &Path, from: Option<Source>, most: usize) -> Result<Self, Error> {
+        Self::read(path, from, |found, seen, place| found.take(seen.digest, place, most))
     }
 
     /// Those of a capture that another one has.
-    fn wanted(path: &Path, of: &Self) -> Result<Self, Error> {
-        Self::read(path, |found, seen, place| {
+    fn wanted(path: &Path, from: Option<Source>, of: &Self) -> Result<Self, Error> {
+        Self::read(path, from, |found, seen, place| {
             if of.kept.contains_key(&seen.digest) {
                 found.note(seen.digest, place);
             }
         })
     }
 
-    fn read(path: &Path, mut each: impl FnMut(&mut Self, &Seen, Place)) -> Result<Self, Error> {
+    fn read(path: &Path, from: Option<Source>, mut each: impl FnMut(&mut Self, &Seen, Place)) -> Result<Self, Error> {
         let mut reader = open(path)?;
         let (mut found, mut number) = (Self::default(), 0);
-        while let Some(block) = next_block(&mut reader)? {
+        while let Some(block) = next_block(&mut reader, from)? {
             found.side.add(block.side);
             for seen in &block.seen {
                 let nanos = seen.nanos;
                 found.span = Some((found.span.map_or(nanos, |(first, _)| first), nanos));
-                each(&mut found, seen, Place { number, nanos });
+                each(&mut found, seen, Place { number, nanos, way: seen.way });
                 number += 1;
             }
         }
@@ -109,10 +113,12 @@ impl Found {
 
     fn told(&self, path: &Path) -> String {
         let (name, packets) = (path.display(), self.side.packets);
-        let of_ip = packets - self.side.snapped - self.side.other;
+        let Side { snapped, other, elsewhere, .. } = self.side;
+        let of_ip = packets - snapped - other - elsewhere;
+        let from = if elsewhere > 0 { " and from where was asked for" } else { "" };
         let span = |(first, last)| format!(", stamped {} to {}", stamp(first), stamp(last));
         let span = self.span.map_or_else(String::new, span);
-        format!("{name} has {packets} packets, {of_ip} of them of IP and long enough{span}")
+        format!("{name} has {packets} packets, {of_ip} of them of IP and long enough{from}{span}")
     }
 }
 
@@ -121,12 +127,13 @@ impl Found {
 /// # Errors
 ///
 /// When there is none, with what is in the captures.
-pub(super) fn find(a: &Path, b: &Path, most: usize) -> Result<Vec<Anchor>, Error> {
+pub(super) fn find(a: &Path, b: &Path, from: Option<Source>, most: usize) -> Result<Vec<Anchor>, Error> {
     let (mut first, mut second) = thread::scope(|scope| {
         let name = || a.display().to_string();
-        let spawned = thread::Builder::new().name("anchors".to_owned()).spawn_scoped(scope, || Found::lowest(a, most));
+        let spawned =
+            thread::Builder::new().name("anchors".to_owned()).spawn_scoped(scope, || Found::lowest(a, from, most));
         let other = spawned.map_err(|cause| Repr::Io { path: name(), cause })?;
-        let second = Found::lowest(b, most);
+        let second = Found::lowest(b, from, most);
         let gone = |_| Repr::Io { path: name(), cause: io::Error::other("what reads it has ended") };
         Ok::<_, Error>((other.join().map_err(gone)??, second?))
     })?;
@@ -134,8 +141,8 @@ pub(super) fn find(a: &Path, b: &Path, most: usize) -> Result<Vec<Anchor>, Error
     if anchors.len() < FEW {
         // Of a long capture so little is kept that a short one has hardly any of it.
         match (first.limit, second.limit) {
-            (Some(limit), other) if other.is_none_or(|other| limit < other) => first = Found::wanted(a, &second)?,
-            (_, Some(_)) => second = Found::wanted(b, &first)?,
+            (Some(limit), other) if other.is_none_or(|other| limit < other) => first = Found::wanted(a, from, &second)?,
+            (_, Some(_)) => second = Found::wanted(b, from, &first)?,
             _ => {}
         }
         anchors = common(&first, &second);
@@ -149,7 +156,7 @@ pub(super) fn find(a: &Path, b: &Path, most: usize) -> Result<Vec<Anchor>, Error
 fn common(first: &Found, second: &Found) -> Vec<Anchor> {
     let both = second.kept.iter().filter_map(|(digest, place)| {
         let (here, there) = ((*place)?, (*first.kept.get(digest)?)?);
-        Some(Anchor { number: here.number, a: there.nanos, b: here.nanos })
+        Some(Anchor { number: here.number, a: there.nanos, b: here.nanos, way: here.way })
     });
     let mut anchors: Vec<Anchor> = both.collect();
     anchors.sort_unstable_by_key(|anchor| anchor.number);
@@ -171,7 +178,7 @@ mod tests {
     fn lowest(numbers: impl IntoIterator<Item = u64>, most: usize) -> Found {
         let mut found = Found::default();
         for (number, of) in (0..).zip(numbers) {
-            found.take(digest(of), Place { number, nanos: of as i64 }, most);
+            found.take(digest(of), Place { number, nanos: of as i64, way: Way::default() }, most);
             assert!(found.kept.len() <= 2 * most + 1);
         }
         // What was let go and comes again would seem to be there once.

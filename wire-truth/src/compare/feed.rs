@@ -10,7 +10,8 @@ use crossbeam_channel::{Receiver, bounded};
 use erf::{Access, Reader};
 
 use super::Side;
-use crate::digest::{DIGEST_BYTES, Digest, digest_of};
+use super::way::{Source, Way};
+use crate::digest::{DIGEST_BYTES, Digest, look};
 use crate::error::{Error, Repr};
 
 /// A capture, packet by packet, read and digested by a thread of its own.
@@ -63,6 +64,7 @@ pub(super) struct Seen {
     pub(super) digest: u64,
     pub(super) nanos: i64,
     pub(super) bytes: u16,
+    pub(super) way: Way,
 }
 
 impl Side {
@@ -73,17 +75,18 @@ impl Side {
         self.snapped += part.snapped;
         self.other += part.other;
         self.defects += part.defects;
+        self.elsewhere += part.elsewhere;
     }
 }
 
 impl Feed {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, from: Option<Source>) -> Result<Self, Error> {
         let name = path.display().to_string();
         let mut reader = open(path)?;
         let (send, blocks) = bounded(AHEAD);
         let read = move || {
             loop {
-                let block = next_block(&mut reader);
+                let block = next_block(&mut reader, from);
                 let over = !matches!(block, Ok(Some(_)));
                 // Nobody wants more where the feed was dropped.
                 if send.send(block).is_err() || over {
@@ -126,7 +129,8 @@ pub(super) fn open(path: &Path) -> Result<Reader, Error> {
     Ok(reader.map_err(|cause| Repr::Capture { cause })?)
 }
 
-pub(super) fn next_block(reader: &mut Reader) -> Result<Option<Block>, Error> {
+/// What comes next, of all packets or of those of one end.
+pub(super) fn next_block(reader: &mut Reader, from: Option<Source>) -> Result<Option<Block>, Error> {
     let Some(batch) = reader.next_batch().map_err(|cause| Repr::Capture { cause })? else { return Ok(None) };
     let mut block = Block::default();
     for item in &batch {
@@ -134,11 +138,16 @@ pub(super) fn next_block(reader: &mut Reader) -> Result<Option<Block>, Error> {
             Err(_) => block.side.defects += 1,
             Ok(record) if record.is_packet() => {
                 block.side.packets += 1;
-                match digest_of(&record, DIGEST_BYTES) {
+                let (digest, ends) = look(&record, DIGEST_BYTES);
+                if from.is_some_and(|from| !from.sends(ends)) {
+                    block.side.elsewhere += 1;
+                    continue;
+                }
+                match digest {
                     Digest::Packet(digest) => {
                         // Until the year 2262.
                         let nanos = i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX);
-                        block.seen.push(Seen { digest, nanos, bytes: record.wire_len() });
+                        block.seen.push(Seen { digest, nanos, bytes: record.wire_len(), way: Way::of(ends) });
                     }
                     Digest::Snapped => block.side.snapped += 1,
                     Digest::Other => block.side.other += 1,

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn seen(digest: u64, nanos: i64) -> Seen {
-        Seen { digest, nanos, bytes: 64 }
+        Seen { digest, nanos, bytes: 64, way: Default::default() }
     }
 
     #[test]

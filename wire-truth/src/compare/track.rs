@@ -249,7 +249,7 @@ mod tests {
     fn anchors(differences: impl IntoIterator<Item = i64>) -> Vec<Anchor> {
         let each = differences.into_iter().enumerate().map(|(at, difference)| {
             let a = 1_700_000_000 * SECOND + at as i64 * SECOND;
-            Anchor { number: 10 * at as u64, a, b: a + difference }
+            Anchor { number: 10 * at as u64, a, b: a + difference, way: Default::default() }
         });
         each.collect()
     }
