@@ -138,6 +138,10 @@ pub struct Analysis {
     pub is_at_end: bool,
     /// How far stamps may be off.
     pub errors: StampErrors,
+    /// What of it was made up by [`simulate`](crate::simulate): names of places. Nothing then is a measurement.
+    pub simulated: Vec<String>,
+    /// Probes at rest that are in no delay.
+    pub left_out: u64,
     /// What is to be known before any of this is believed.
     pub notes: Vec<String>,
 }
@@ -197,6 +201,9 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     let host_error = off(if places.kernel.is_some() { errors.kernel } else { errors.user });
     let of_run = |key: &ProbeKey| key.ident == ident;
     let sent = places.sent(ident);
+    if sent.is_empty() {
+        return Err(nothing_in_common(places, ident));
+    }
     let resting = options.rest_lead.saturating_add(options.rest_trail);
     if resting > 0 && resting >= sent.len() {
         return Err(Repr::AllAtRest { resting, probes: sent.len() }.into());
@@ -251,10 +258,7 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
     notes.extend(same);
     notes.extend(aligned.as_ref().and_then(reused));
     notes.extend(ended.as_ref().err().map(|unknown| {
-        format!(
-            "the time that a frame takes to pass is not taken out: stamp point and link rate are not told of {}",
-            unknown.join(", ")
-        )
+        format!("the time that a frame takes to pass is not taken out: --stamps does not tell {}", unknown.join(", "))
     }));
     Ok(Analysis {
         ident,
@@ -272,8 +276,16 @@ pub fn analyse(places: &Places<'_>, options: Options) -> Result<Analysis, Error>
         each,
         is_at_end,
         errors,
+        simulated: simulated(places),
+        left_out: if options.has_rest() { at_rest.len() as u64 } else { 0 },
         notes,
     })
+}
+
+fn simulated(places: &Places<'_>) -> Vec<String> {
+    let captures = [Some(places.wire), places.kernel, places.dom0].into_iter().flatten().chain(places.others);
+    let captures = captures.filter(|place| place.is_simulated()).map(Vantage::whole_name);
+    captures.chain(places.user.filter(|user| user.is_simulated()).map(|user| user.name().to_owned())).collect()
 }
 
 fn layers<'a>(probes: impl Iterator<Item = &'a Probe> + Clone, reference: Reference) -> Layers {
@@ -542,7 +554,9 @@ mod tests {
         assert_eq!((unknown.layers.kern.min(), unknown.layers.wire.min()), (Some(121_440.0), Some(300_000.0)));
         assert_eq!(
             unknown.notes,
-            ["the time that a frame takes to pass is not taken out: stamp point and link rate are not told of kernel"]
+            [
+                "the time that a frame takes to pass is not taken out: --stamps does not tell the moment (start or end) of kernel"
+            ]
         );
         // Of nothing anything is told: nothing is to be said.
         let plain = |place: &Vantage| place.clone().with_stamping(Stamping::default());

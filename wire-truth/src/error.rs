@@ -30,8 +30,10 @@ pub enum ErrorKind {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Repr {
     /// Its message begins with the name of the file.
-    #[error("{cause}")]
+    #[error("{}", capture(cause))]
     Capture { cause: erf::Error },
+    #[error("{path} is there already and was not touched; name another {what}, or remove it")]
+    There { path: String, what: &'static str },
     #[error("{path}: {cause}")]
     Io { path: String, cause: std::io::Error },
     #[error("{path}, line {line}: {what}")]
@@ -108,14 +110,27 @@ impl Error {
             | Repr::NothingInCommon { .. }
             | Repr::OtherRun { .. }
             | Repr::NoCommon { .. } => ErrorKind::Nothing,
-            Repr::AllAtRest { .. } | Repr::Scenario { .. } | Repr::Histogram { .. } | Repr::Uplink { .. } => {
-                ErrorKind::Options
-            }
+            Repr::There { .. }
+            | Repr::AllAtRest { .. }
+            | Repr::Scenario { .. }
+            | Repr::Histogram { .. }
+            | Repr::Uplink { .. } => ErrorKind::Options,
             Repr::Program { .. } | Repr::Tool { .. } | Repr::Lab { .. } => ErrorKind::Lab,
             Repr::TooFew { .. } | Repr::NoSpan | Repr::OneWay | Repr::NoLine => ErrorKind::Clock,
             #[cfg(target_os = "linux")]
             Repr::Guest(_) => ErrorKind::Guest,
         }
+    }
+}
+
+/// What a reader says. It may be told to take anything for ERF, for which there is no option here: of such a file nothing can be compared.
+fn capture(cause: &erf::Error) -> String {
+    let said = cause.to_string();
+    match said.rsplit_once("; ") {
+        Some((what, more)) if cause.kind() == erf::ErrorKind::UnknownFormat && more.contains("force the format") => {
+            format!("{what}; it is neither ERF, pcap nor pcapng, plain or compressed")
+        }
+        _ => said,
     }
 }
 

@@ -64,6 +64,7 @@ pub fn analysis(analysis: &Analysis) -> Value {
     };
     json!({
         "schema": 1,
+        "simulated": !analysis.simulated.is_empty(),
         "ident": analysis.ident,
         "probes": analysis.probes,
         "matched": analysis.matched,
@@ -86,6 +87,7 @@ pub fn analysis(analysis: &Analysis) -> Value {
             }))
         }).collect::<Map<_, _>>(),
         "fits": analysis.fits.iter().map(relation_json).collect::<Vec<_>>(),
+        "left_out": analysis.left_out,
         "reference": analysis.reference.name(),
         "serialisation": if analysis.is_at_end { "corrected" } else { "kept" },
         "clock": clock,

@@ -56,6 +56,7 @@ pub mod simulate;
 mod stamping;
 pub mod stats;
 pub mod svg;
+mod text;
 mod user_log;
 mod vantage;
 pub mod verdict;

@@ -24,6 +24,10 @@ pub struct Context {
 /// The page.
 pub fn html(analysis: &Analysis, context: &Context) -> String {
     let mut page = page::begin(&context.title, &headline(analysis));
+    if !analysis.simulated.is_empty() {
+        let what = escaped(&analysis.simulated.join(", "));
+        let _ = writeln!(page, "<p><strong>Simulated: no measurement. Made up were {what}.</strong></p>");
+    }
     page += "<h2>Delays</h2>\n";
     page += &table(analysis);
     page += &figures(analysis);
@@ -37,10 +41,15 @@ pub fn html(analysis: &Analysis, context: &Context) -> String {
 }
 
 fn headline(analysis: &Analysis) -> String {
-    let Analysis { probes, matched, lost, duplicates, layers, .. } = analysis;
+    let Analysis { probes, matched, lost, duplicates, layers, left_out, .. } = analysis;
     let median = |sample: &Sample| sample.percentile(0.5);
-    let counts =
-        format!("{probes} probes, {matched} seen on the wire and in the host, {lost} lost, {duplicates} duplicates.");
+    let resting = match left_out {
+        0 => String::new(),
+        some => format!(" {some} at rest are in these counts, and in no delay."),
+    };
+    let counts = format!(
+        "{probes} probes, {matched} seen on the wire and in the host, {lost} lost, {duplicates} duplicates.{resting}"
+    );
     let (host, name) = if layers.user_rtt.is_empty() {
         (&layers.kernel, "A capture of the kernel")
     } else {

@@ -32,8 +32,8 @@ type Both = (ProbeKey, Pair, Pair);
 
 /// Fewer pairs of probes say nothing.
 const LEAST: usize = 8;
-/// Pairs of probes that are looked at for whether one follows the other: half a million slopes.
-const MOST: usize = 1_000;
+/// Pairs of probes that are looked at for whether one follows the other.
+const MOST: usize = 400;
 /// Normal values are within so many standard deviations in 999 of 1000 cases.
 const SURE: f64 = 3.29;
 /// Clocks do not run apart by more: what disciplines one slews it by half of that.

@@ -43,6 +43,20 @@ impl Stamping {
         }
     }
 
+    /// What is not known, and would have to be, of a place with this name.
+    fn unknown_of(&self, name: &str) -> String {
+        let moment = match (self.request, self.reply) {
+            (None, None) => "the moment (start or end)",
+            (None, _) => "the moment of requests (start or end)",
+            (_, None) => "the moment of replies (start or end)",
+            (Some(_), Some(_)) => "",
+        };
+        let needs_rate = [self.request, self.reply].contains(&Some(StampPoint::Start));
+        let rate = if needs_rate && self.bits_per_second.is_none() { "the rate of the link" } else { "" };
+        let both = if moment.is_empty() || rate.is_empty() { "" } else { " and " };
+        format!("{moment}{both}{rate} of {name}")
+    }
+
     /// Whole frames can be told.
     pub fn is_known(&self) -> bool {
         [Leg::Request, Leg::Reply].iter().all(|leg| self.until_end_ns(*leg, 0).is_some())
@@ -90,11 +104,13 @@ impl Ended {
 ///
 /// # Errors
 ///
-/// The names of those of which it is not known, where it is of another.
+/// What is not known of which, where it is of another.
 pub(crate) fn at_end(places: &Places<'_>) -> Result<Option<Ended>, Vec<String>> {
     let captures = || [Some(places.wire), places.kernel, places.dom0].into_iter().flatten().chain(places.others);
-    let unknown: Vec<String> =
-        captures().filter(|place| !place.stamping().is_known()).map(|place| place.name().to_owned()).collect();
+    let unknown: Vec<String> = captures()
+        .filter(|place| !place.stamping().is_known())
+        .map(|place| place.stamping().unknown_of(place.name()))
+        .collect();
     match unknown.len() {
         0 => {}
         some if some == captures().count() => return Ok(None),

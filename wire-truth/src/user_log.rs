@@ -9,13 +9,14 @@
 //! Also the same as one JSON object a line, and what `ping -D` prints, of which only round-trip times can be had.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::echo::ProbeKey;
 use crate::error::{Error, Repr};
+use crate::simulate::SIMULATED;
+use crate::text;
 
 /// The first line of a log that is no comment.
 pub const HEADER: &str = "ident,seq,size,user_send_ns,sched_ns,snd_ns,hw_ns,kernel_recv_ns,user_recv_ns";
@@ -84,6 +85,8 @@ pub struct UserLog {
     resolution: i64,
     duplicates: u64,
     kernel_stamps: bool,
+    /// It says of itself that it was made up.
+    simulated: bool,
 }
 
 impl UserLog {
@@ -95,7 +98,7 @@ impl UserLog {
     /// When it cannot be read, a line is none, or there is no probe in it.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|cause| Repr::Io { path: name.clone(), cause })?;
+        let text = text::read(path, text::LOG)?;
         Self::parse(&text, &name)
     }
 
@@ -112,7 +115,7 @@ impl UserLog {
             Some(_) => Self::of_ping(text),
             None => Self::default(),
         };
-        let log = Self { name: path.to_owned(), ..log };
+        let log = Self { name: path.to_owned(), simulated: is_simulated(text), ..log };
         match log.probes.is_empty() {
             true => Err(Repr::NoProbes { path: path.to_owned() }.into()),
             false => Ok(log),
@@ -191,6 +194,11 @@ impl UserLog {
         self.probes.iter().map(|(key, probe)| (*key, *probe))
     }
 
+    /// Nobody has measured it: [`simulate`](crate::simulate) has made it up, as it says.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+
     /// The step of its times in nanoseconds.
     pub fn resolution(&self) -> i64 {
         self.resolution
@@ -205,6 +213,11 @@ impl UserLog {
     pub fn duplicates(&self) -> u64 {
         self.duplicates
     }
+}
+
+fn is_simulated(text: &str) -> bool {
+    let comments = text.lines().map_while(|line| line.trim().strip_prefix('#'));
+    comments.into_iter().any(|comment| comment.trim().starts_with(SIMULATED))
 }
 
 /// A stamp, unless it is so far off that differences would not fit: 2^62 ns after 1970 are 146 years, and those of ERF end in 2106.

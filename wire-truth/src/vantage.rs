@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use erf::core::meta::{Meta, SectionType, TagType};
 use erf::{Access, Reader};
 
 use crate::echo::{Echo, Leg, ProbeKey, echo_of};
 use crate::error::{Error, Repr};
+use crate::simulate::{MARK, SIMULATED};
 use crate::stamping::{Stamping, moved};
 
 /// The stamps of a probe at one place, in nanoseconds since 1970 by the clock of that place.
@@ -56,6 +58,18 @@ pub struct VantageCount {
     pub defects: u64,
 }
 
+/// Whether a packet is a probe of an experiment that was made up.
+fn is_marked(packet: &[u8]) -> bool {
+    packet.windows(MARK.len()).any(|bytes| bytes == MARK)
+}
+
+/// Whether a META record tells that.
+fn tells(meta: &[u8]) -> bool {
+    let meta = Meta::new(meta);
+    let model = meta.find(SectionType::HOST, TagType::MODEL).and_then(|tag| tag.value().as_str());
+    model.is_some_and(|model| model.starts_with(SIMULATED))
+}
+
 /// So many probes with one identifier and one sequence number, the last, are looked at for one that comes again.
 const RECENT: usize = 64;
 
@@ -91,6 +105,8 @@ pub struct Vantage {
     probes: BTreeMap<(u16, u16, u32), Seen>,
     duplicates: BTreeMap<u16, u64>,
     count: VantageCount,
+    /// It says of itself that it was made up.
+    simulated: bool,
     stamping: Stamping,
 }
 
@@ -116,10 +132,11 @@ impl Vantage {
                     vantage.count.packets += 1;
                     if let Some(echo) = echo_of(&record) {
                         // Until the year 2262.
+                        vantage.simulated |= vantage.count.echoes == 0 && is_marked(record.payload());
                         vantage.note(echo, i64::try_from(record.timestamp().nanos()).unwrap_or(i64::MAX));
                     }
                 }
-                Ok(_) => {}
+                Ok(record) => vantage.simulated |= record.is_meta() && tells(record.payload()),
                 Err(_) => vantage.count.defects += 1,
             })
             .map_err(failed)?;
@@ -192,6 +209,11 @@ impl Vantage {
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Nobody has captured it: [`simulate`](crate::simulate) has made it up, as it says.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated
     }
 
     /// What it is called, and the file that it is from.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use erf::session::{Application, Opening, StampSource};
 use erf::{ErfWriter, Fraction, Record, RecordBuilder, RecordType, Timestamp};
 use etherparse::{IcmpEchoHeader, Icmpv4Type, PacketBuilder};
 
@@ -11,6 +12,15 @@ use super::{Experiment, Sight, Truth, What};
 use crate::echo::Leg;
 use crate::error::{Error, Repr};
 use crate::user_log::HEADER;
+
+/// What every probe carries, so that a capture of any format says it.
+pub(crate) const MARK: &[u8] = b"simulated: made up by wiretruth simulate, no measurement";
+
+/// How what is made up begins to say so, wherever there is room for words.
+pub(crate) const SIMULATED: &str = "simulated";
+
+/// Bytes of data of a probe.
+const DATA: usize = 92;
 
 /// Bits of an ERF fraction that a card with a tick of 2^-26 s has at 0.
 const BELOW_TICK: u64 = (1 << 6) - 1;
@@ -43,7 +53,7 @@ impl Experiment {
         }
         // Nobody's data is overwritten, and none of them is there without the others.
         if let Some(there) = files.iter().map(|(name, _)| folder.join(name)).find(|path| path.exists()) {
-            return Err(failed(&there, std::io::ErrorKind::AlreadyExists.into()));
+            return Err(Repr::There { path: there.display().to_string(), what: "folder" }.into());
         }
         for (name, bytes) in files {
             let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
@@ -92,7 +102,11 @@ impl Experiment {
                     Leg::Request => between(HOST, TARGET).icmpv4(Icmpv4Type::EchoRequest(echo)),
                     Leg::Reply => between(TARGET, HOST).icmpv4(Icmpv4Type::EchoReply(echo)),
                 };
-                builder.write(frame, &[0x5A; 92])
+                {
+                    let mut data = [0x5A; DATA];
+                    data[..MARK.len()].copy_from_slice(MARK);
+                    builder.write(frame, &data)
+                }
             }
             What::Other { number, bytes } => {
                 let mut data = vec![0; usize::from(bytes)];
@@ -105,9 +119,30 @@ impl Experiment {
     }
 
     fn erf(&self, place: &[Sight]) -> Result<Vec<u8>, Error> {
+        let failed = |cause| Error::from(Repr::Capture { cause });
         let mut writer = ErfWriter::new(Vec::new());
+        self.opening(place).write_to(&mut writer).map_err(failed)?;
         self.each(place, !BELOW_TICK, |record| writer.write_record(record))?;
-        writer.finish().map_err(|cause| Repr::Capture { cause }.into())
+        writer.finish().map_err(failed)
+    }
+
+    /// That nobody has measured this, where programs look for who did (architecture section 3). The same for the same scenario, to the byte.
+    fn opening(&self, place: &[Sight]) -> Opening {
+        let first = place.first().map_or(self.scenario.start_ns, |sight| sight.nanos);
+        let start = u64::try_from(first).ok().and_then(|nanos| Timestamp::from_nanos(nanos, Fraction::Floor));
+        let start = Timestamp::from_raw(start.unwrap_or(Timestamp::from_raw(0)).raw() & !BELOW_TICK);
+        let words = String::from_utf8_lossy(MARK);
+        let mut opening = Opening::new(start);
+        opening.generated = start;
+        opening.host.name = SIMULATED.to_owned();
+        opening.host.model = Some(words.clone().into_owned());
+        opening.card.device = SIMULATED.to_owned();
+        opening.card.model = Some(words.clone().into_owned());
+        opening.card.stamp_source = Some(StampSource::Synthetic);
+        opening.application = Application::new("wiretruth simulate", env!("CARGO_PKG_VERSION"));
+        opening.fcs_bits = Some(32);
+        opening.comment = Some(format!("{words}; seed {}", self.scenario.seed));
+        opening
     }
 
     fn pcap(&self, place: &[Sight]) -> Result<Vec<u8>, Error> {
@@ -117,7 +152,7 @@ impl Experiment {
     }
 
     fn user_log(&self) -> String {
-        let mut text = format!("# synthetic, seed {}\n{HEADER}\n", self.scenario.seed);
+        let mut text = format!("# {}; seed {}\n{HEADER}\n", String::from_utf8_lossy(MARK), self.scenario.seed);
         for truth in &self.truth {
             let by_host = |nanos: i64| self.scenario.clock.at(self.scenario.start_ns, nanos, u32::from(truth.key.seq));
             let Truth { key, user_send, sched, snd, kernel_recv, user_recv, .. } = *truth;
@@ -132,7 +167,8 @@ impl Experiment {
         let clock = self.scenario.clock;
         let (from, by) = clock.step.unwrap_or_default();
         let mut text = format!(
-            "# host clock: offset_ns={} drift_ppb={} step_at={from} step_ns={by} coupling={} seed={}\n{TRUTH_HEADER}\n",
+            "# {}\n# host clock: offset_ns={} drift_ppb={} step_at={from} step_ns={by} coupling={} seed={}\n{TRUTH_HEADER}\n",
+            String::from_utf8_lossy(MARK),
             clock.offset_ns,
             clock.drift_ppb,
             self.scenario.coupling.name(),

@@ -15,6 +15,8 @@ mod files;
 mod margin;
 mod scenario;
 
+pub(crate) use files::{MARK, SIMULATED};
+
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 

@@ -118,7 +118,14 @@ pub fn judge(
         Err(why) => return Some(Judgement { verdict: Verdict::Unknown(why), corrected: None, share: None }),
     };
     let share = evidence.share;
-    let verdict = verdict(&evidence, queue, thresholds.limits(share.is_some()));
+    // Of a host that has not looked at this time nothing is known, and other signals may have a limit next time.
+    let unseen = signals.is_some() && evidence.window.is_none() && probe.user_send.is_some();
+    let verdict = match verdict(&evidence, queue, thresholds.limits(share.is_some())) {
+        Verdict::Valid | Verdict::Unknown(_) if unseen && *queue == Queue::Own => {
+            Verdict::Unknown("the log of signals does not reach over it".to_owned())
+        }
+        verdict => verdict,
+    };
     // Of a tenant, what lies between its own interface and the wire is not known.
     let path = share.filter(|_| *queue == Queue::Own).map(|share| share.path);
     let corrected = path.map(|path| match &thresholds.correction {
@@ -220,7 +227,10 @@ mod tests {
         assert!(unknown(judged(&bare, None, &Queue::Own)).starts_with("not seen: CPU pressure, run delay, steal"));
         // A log that does not reach over the probe, and one in which something is missing.
         let over = SignalLog::parse(&format!("{SIGNALS_HEADER}\n1000,100,{CALM}\n"), "log").unwrap();
-        assert!(unknown(judged(&bare, Some(&over), &Queue::Own)).starts_with("not seen: CPU pressure"));
+        assert_eq!(unknown(judged(&bare, Some(&over), &Queue::Own)), "the log of signals does not reach over it");
+        // Nor is that valid of which the stamps say nothing ill.
+        assert_eq!(unknown(judged(&probe(0), Some(&over), &Queue::Own)), "the log of signals does not reach over it");
+        assert_eq!(judged(&probe(9_000_000), Some(&over), &Queue::Own).verdict.name(), "suspect");
         assert_eq!(unknown(judged(&bare, Some(&log("0,0,0,,0,0,0,0,0")), &Queue::Own)), "not seen: run delay");
         let nothing = Thresholds { without_stamps: Vec::new(), ..Thresholds::default() };
         let judgement = judge(&bare, Some(&log(CALM)), &Queue::Own, &nothing, Use::All).unwrap();

@@ -89,6 +89,9 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
     if rest.len() < 100 {
         notes.push(format!("of {} samples at rest the 99th percentile is the largest but a little", rest.len()));
     }
+    if let Some(log) = signals {
+        notes.extend(super::tell::reach(log, cases.iter().map(|case| &case.probe)));
+    }
     let seen = |case: &Case| {
         let off = case.error.abs();
         let evidence = Evidence::of(&case.probe, signals).ok()?;
@@ -100,7 +103,9 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
     }
     let good = all.iter().filter(|seen| seen.good).count();
     if all.iter().all(|seen| !seen.bad) {
-        notes.push("no sample was bad: what a bad one looks like was not learned".to_owned());
+        notes.push(
+            "no sample was off by more than twice what is good: what such a one looks like was not learned".to_owned(),
+        );
     }
 
     let mut remainders: Vec<i64> =

@@ -90,6 +90,7 @@ impl Run {
                 APART - BACK
             );
         }
+        lines += "# end: all\n";
         run.signals = SignalLog::parse(&lines, "made up").unwrap();
         run
     }

@@ -10,6 +10,7 @@ use super::learn::Case;
 use super::score::{Score, judge_all, score};
 use super::signals::{Queue, SignalLog};
 use super::thresholds::Thresholds;
+use crate::compare::stamp;
 use crate::echo::ProbeKey;
 use crate::error::{Error, Repr};
 use crate::stats::Sample;
@@ -53,6 +54,34 @@ pub fn queue_of(signals: Option<&SignalLog>, uplink: Option<&str>) -> Result<Que
     }
 }
 
+/// What a log of signals does not reach over, and whether it was ended.
+pub(super) fn reach<'a>(log: &SignalLog, probes: impl Iterator<Item = &'a UserProbe>) -> Vec<String> {
+    let spans: Vec<(i64, i64)> = probes.filter_map(|probe| probe.user_send.zip(probe.user_recv)).collect();
+    let outside = spans.iter().filter(|(from, to)| log.around(*from, *to).is_none()).count();
+    let name = log.name();
+    let mut notes = Vec::new();
+    if !log.is_ended() {
+        notes.push(format!("{name} has no closing line: what wrote it was killed, or it is a part of a log"));
+    }
+    let (first, last) = (spans.iter().map(|span| span.0).min(), spans.iter().map(|span| span.1).max());
+    let times = log.since().zip(log.until()).zip(first.zip(last));
+    match times {
+        Some(((since, until), (first, last))) if outside == spans.len() => notes.push(format!(
+            "{name} is of another time than all {outside} samples: it is from {} to {}, and they are from {} to {}; give the log that was written \
+             beside them, by the same clock",
+            stamp(since),
+            stamp(until),
+            stamp(first),
+            stamp(last)
+        )),
+        Some(_) if outside > 0 => {
+            notes.push(format!("{name} does not reach over {outside} of {} samples", spans.len()));
+        }
+        _ => {}
+    }
+    notes
+}
+
 impl Verdicts {
     /// Judges the probes of a log; `truth` is what is known of them on the wire.
     ///
@@ -84,6 +113,9 @@ impl Verdicts {
         notes.extend(every.filter(is_other).map(|(learned, here)| {
             format!("signals were sampled every {here} ns, and every {learned} ns when limits were learned: they are of other times")
         }));
+        if let Some(log) = signals {
+            notes.extend(reach(log, each.iter().map(|(_, probe, _)| probe)));
+        }
         match &thresholds.learning {
             Some(learning) => notes.extend(learning.notes.iter().map(|note| format!("of learning: {note}"))),
             None => notes.push("the thresholds are defaults, learned from nothing".to_owned()),
@@ -155,9 +187,15 @@ impl Verdicts {
             "{} samples: {valid} valid, {suspect} suspect, {unknown} unknown; {} probes were lost\nqueue before the wire: {}\n",
             self.each.len(),
             self.lost,
-            self.queue
+            match &self.queue {
+                Queue::Own => "own",
+                // Who knows nothing of it does not know that it is another's.
+                Queue::Hidden(why) => why,
+            }
         );
         for (what, count) in self.why() {
+            let is_queue = matches!(&self.queue, Queue::Hidden(why) if *why == what);
+            let what = if is_queue { "by that queue" } else { &what };
             let _ = writeln!(text, "  {count:>6} {what}");
         }
         let [said, believed, corrected] = self.rtts();
@@ -261,7 +299,7 @@ impl Score {
         let gain = self.gain().map_or_else(String::new, |gain| format!(" ({gain:.1} times less)"));
         let mut text = format!(
             "  good is within {:.1} us: {} of {}; suspects that are bad {}, bad ones that are suspect {}\n  \
-             good ones that are kept {}; of {} at rest {} are suspect, {} of them falsely\n  \
+             good ones that are kept {}; {}\n  \
              p99 of the error: {} of all, {} of the valid{gain}, {} corrected ({} samples)\n",
             self.good_ns as f64 / 1e3,
             self.good,
@@ -269,9 +307,13 @@ impl Score {
             percent(self.precision()),
             percent(self.recall()),
             percent(self.good_kept()),
-            self.at_rest,
-            self.at_rest_suspect,
-            self.at_rest_false,
+            match self.at_rest {
+                0 => "none is said to be at rest (--rest-lead, --rest-trail)".to_owned(),
+                some => format!(
+                    "of {some} at rest {} are suspect, {} of them falsely",
+                    self.at_rest_suspect, self.at_rest_false
+                ),
+            },
             us(&self.unfiltered),
             us(&self.filtered),
             us(&self.corrected),
@@ -296,6 +338,7 @@ mod tests {
     use crate::user_log::HEADER;
     use crate::verdict::learn;
     use crate::verdict::made_up::{Cause, Run};
+    use crate::verdict::signals::SIGNALS_HEADER;
 
     fn log_of(run: &Run) -> UserLog {
         let lines: String = run.cases.iter().map(|case| case.probe.to_csv(case.key, 100) + "\n").collect();
@@ -329,6 +372,36 @@ mod tests {
         let case = run.cases[late];
         assert_eq!((number(3), number(8), number(9)), (case.probe.rtt().unwrap(), case.wire, case.error));
         assert_eq!(number(10), number(5) - case.wire);
+    }
+
+    /// A log that is cut is no proof of what came after.
+    #[test]
+    fn what_signals_do_not_reach_over_is_not_valid() {
+        let run = Run::new(24, 300, &[Cause::Queue]);
+        let thresholds = learn(&run.cases, Some(&run.signals)).unwrap();
+        let told = |signals: &SignalLog| Verdicts::of(&log_of(&run), Some(signals), None, &thresholds, None).unwrap();
+        let all = told(&run.signals);
+        assert_eq!((all.counts()[0] > 200, all.notes.join("")), (true, String::new()));
+        let mut text: Vec<String> = vec!["# queue: own".to_owned(), SIGNALS_HEADER.to_owned()];
+        text.extend(run.signals.samples().take(run.signals.samples().count() / 2).map(|sample| sample.to_csv()));
+        let half = told(&SignalLog::parse(&(text.join("\n") + "\n"), "half.csv").unwrap());
+        let [valid, _, unknown] = half.counts();
+        assert!(valid > 100 && (100..150).contains(&unknown), "{:?}", half.counts());
+        assert!(half.why().contains_key("the log of signals does not reach over it"));
+        assert_eq!(half.notes[0], "half.csv has no closing line: what wrote it was killed, or it is a part of a log");
+        // The late ones among them are suspect all the same.
+        assert_eq!(half.notes[1], "half.csv does not reach over 150 of 300 samples");
+        let other = SignalLog::parse(
+            &format!("# queue: own\n# end: x\n{SIGNALS_HEADER}\n1000,100,0,0,0,0,0,0,0,0,0\n"),
+            "other.csv",
+        );
+        let other = told(&other.unwrap());
+        assert_eq!(other.counts()[0], 0);
+        assert!(
+            other.notes[0].starts_with("other.csv is of another time than all 300 samples: it is from 0.000000900"),
+            "{:?}",
+            other.notes
+        );
     }
 
     #[test]

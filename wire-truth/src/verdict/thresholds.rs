@@ -1,12 +1,12 @@
 //! [`Thresholds`]: from when on a signal is too much, what is taken off a round trip, and what both were learned from. One JSON object.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Signal;
 use crate::error::{Error, Repr};
+use crate::text;
 
 /// A signal above this makes a sample suspect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl Thresholds {
     /// When it cannot be read, or is something else.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|cause| Repr::Io { path: name.clone(), cause })?;
+        let text = text::read(path, text::DESCRIPTION)?;
         Self::parse(&text, &name)
     }
 

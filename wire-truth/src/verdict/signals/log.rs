@@ -12,12 +12,12 @@
 //! was at that moment.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::queue::Queue;
 use crate::error::{Error, Repr};
+use crate::text;
 
 /// The first line of a log of signals that is no comment.
 pub const SIGNALS_HEADER: &str = "at_ns,interval_ns,cpu_some_us,io_some_us,memory_some_us,run_delay_ns,steal_ns,softnet_dropped,softnet_squeezed,\
@@ -204,6 +204,8 @@ impl<W: Write> SignalWriter<W> {
 pub struct SignalLog {
     /// What is known of all of them.
     pub context: SignalContext,
+    /// The file that it is from.
+    name: String,
     samples: VecDeque<SignalSample>,
 }
 
@@ -220,7 +222,7 @@ pub struct Window {
 impl SignalLog {
     /// A log without samples.
     pub fn new(context: SignalContext) -> Self {
-        Self { context, samples: VecDeque::new() }
+        Self { context, ..Self::default() }
     }
 
     /// Reads a log. A program that was stopped leaves a last line that is not whole, which is left out.
@@ -230,7 +232,7 @@ impl SignalLog {
     /// When it cannot be read, a line is none, time goes back in it, or there is no sample in it.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|cause| Repr::Io { path: name.clone(), cause })?;
+        let text = text::read(path, text::LOG)?;
         Self::parse(&text, &name)
     }
 
@@ -240,7 +242,7 @@ impl SignalLog {
     ///
     /// As for [`read`](Self::read).
     pub fn parse(text: &str, path: &str) -> Result<Self, Error> {
-        let mut log = Self::default();
+        let mut log = Self { name: path.to_owned(), ..Self::default() };
         let mut has_header = false;
         let whole = text.ends_with('\n');
         let last = text.lines().count();
@@ -301,6 +303,21 @@ impl SignalLog {
     /// All samples, in order.
     pub fn samples(&self) -> impl Iterator<Item = &SignalSample> {
         self.samples.iter()
+    }
+
+    /// What it is called: the path of its file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the interval of the first sample began.
+    pub fn since(&self) -> Option<i64> {
+        self.samples.front().map(SignalSample::from)
+    }
+
+    /// Whoever wrote it has ended it: it has a closing line.
+    pub fn is_ended(&self) -> bool {
+        self.context.get("end").is_some()
     }
 
     /// When the last sample was taken.
