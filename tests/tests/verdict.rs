@@ -92,7 +92,14 @@ fn what_cannot_be_done_is_told() {
     tell("judge --user u.csv --wire no.erf").says("no.erf: ");
     tell("sample -o x.csv --iface nosuch0").says("interface nosuch0: ");
     tell("sample -o x.csv --uplink nosuch0").says("interface nosuch0: ");
-    tell("sample -o bad.csv --iface lo").says("bad.csv: ");
+    tell("sample -o bad.csv --iface lo").says("bad.csv is there already; add --force to replace it");
+    // Above the largest number that Linux gives.
+    tell("sample -o x.csv --iface lo --pid 4194305").says("--pid 4194305: there is no such process");
+    tell("judge --user u.csv --rest-lead 3").says("give its capture with --wire");
+    tell("judge --user u.csv --signals /dev/zero").says("/dev/zero: it is neither a file nor a pipe");
+    let endless = ["127.0.0.1", "--udp", "9", "-c", "1", "--feedback", "--thresholds", "/dev/zero"];
+    run(tping().args(endless)).exits(2).says("/dev/zero: it is neither a file nor a pipe");
+    run(tping().args(["127.0.0.1", "-c", "1", "--signals-interval", "1s"])).exits(2).says("--feedback");
     let uplink = ["127.0.0.1", "--udp", "9", "-c", "1", "--feedback", "--uplink", "nosuch0"];
     run(tping().args(uplink)).exits(2).says("--uplink nosuch0: ");
     // Without signals and uplink nothing is known of a queue.

@@ -118,6 +118,12 @@ fn what_cannot_be_compared_is_told() {
     fs::write(dir.path().join("log"), "what is this\n").unwrap();
     tell("analyse --wire w.erf --user log").says("log has no probes");
     tell("analyse --wire w.erf --kernel w.erf").says("no probe of identifier 9347 has request and reply");
+    tell("analyse --wire log --kernel w.erf").says("; it is neither ERF, pcap nor pcapng, plain or compressed");
+    tell("analyse --wire w.erf --kernel w.erf --ident 5 --rest-lead 3").says("no probe of identifier 5 has request");
+    tell("analyse --wire w.erf --user /dev/zero").says("/dev/zero: it is neither a file nor a pipe");
+    tell("analyse --wire w.erf --kernel w.erf --environment bridge --stress cpu --report r")
+        .says("no column of OpenVZ");
+    tell("analyse --wire w.erf --kernel w.erf --environment host --stress cpu").says("--report");
 }
 
 #[test]
@@ -150,7 +156,7 @@ fn a_made_up_experiment_is_read_by_others_and_taken_apart() {
     assert_eq!(found["at"]["again"]["rtt"], found["rtt"]["kernel"], "the same file is the same place");
     tell("analyse --wire x/wire.erf --user x/user.csv --report r.html --environment vanilla --stress network --quiet")
         .exits(2);
-    tell("analyse --wire x/wire.erf --user x/user.csv --report r.html --environment vanilla --stress network").exits(0);
+    tell("analyse --wire x/wire.erf --user x/user.csv --report r.html --environment host --stress network").exits(0);
     let page = fs::read_to_string(dir.path().join("r.html")).unwrap();
     assert!(
         page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n") && page.contains("x/user.csv"),
@@ -191,10 +197,72 @@ fn a_made_up_experiment_is_read_by_others_and_taken_apart() {
             assert!(lines.iter().all(|status| *status == "1"), "checksums are right: {file}");
         }
     }
-    tell("simulate --out x").exits(2).says("x/wire.erf: ");
+    tell("simulate --out x").exits(2).says("x/wire.erf is there already and was not touched; name another folder");
     tell("simulate --out y --probes 70000").exits(2).says("70000 probes cannot be told apart");
     tell("simulate --out y --kern 6,5").exits(2).says("the 99th percentile not below it");
     tell("simulate --out y --step 5").exits(2).says("as 100:-5000000");
     tell(&format!("analyse --wire x/wire.erf {at} --at host=x/kernel.pcap")).exits(2).says("two captures at \"host\"");
     tell(&format!("analyse --wire x/wire.erf {at} --at wire=x/kernel.pcap")).exits(2).says("use --wire");
+}
+
+/// What nobody has measured says so in every file that can, and whatever is made of it.
+#[test]
+fn what_is_made_up_says_so_and_another_run_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let tell = |words: &str| run(wiretruth().current_dir(dir.path()).args(words.split_whitespace()));
+    for seed in ["1", "2"] {
+        tell(&format!("simulate --out s{seed} --seed {seed} --probes 440 --interval 20ms --drift 20 --other 1"))
+            .exits(0);
+    }
+    let analyse = "analyse --wire s1/wire.erf --rest-lead 20 --rest-trail 20";
+    let ran = tell(&format!("{analyse} --user s1/user.csv --report r.html")).exits(0);
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        said.starts_with("simulated, no measurement: made up were the wire (s1/wire.erf), s1/user.csv\n"),
+        "{said}"
+    );
+    assert!(said.contains("\n40 probes at rest are in these counts, and in none of what follows\n"), "{said}");
+    let page = fs::read_to_string(dir.path().join("r.html")).unwrap();
+    assert!(page.contains("<strong>Simulated: no measurement. Made up were the wire (s1/wire.erf)"), "{page}");
+    assert!(page.contains(" 40 at rest are in these counts, and in no delay."), "{page}");
+    // A capture alone says it, too, of whatever format.
+    let ran = tell("analyse --wire s1/kernel.pcap --kernel s1/kernel.pcap --json").exits(0);
+    let found: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((&found["simulated"], &found["left_out"]), (&true.into(), &0.into()));
+    if house_skip::need_program("tshark") {
+        let read = ["-r", "s1/wire.erf", "-c", "1", "-V"];
+        let seen = run(prepared("tshark").current_dir(dir.path()).args(read)).exits(0);
+        let words = String::from_utf8_lossy(&seen.stdout).matches("simulated: made up by wiretruth simulate").count();
+        assert!(words >= 3, "host, card and comment: {seen:?}");
+    }
+    for file in ["user.csv", "truth.csv"] {
+        let text = fs::read_to_string(dir.path().join("s1").join(file)).unwrap();
+        assert!(text.starts_with("# simulated: made up by wiretruth simulate, no measurement"), "{text}");
+    }
+
+    let ran = tell(&format!("{analyse} --user s2/user.csv")).exits(2);
+    ran.says("s2/user.csv is of another run than the wire (s1/wire.erf), with the same identifier: at ");
+    tell(&format!("{analyse} --kernel s2/kernel.pcap")).exits(2).says("the kernel (s2/kernel.pcap) is of another run");
+    let learn = "verdict learn --wire s1/wire.erf --user s2/user.csv --rest-lead 20 --rest-trail 20 --out t.json";
+    tell(learn).exits(2).says("is of another run");
+    assert!(!dir.path().join("t.json").exists());
+
+    // Requests pass the kernel first, and replies the wire.
+    let diff = |words: &str| -> Value {
+        let ran = tell(&format!("diff s1/kernel.pcap s1/wire.erf --json {words}")).exits(0);
+        serde_json::from_slice(&ran.stdout).unwrap()
+    };
+    let both = diff("");
+    assert_eq!(both["both_ways"], true, "{both}");
+    let notes = both["notes"].as_array().unwrap();
+    assert!(notes.len() == 1 && notes[0].as_str().unwrap().contains("--from ADDRESS"), "{both}");
+    for from in ["10.0.0.1", "10.0.0.0/31"] {
+        let one = diff(&format!("--from {from}"));
+        assert_eq!((&one["both_ways"], &one["from"]), (&false.into(), &from.into()), "{one}");
+        // The replies.
+        assert_eq!((&one["a"]["elsewhere"], &one["b"]["elsewhere"]), (&440.into(), &440.into()), "{one}");
+        assert_eq!(one["common"], 880, "probes, and as many packets of others: {one}");
+    }
+    tell("diff s1/kernel.pcap s1/wire.erf --from 10.0.0.9").exits(2).says("from where was asked for");
+    tell("diff s1/kernel.pcap s1/wire.erf --from 10.0.0.1/40").exits(2).says("a prefix of 10.0.0.1 has 0 to 32 bits");
 }

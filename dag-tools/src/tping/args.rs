@@ -52,7 +52,7 @@ pub struct Args {
     pub(super) tcp: Option<u16>,
 
     /// Answer the datagrams of others at this port, until stopped, or as many as --count says.
-    #[arg(long, value_name = "PORT", conflicts_with_all = ["host", "log", "json", "preset", "sampled"])]
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["host", "log", "json", "preset", "sampled", "interval", "gap", "size", "ident"])]
     pub(super) reflect: Option<u16>,
 
     /// IPv4 only.
@@ -82,7 +82,7 @@ pub struct Args {
     pub(super) signals: Option<PathBuf>,
 
     /// From one sample of signals to the next.
-    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "50ms")]
+    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "50ms", requires = "sampled")]
     pub(super) signals_interval: Duration,
 
     /// What `wiretruth verdict learn` has written. Without it limits are strict, and nothing is claimed of what is corrected.

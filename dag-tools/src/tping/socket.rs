@@ -3,6 +3,8 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -77,9 +79,30 @@ pub(super) struct Prober {
     /// Its messages of IPv4 have the IP header in front.
     has_ip_header: bool,
     ident: u16,
-    /// Of TCP: what keeps the port that is the identifier from others. It never listens, so that the kernel answers by RST what it is answered.
-    _reserved: Option<Socket>,
+    /// What keeps the identifier from others. Of TCP it is a port that never listens, so that the kernel answers by RST what it is answered; of ICMP
+    /// a name in the network namespace, in which raw sockets all hear the same replies.
+    _reserved: Option<Reserved>,
 }
+
+/// What keeps an identifier.
+#[derive(Debug)]
+enum Reserved {
+    Port { _held: Socket },
+    Name { _held: UnixDatagram },
+}
+
+/// Keeps an identifier of ICMP from the other tpings of this network namespace. `Ok(None)` where that cannot be done.
+fn reserve(ident: u16) -> Result<Option<Reserved>, NoSocket> {
+    let name = UnixAddress::from_abstract_name(format!("dag-tping-icmp-{ident}"));
+    match name.and_then(|name| UnixDatagram::bind_addr(&name)) {
+        Ok(held) => Ok(Some(Reserved::Name { _held: held })),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(NoSocket::Taken(ident)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// So many identifiers are tried, where none is asked for.
+const TRIES: u16 = 100;
 
 /// Why there is no socket.
 #[derive(Debug)]
@@ -123,9 +146,24 @@ impl Prober {
         // From here on the kernel drops what other hosts send.
         socket.connect(&to.into()).map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?.as_socket().map(|address| address.port());
-        let chosen = ident.unwrap_or(std::process::id() as u16);
-        let ident = if is_raw { chosen } else { bound.unwrap_or(chosen) };
-        Ok(Self { socket, kind, has_ip_header: is_raw && to.is_ipv4(), ident, _reserved: None })
+        let own = std::process::id() as u16;
+        // Of a datagram socket the kernel has seen to it that no other one has it; raw ones it lets have what they like.
+        let wanted: Vec<u16> = match (is_raw, ident, bound) {
+            (false, _, Some(bound)) => vec![bound],
+            (_, Some(ident), _) => vec![ident],
+            _ => (0..TRIES).map(|more| own.wrapping_add(more)).collect(),
+        };
+        let mut refused = NoSocket::Taken(own);
+        for ident in wanted {
+            match reserve(ident) {
+                Ok(reserved) => {
+                    let has_ip_header = is_raw && to.is_ipv4();
+                    return Ok(Self { socket, kind, has_ip_header, ident, _reserved: reserved });
+                }
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
     }
 
     fn udp(to: SocketAddr, ident: Option<u16>) -> Result<Self, NoSocket> {
@@ -152,7 +190,13 @@ impl Prober {
         let ident = reserved.local_addr().map_err(failed)?.as_socket().ok_or_else(unknown)?.port();
         socket.attach_filter(&to_port(ident, to.is_ipv4())).map_err(failed)?;
         let kind = Kind::Tcp { ends, port };
-        Ok(Self { socket, kind, has_ip_header: to.is_ipv4(), ident, _reserved: Some(reserved) })
+        Ok(Self {
+            socket,
+            kind,
+            has_ip_header: to.is_ipv4(),
+            ident,
+            _reserved: Some(Reserved::Port { _held: reserved }),
+        })
     }
 
     /// Asks for every stamp there is. Where one is not to be had, it does not come: nothing is assumed. Counts what is sent anew from 0.
@@ -315,4 +359,18 @@ fn to_port(port: u16, has_ip_header: bool) -> Vec<SockFilter> {
 
 fn is_refusal(error: &io::Error) -> bool {
     matches!(Errno::from_raw(error.raw_os_error().unwrap_or(0)), Errno::EPERM | Errno::EACCES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_kept_from_others_while_it_is_used() {
+        let held = reserve(54_321).unwrap();
+        assert!(held.is_some());
+        assert!(matches!(reserve(54_321), Err(NoSocket::Taken(54_321))));
+        drop(held);
+        assert!(reserve(54_321).is_ok());
+    }
 }

@@ -5,9 +5,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use wire_truth::delay::Places;
+use wire_truth::experiment::Stress;
 use wire_truth::report::{Context, html};
-use wire_truth::{Analysis, Options, Stamping, UserLog, Vantage, analyse, hdr, json};
+use wire_truth::{Analysis, Stamping, UserLog, Vantage, analyse, hdr, json};
 
+use super::probes::Probes;
 use super::{Failure, apart, output, print, stamps, whole_file};
 use crate::exit::Exit;
 
@@ -42,17 +44,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME=WHAT", value_parser = stamps::parse)]
     stamps: Vec<(String, Stamping)>,
 
-    /// The identifier of the probes, if there are several runs in the captures.
-    #[arg(long, value_name = "N")]
-    ident: Option<u16>,
-
-    /// So many probes at the begin were sent at rest.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    rest_lead: usize,
-
-    /// So many probes at the end were sent at rest.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    rest_trail: usize,
+    #[command(flatten)]
+    probes: Probes,
 
     /// Write every probe's stamps and delays into this file, as CSV.
     #[arg(long, value_name = "FILE")]
@@ -66,17 +59,38 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// The environment of the paper that this is compared with in the report.
-    #[arg(long, value_name = "NAME", value_parser = ["vanilla", "vserver", "xen"], requires = "stress")]
-    environment: Option<String>,
+    /// The environment that this is compared with in the report, by the lab's name for it (host, container, bridge, vm) or the paper's (vanilla,
+    /// vserver, xen).
+    #[arg(long, value_name = "NAME", value_parser = environment, requires_all = ["stress", "report"])]
+    environment: Option<&'static str>,
 
-    /// The stress of the paper that this is compared with.
-    #[arg(long, value_name = "NAME", value_parser = ["at_rest", "cpu", "io", "hd", "memory", "network"], requires = "environment")]
-    stress: Option<String>,
+    /// The stress that this is compared with, by the lab's name for it (rest, cpu, io, hd, memory, network) or the paper's (at_rest).
+    #[arg(long, value_name = "NAME", value_parser = stress, requires = "environment")]
+    stress: Option<&'static str>,
 
     /// One object.
     #[arg(long)]
     json: bool,
+}
+
+/// The paper's word for an environment.
+fn environment(text: &str) -> Result<&'static str, String> {
+    match text {
+        "host" | "vanilla" => Ok("vanilla"),
+        "container" | "vserver" => Ok("vserver"),
+        "vm" | "xen" => Ok("xen"),
+        "bridge" => Err("the paper's table has no column of OpenVZ, which that would be compared with".to_owned()),
+        _ => Err("it is host, container or vm, or the paper's vanilla, vserver or xen".to_owned()),
+    }
+}
+
+/// The paper's word for a stress.
+fn stress(text: &str) -> Result<&'static str, String> {
+    match (text, Stress::named(text)) {
+        (_, Some(stress)) => Ok(stress.of_paper()),
+        ("at_rest", None) => Ok(Stress::Rest.of_paper()),
+        _ => Err("it is rest, cpu, io, hd, memory or network".to_owned()),
+    }
 }
 
 fn place(text: &str) -> Result<(String, PathBuf), String> {
@@ -155,12 +169,12 @@ fn context(args: &Args, analysis: &Analysis) -> Context {
     let counted = if analysis.is_at_end { "the end of each frame" } else { "the moment of the stamp" };
     setup.push(("counted from".to_owned(), counted.to_owned()));
     setup.push(("identifier".to_owned(), analysis.ident.to_string()));
-    let rest = format!("{} before, {} after", args.rest_lead, args.rest_trail);
+    let rest = format!("{} before, {} after", args.probes.rest_lead, args.probes.rest_trail);
     setup.push(("probes at rest".to_owned(), rest));
     Context {
         title: format!("Wire truth: {}", args.wire.display()),
         setup,
-        cell: args.environment.clone().zip(args.stress.clone()),
+        cell: args.environment.zip(args.stress).map(|(one, other)| (one.to_owned(), other.to_owned())),
     }
 }
 
@@ -176,8 +190,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let user = args.user.as_ref().map(|path| UserLog::read(path)).transpose()?;
     let places =
         Places { wire: &wire, kernel: kernel.as_ref(), dom0: dom0.as_ref(), user: user.as_ref(), others: &others };
-    let mut options = Options::default();
-    (options.ident, options.rest_lead, options.rest_trail) = (args.ident, args.rest_lead, args.rest_trail);
+    let mut options = args.probes.options();
     options.user_error_ns = user_error_ns;
     let analysis = analyse(&places, options)?;
     if let Some(path) = &args.per_probe {

@@ -4,6 +4,7 @@ mod analyse;
 mod diff;
 mod lab;
 mod output;
+mod probes;
 mod simulate;
 mod stamps;
 mod verdict;
@@ -56,6 +57,8 @@ enum Failure {
     Usage(String),
     #[error("{path}: {cause}")]
     File { path: String, cause: std::io::Error },
+    #[error("{path} is there already; add --force to replace it, or name another file")]
+    There { path: String },
     #[error("standard output: {0}")]
     Output(std::io::Error),
 }

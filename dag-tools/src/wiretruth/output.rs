@@ -17,8 +17,11 @@ pub(super) fn interval(estimate: Estimate) -> [Option<i64>; 2] {
 
 pub(super) fn text(analysis: &Analysis) -> String {
     let Analysis { probes, matched, lost, duplicates, ident, .. } = analysis;
-    let mut text =
-        format!("identifier {ident}: {probes} probes, {matched} matched, {lost} lost, {duplicates} duplicates");
+    let mut text = match analysis.simulated.as_slice() {
+        [] => String::new(),
+        made_up => format!("simulated, no measurement: made up were {}\n", made_up.join(", ")),
+    };
+    text += &format!("identifier {ident}: {probes} probes, {matched} matched, {lost} lost, {duplicates} duplicates");
     text += &match analysis.reordered {
         0 => "\n".to_owned(),
         reordered => format!(", {reordered} reordered\n"),
@@ -42,6 +45,9 @@ pub(super) fn text(analysis: &Analysis) -> String {
         }
         Err(reason) => format!("host clock: not related: {reason}\n"),
     };
+    if analysis.left_out > 0 {
+        text += &format!("{} probes at rest are in these counts, and in none of what follows\n", analysis.left_out);
+    }
     text += &format!("\n{:<14} {:>6} {:>11} {:>25} {:>11} {:>11}\n", "", "n", "median", "95 %", "p99", "max");
     let rows = round_trips(analysis).map(|(name, sample)| (format!("rtt {name}"), sample));
     let more = delays(analysis).map(|(name, sample)| (format!("delay {name}"), sample));

@@ -7,8 +7,9 @@ use serde_json::json;
 use wire_truth::UserLog;
 use wire_truth::verdict::{Thresholds, Verdicts};
 
+use super::super::probes::Probes;
 use super::super::{Failure, apart, print, whole_file};
-use super::{Truth, signals};
+use super::{signals, truth};
 use crate::exit::Exit;
 
 /// The options of `wiretruth verdict judge`.
@@ -35,7 +36,7 @@ pub(in crate::wiretruth) struct Args {
     wire: Option<PathBuf>,
 
     #[command(flatten)]
-    truth: Truth,
+    probes: Probes,
 
     /// Write every sample's verdict into this file, as CSV.
     #[arg(long, value_name = "FILE")]
@@ -47,6 +48,10 @@ pub(in crate::wiretruth) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.wire.is_none() && args.probes != Probes::default() {
+        let what = "--ident, --rest-lead and --rest-trail say what is held against the wire: give its capture with --wire, or leave them out";
+        return Err(Failure::Usage(what.to_owned()));
+    }
     let read: Vec<&Path> = [Some(&args.user), args.signals.as_ref(), args.thresholds.as_ref(), args.wire.as_ref()]
         .into_iter()
         .flatten()
@@ -57,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let user = UserLog::read(&args.user)?;
     let signals = signals(&args.signals)?;
     let thresholds = args.thresholds.as_ref().map(|path| Thresholds::read(path)).transpose()?.unwrap_or_default();
-    let cases = args.wire.as_ref().map(|wire| args.truth.read(wire, &user)).transpose()?;
+    let cases = args.wire.as_ref().map(|wire| truth(&args.probes, wire, &user)).transpose()?;
     let verdicts = Verdicts::of(&user, signals.as_ref(), args.uplink.as_deref(), &thresholds, cases.as_deref())?;
     if let Some(path) = &args.per_probe {
         let failed = |cause| Failure::File { path: path.display().to_string(), cause };

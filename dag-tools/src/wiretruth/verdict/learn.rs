@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use wire_truth::UserLog;
 use wire_truth::verdict::{Thresholds, learn};
 
+use super::super::probes::Probes;
 use super::super::{Failure, apart, print, whole_file};
-use super::{Truth, signals};
+use super::{signals, truth};
 use crate::exit::Exit;
 
 /// The options of `wiretruth verdict learn`.
@@ -26,7 +27,7 @@ pub(in crate::wiretruth) struct Args {
     signals: Option<PathBuf>,
 
     #[command(flatten)]
-    truth: Truth,
+    probes: Probes,
 
     /// Write what was learned into this file, which --thresholds reads.
     #[arg(short, long, value_name = "FILE")]
@@ -43,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     apart(&read, &written)?;
     let user = UserLog::read(&args.user)?;
     let signals = signals(&args.signals)?;
-    let cases = args.truth.read(&args.wire, &user)?;
+    let cases = truth(&args.probes, &args.wire, &user)?;
     let learned = learn(&cases, signals.as_ref())?;
     let failed = |cause| Failure::File { path: args.out.display().to_string(), cause };
     whole_file(&args.out, |file| file.write_all(learned.to_json().as_bytes()).map_err(failed))?;

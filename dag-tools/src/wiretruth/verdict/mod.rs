@@ -10,9 +10,10 @@ use clap::Subcommand;
 use wire_truth::delay::Places;
 use wire_truth::verdict::signals::SignalLog;
 use wire_truth::verdict::{Case, cases};
-use wire_truth::{Options, UserLog, Vantage, analyse};
+use wire_truth::{UserLog, Vantage, analyse};
 
 use super::Failure;
+use super::probes::Probes;
 use crate::exit::Exit;
 
 /// The commands of `wiretruth verdict`.
@@ -35,29 +36,10 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 }
 
 /// What the wire says of a run.
-#[derive(Debug, clap::Args)]
-struct Truth {
-    /// The identifier of the probes, if there are several runs in the capture.
-    #[arg(long, value_name = "N")]
-    ident: Option<u16>,
-
-    /// So many probes at the begin were sent at rest.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    rest_lead: usize,
-
-    /// So many probes at the end were sent at rest.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    rest_trail: usize,
-}
-
-impl Truth {
-    fn read(&self, wire: &Path, user: &UserLog) -> Result<Vec<Case>, Failure> {
-        let wire = Vantage::read("the wire", wire)?;
-        let mut options = Options::default();
-        (options.ident, options.rest_lead, options.rest_trail) = (self.ident, self.rest_lead, self.rest_trail);
-        let places = Places { wire: &wire, kernel: None, dom0: None, user: Some(user), others: &[] };
-        Ok(cases(&analyse(&places, options)?, user, self.rest_lead, self.rest_trail))
-    }
+fn truth(probes: &Probes, wire: &Path, user: &UserLog) -> Result<Vec<Case>, Failure> {
+    let wire = Vantage::read("the wire", wire)?;
+    let places = Places { wire: &wire, kernel: None, dom0: None, user: Some(user), others: &[] };
+    Ok(cases(&analyse(&places, probes.options())?, user, probes.rest_lead, probes.rest_trail))
 }
 
 fn signals(path: &Option<PathBuf>) -> Result<Option<SignalLog>, Failure> {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::ToSocketAddrs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -70,6 +70,9 @@ fn interface(args: &Args) -> Result<Option<Interface>, Failure> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(pid) = args.pid.filter(|pid| !Path::new(&format!("/proc/{pid}")).is_dir()) {
+        return Err(Failure::Usage(format!("--pid {pid}: there is no such process")));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     signals::stop_on_signals(&stop).map_err(|cause| Failure::Usage(format!("signals: {cause}")))?;
     let watch = Watch {
@@ -81,7 +84,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut options = File::options();
     let options = options.write(true);
     let options = if args.force { options.create(true).truncate(true) } else { options.create_new(true) };
-    let file = options.open(&args.out).map_err(failed)?;
+    let file = options.open(&args.out).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::There { path: args.out.display().to_string() },
+        _ => failed(cause),
+    })?;
     let begun = Instant::now();
     let sampling = Sampling::start(watch, args.interval, Some(file), false).map_err(failed)?;
     let is_over = || args.duration.is_some_and(|duration| begun.elapsed() >= duration);
