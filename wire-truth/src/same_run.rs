@@ -291,11 +291,12 @@ fn spaced(both: &[Both], bounds: &[Bounds], off_ns: i64) -> Option<String> {
         let middle = values.len() / 2;
         if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f64::total_cmp).1 }
     };
-    Some(format!(
-        "its probes are {:.3} ms apart and the other's {:.3} ms, or what is between them changes by more than clocks do",
-        median(|two| two.0) / 1e6,
-        median(|two| two.1) / 1e6
-    ))
+    let (near, far) = (median(|two| two.0), median(|two| two.1));
+    Some(if (near - far).abs() > 0.05 * far.abs() {
+        format!("its probes are {:.3} ms apart, and the other's {:.3} ms", near / 1e6, far / 1e6)
+    } else {
+        format!("at {wrong} of {pairs} pairs of probes what is between the two changes by more than clocks run apart")
+    })
 }
 
 #[cfg(test)]
