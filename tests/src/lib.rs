@@ -6,6 +6,7 @@
 //! * [`browser`]: Chromium, and what it makes of a page.
 //! * [`page`]: figures with their curves, and nothing that is cut.
 //! * [`lab`]: network namespaces with real packets between them.
+//! * [`traces`]: what a program has left on the machine.
 //!
 //! Nothing here waits for a time that a slow machine could miss; where a test would otherwise hang, [`run::PATIENCE`] ends it.
 
@@ -18,3 +19,4 @@ pub mod library;
 pub mod page;
 pub mod run;
 pub mod seen;
+pub mod traces;

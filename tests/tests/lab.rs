@@ -1,14 +1,14 @@
 //! `wiretruth lab run`: cells are measured, what they find is what is there, and nothing stays, however it ends.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use house_tests::run::{PATIENCE, dagcap_path, run, start, tping_path, wiretruth};
+use house_tests::run::{dagcap_path, run, start, tping_path, wiretruth};
+use house_tests::traces::{Machine, Mark, nothing_stays};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -56,79 +56,20 @@ fn analysed(cell: &Path, dom0: bool) -> Value {
     serde_json::from_slice(&run(&mut command).exits(0).stdout).unwrap()
 }
 
-/// What a run must not leave or change.
-#[derive(Debug, PartialEq, Eq)]
-struct Around {
-    /// Processes that name the run's folder.
-    processes: Vec<String>,
-    cgroups: BTreeSet<PathBuf>,
-    /// Devices with the lab's names, where they are not to be.
-    devices: BTreeSet<String>,
-    mounts: usize,
-    settings: Vec<String>,
-}
-
-fn around(out: &Path) -> Around {
-    let entries = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let of_run = |process: PathBuf| {
-        let words = fs::read(process.join("cmdline")).ok()?;
-        let words = String::from_utf8_lossy(&words).replace('\0', " ");
-        (words.contains("lab ") && words.contains(out.to_str()?)).then_some(words)
-    };
-    let trees = ["", "cpu", "cpuacct"].map(|tree| format!("/sys/fs/cgroup/{tree}"));
-    let settings = [
-        "net/core/netdev_tstamp_prequeue",
-        "net/ipv4/tcp_limit_output_bytes",
-        "net/ipv4/ip_forward",
-        "net/ipv4/tcp_congestion_control",
-        "net/ipv6/conf/all/disable_ipv6",
-    ];
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    Around {
-        processes: entries("/proc").filter_map(of_run).collect(),
-        cgroups: trees
-            .iter()
-            .flat_map(|tree| entries(tree))
-            .filter(|path| path.to_string_lossy().contains("wiretruth-"))
-            .collect(),
-        devices: ["s0", "a", "b", "g0", "br0", "v1"]
-            .into_iter()
-            .filter(|name| Path::new("/sys/class/net").join(name).exists())
-            .map(str::to_owned)
-            .collect(),
-        // Other tests have namespaces with names, which are mounts.
-        mounts: mounts.lines().filter(|line| !line.contains("netns")).count(),
-        settings: settings
-            .map(|name| fs::read_to_string(Path::new("/proc/sys").join(name)).unwrap_or_default())
-            .to_vec(),
-    }
-}
-
-/// Waits until all is as it was before.
-fn nothing_stays(before: &Around, out: &Path) {
-    let begun = Instant::now();
-    loop {
-        let now = around(out);
-        if now == *before {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{now:#?}\nand before: {before:#?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn cells_are_measured_and_nothing_stays() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     let Some(mut command) = lab(&out, PROBES, "--env host,bridge --stress rest,network") else { return };
-    let before = around(&out);
+    let (before, mark) = (Machine::now(), Mark::on(&mut command));
     // A machine that is busy with other things may not fill the link: that cell is said to be invalid, and run again.
     for _ in 0..4 {
+        let running = start(&mut command);
+        let process = running.id();
         // 1: a cell is not valid.
-        assert!(matches!(run(&mut command).status.code(), Some(0 | 1)));
-        nothing_stays(&before, &out);
+        assert!(matches!(running.wait().status.code(), Some(0 | 1)));
+        nothing_stays(&before, &mark, process);
         let cells = fs::read_dir(&out).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
         cells
             .filter(|cell| json(&cell.join("cell.json"))["valid"] == false)
@@ -219,15 +160,21 @@ fn killed_at_any_moment_it_leaves_nothing() {
     let _alone = alone();
     let kills = std::env::var("DAG_LAB_KILLS").map_or(4, |kills| kills.parse().expect("DAG_LAB_KILLS is a number"));
     let dir = tempfile::tempdir().unwrap();
+    let mut namespaces = 0;
     for number in 0..kills {
         let out = dir.path().join(number.to_string());
         let environment = ["container", "bridge"][number % 2];
         let Some(mut command) = lab(&out, UNTIL_KILLED, &format!("--env {environment} --stress network")) else {
             return;
         };
-        let before = around(&out);
+        let (before, mark) = (Machine::now(), Mark::on(&mut command));
         let running = start(&mut command);
-        std::thread::sleep(any_time(Duration::from_secs(7)));
+        let process = running.id();
+        let after = any_time(Duration::from_secs(7));
+        std::thread::sleep(after);
+        let held = mark.held();
+        assert!(!held.processes.is_empty(), "it is marked");
+        namespaces += held.namespaces.len();
         // Stopped by a key, too: then it ends by itself, and says so.
         if number == 3 {
             running.signal(Signal::SIGINT);
@@ -236,8 +183,14 @@ fn killed_at_any_moment_it_leaves_nothing() {
             running.signal(Signal::SIGKILL);
             running.wait().dies_of(Signal::SIGKILL);
         }
-        nothing_stays(&before, &out);
+        let took = nothing_stays(&before, &mark, process);
+        let (processes, spaces) = (held.processes.len(), held.namespaces.len());
+        eprintln!(
+            "kill {number}, {environment}, after {after:?}: {processes} processes in {spaces} namespaces, gone within {took:?}"
+        );
         let whole = out.join(format!("{environment}-network"));
         assert!(!whole.exists() || whole.join("cell.json").exists(), "half a cell looks whole");
     }
+    // Else what was looked for is never there.
+    assert!(kills < 4 || namespaces > 0, "it never had a namespace of its own");
 }
