@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use house_tests::browser::{Browser, Seen};
 use house_tests::page::{COLOURS, DESKTOP, PHONE, SHEET, boxes, figures_are_drawn, too_wide};
@@ -139,4 +140,110 @@ fn two_runs_are_compared() {
     let json: Value = serde_json::from_slice(&compare(&["--json"])).unwrap();
     assert_eq!((&json["schema"], &json["layers"][1]["medians"]), (&json!(1), &json!("differs")));
     run(wiretruth().args(["lab", "report"])).exits(2);
+}
+
+/// A run of two cells with sums of their files.
+fn summed(folder: &Path) {
+    describe(folder, &["host"], &["rest", "network"]);
+    for stress in ["rest", "network"] {
+        cell(folder, "host", stress, NETWORK[0].1);
+        let sums = "sha256sum cell.json user.csv wire.erf kernel.pcap >sums.txt";
+        let done = Command::new("sh").args(["-c", sums]).current_dir(folder.join(format!("host-{stress}"))).status();
+        assert!(done.unwrap().success());
+    }
+}
+
+/// What takes the place of a file.
+fn replace(path: &Path, by: &str) {
+    fs::remove_file(path).unwrap();
+    match by {
+        "pipe" => nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+        "folder" => fs::create_dir(path).unwrap(),
+        device => std::os::unix::fs::symlink(device, path).unwrap(),
+    }
+}
+
+#[test]
+fn a_damaged_cell_is_named_and_the_rest_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    summed(dir.path());
+    let report = || run(wiretruth().args(["lab", "report"]).arg(dir.path()));
+    report().exits(0);
+    for (name, by, words) in [
+        ("user.csv", "", "damaged: user.csv is not the file that was written"),
+        ("wire.erf", "pipe", "damaged: wire.erf is a pipe (FIFO), and no file"),
+        ("user.csv", "/dev/zero", "damaged: user.csv is a device, and no file"),
+        ("sums.txt", "/dev/zero", "damaged: sums.txt is a device, and no file"),
+        ("cell.json", "pipe", "damaged: cell.json is a pipe (FIFO), and no file"),
+        ("cell.json", "folder", "damaged: cell.json: "),
+        ("sums.txt", "folder", "damaged: sums.txt: it is a folder"),
+        ("wire.erf", "folder", "damaged: wire.erf: "),
+    ] {
+        let path = dir.path().join("host-network").join(name);
+        let whole = fs::read(&path).unwrap();
+        if by.is_empty() {
+            fs::write(&path, String::from_utf8(whole.clone()).unwrap().replacen(",100,", ",101,", 1)).unwrap();
+        } else {
+            replace(&path, by);
+        }
+        let ran = report().exits(1);
+        let said = ran.says("host-network: ");
+        assert!(said.contains(words), "{name} {by}: {said}");
+        let table = String::from_utf8(ran.stdout).unwrap();
+        assert!(table.contains("host-rest          160 probes, 0 lost"), "{table}");
+        let results = fs::read_to_string(dir.path().join("results.json")).unwrap();
+        let results: Value = serde_json::from_str(&results).unwrap();
+        assert_eq!(results["cells"]["host-rest"]["state"], "measured");
+        assert!(results["cells"]["host-network"].get("analysis").is_none(), "{name} {by}");
+        let _ = fs::remove_dir(&path).or_else(|_| fs::remove_file(&path));
+        fs::write(&path, whole).unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_file_is_neither_read_as_a_run_nor_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    summed(dir.path());
+    let report = || run(wiretruth().args(["lab", "report"]).arg(dir.path()));
+    report().exits(0);
+    let names = ["results.json", "table1.csv", "claims.csv"];
+    fs::remove_dir_all(dir.path().join("host-rest")).unwrap();
+    let before = names.map(|name| fs::read(dir.path().join(name)).unwrap());
+    for by in ["pipe", "folder", "/dev/zero"] {
+        let page = dir.path().join("report.html");
+        replace(&page, by);
+        report().exits(2).says("report.html: it is no file");
+        assert!(
+            before == names.map(|name| fs::read(dir.path().join(name)).unwrap()),
+            "old ones and a new one are no report"
+        );
+        let others = fs::read_dir(dir.path())
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().contains(".new"));
+        assert_eq!(others.count(), 0);
+        let _ = fs::remove_dir(&page).or_else(|_| fs::remove_file(&page));
+        fs::write(&page, "").unwrap();
+    }
+    for (by, words) in [("pipe", "it is a pipe (FIFO)"), ("/dev/zero", "it is a device"), ("folder", "it is a folder")]
+    {
+        let description = dir.path().join("run.json");
+        replace(&description, by);
+        let said = report().exits(2).says("run.json: ").to_owned();
+        assert!(said.contains(words), "{said}");
+        let ran = run(wiretruth().args(["lab", "report", "--compare"]).args([dir.path(), dir.path()])).exits(2);
+        ran.says(words);
+        let _ = fs::remove_dir(&description).or_else(|_| fs::remove_file(&description));
+        fs::write(&description, "").unwrap();
+    }
+}
+
+#[test]
+fn without_a_folder_it_is_that_of_a_run_without_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("wiretruth-lab");
+    fs::create_dir(&folder).unwrap();
+    summed(&folder);
+    run(wiretruth().args(["lab", "report"]).current_dir(dir.path())).exits(0);
+    assert!(folder.join("report.html").exists());
 }

@@ -139,11 +139,22 @@ fn cells_are_measured_and_nothing_stays() {
 }
 
 #[test]
+fn a_congestion_control_that_is_none_is_refused_before_anything_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let Some(mut command) = lab(&out, PROBES, "--env host --stress rest,network --congestion no-such") else { return };
+    let ran = run(&mut command).exits(2);
+    let said = ran.says("there is no congestion control \"no-such\" here: the kernel has ");
+    assert!(said.contains("reno"), "{said}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn stress_that_is_not_there_makes_no_delay() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let Some(mut command) = lab(&out, PROBES, "--env host --stress network --congestion no-such") else { return };
+    let Some(mut command) = lab(&out, PROBES, "--env host --stress network --link 10000") else { return };
     run(&mut command).exits(1);
     let told = json(&out.join("host-network/cell.json"));
     assert_eq!(told["valid"], false, "{told:#}");
@@ -193,4 +204,32 @@ fn killed_at_any_moment_it_leaves_nothing() {
     }
     // Else what was looked for is never there.
     assert!(kills < 4 || namespaces > 0, "it never had a namespace of its own");
+}
+
+/// What guests need counts where they are wanted, and is told in any case.
+#[test]
+fn what_guests_need_is_checked_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |words: &[&str]| {
+        let ran = run(wiretruth().args(["lab", "check"]).args(words));
+        (ran.status.code(), String::from_utf8(ran.stdout).unwrap())
+    };
+    let (without, said) = check(&[]);
+    for words in [
+        "guests, qemu-system-x86_64: ",
+        "guests, kernel and busybox for guests: ",
+        "guests, /dev/net/tun: ",
+        "guests, mkfs.ext4: ",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let folder = dir.path().to_str().unwrap();
+    let (wanted, said) = check(&["--guest", folder]);
+    let missing = format!(
+        "MISSING  guests, kernel and busybox for guests: no files to boot guests from: {folder}/guest.json is missing"
+    );
+    assert!(said.contains(&missing) && said.contains("wiretruth lab fetch-guest --dir "), "{said}");
+    // Without them nothing is missing, if nothing else is.
+    assert_eq!((without.is_some(), wanted), (true, Some(1)));
+    assert_eq!(without == Some(0), !said.lines().any(|line| line.starts_with("MISSING") && !line.contains("guests, ")));
 }

@@ -49,6 +49,7 @@ pub mod lab;
 pub mod message;
 mod page;
 pub mod paper;
+mod regular;
 pub mod report;
 mod reuse;
 mod same_run;

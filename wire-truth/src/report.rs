@@ -33,8 +33,11 @@ pub fn html(analysis: &Analysis, context: &Context) -> String {
     page += &figures(analysis);
     page += "<h2>Clocks</h2>\n";
     page += &clocks(analysis);
-    page += "<h2>Beside the paper</h2>\n";
-    page += &table_1(analysis, context.cell.as_ref());
+    // The paper's numbers alone are in the paper.
+    if let Some(cell) = &context.cell {
+        page += "<h2>Beside the paper</h2>\n";
+        page += &table_1(analysis, cell);
+    }
     page += &page::setup(&context.setup);
     page += &page::limits(LIMITS.iter().copied().chain(analysis.notes.iter().map(String::as_str)));
     page::end(page)
@@ -63,15 +66,24 @@ fn headline(analysis: &Analysis) -> String {
         label(took),
         label(added)
     );
+    text += " (medians).";
     if let (Some(send), Some(receive)) = (layers.send.mean(), layers.receive.mean()) {
         let part = send / (send + receive) * 100.0;
         if part.is_finite() && (0.0..=100.0).contains(&part) && added > 0.0 {
-            let _ = write!(text, ", {part:.0} % of what is beyond the least of it when sending");
+            let than = match analysis.reference {
+                Reference::Rest => "more than at rest",
+                Reference::Fastest => "more than to the fastest probe",
+            };
+            let _ = write!(
+                text,
+                " Of what it has added {than}, {part:.0} % was added when sending and {:.0} % when receiving (means).",
+                100.0 - part
+            );
         }
     }
     let stepped = analysis.clock.as_ref().is_ok_and(|clock| clock.step.is_some());
     let warning = if stepped { " A clock was stepped on the way: none of this is to be trusted." } else { "" };
-    text + ". (Medians.) " + &counts + warning
+    text + " " + &counts + warning
 }
 
 /// The samples of an analysis that have values, by name.
@@ -145,21 +157,22 @@ fn table(analysis: &Analysis) -> String {
         Reference::Fastest => "the fastest probe",
     };
     text + &format!(
-        "</table></div>\n<p>Behind median and p99 stand their 95 % intervals; that by blocks allows for delays that resemble the one \
+        "</table></div>\n<p>In n are the probes under test that were seen at all places of a row: those at rest before and after, and those that were lost, are \
+         not. Behind median and p99 stand their 95 % intervals; that by blocks allows for delays that resemble the one \
          before. Sending, receiving and driver to wire are excess over {from}.</p>\n"
     )
 }
 
 fn figures(analysis: &Analysis) -> String {
     let layers = &analysis.layers;
-    let mut page = "<h2>Distributions</h2>\n".to_owned();
+    let mut page = String::new();
     let host = [("program", &layers.total), ("kernel", &layers.kern), ("dom0", &layers.dom0)];
     figure(&mut page, &svg::cdf("Round trip less that on the wire (as Figures 3 and 4 of the paper)", &host), &host);
     let ways = [("sending", &layers.send), ("receiving", &layers.receive)];
     figure(&mut page, &svg::density("Sending and receiving (as Figure 5 of the paper)", &ways), &ways);
     let parts = [("system call", &layers.syscall), ("queue", &layers.qdisc), ("wake-up", &layers.wakeup)];
     figure(&mut page, &svg::cdf("Where in the host", &parts), &parts);
-    page
+    if page.is_empty() { page } else { "<h2>Distributions</h2>\n".to_owned() + &page }
 }
 
 fn clocks(analysis: &Analysis) -> String {
@@ -195,10 +208,10 @@ fn clocks(analysis: &Analysis) -> String {
 }
 
 /// The paper's table, and what this analysis has of the cell that it is compared with.
-fn table_1(analysis: &Analysis, cell: Option<&(String, String)>) -> String {
+fn table_1(analysis: &Analysis, cell: &(String, String)) -> String {
     let layers = &analysis.layers;
     let own = |environment: &str, layer: &str, stress: &str| {
-        cell.filter(|(of, under)| of == environment && under == stress)?;
+        (cell.0 == environment && cell.1 == stress).then_some(())?;
         let sample = match layer {
             "kern" => &layers.kern,
             "dom0" => &layers.dom0,
@@ -226,8 +239,7 @@ fn table_1(analysis: &Analysis, cell: Option<&(String, String)>) -> String {
         }
         text += "</tr>\n";
     }
-    text += "</table></div>\n<p>Table 1 of the paper";
-    text + if cell.is_some() { ", and in bold what was measured here.</p>\n" } else { ".</p>\n" }
+    text + "</table></div>\n<p>Table 1 of the paper, and in bold what was measured here.</p>\n"
 }
 
 #[cfg(test)]
@@ -260,7 +272,10 @@ mod tests {
         let page = page(Some(("vanilla", "network")));
         for words in [
             "ping would say ",
-            "% of what is beyond the least of it when sending",
+            " (medians). Of what it has added more than at rest, ",
+            " % when receiving (means). 240 probes, ",
+            "those at rest before and after, and those that were lost, are not. Behind median",
+            "<h2>Distributions</h2>\n<figure>",
             "<td>dKern</td><td>200</td>",
             "<td>variation, wire</td><td>199</td>",
             // Two hundred are too few for an upper limit.
@@ -287,7 +302,32 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cell_the_paper_stands_alone() {
-        assert!(!page(None).contains("class=\"own\""));
+    fn without_a_cell_there_is_nothing_of_the_paper_nor_an_empty_section() {
+        let page = page(None);
+        assert!(!page.contains("Beside the paper") && !page.contains("Table 1"), "{page}");
+        let nothing = html(
+            &analyse(
+                &Places { wire: &probes(), kernel: Some(&probes()), dom0: None, user: None, others: &[] },
+                Options::default(),
+            )
+            .unwrap(),
+            &Context::default(),
+        );
+        for section in nothing.split("<h2>").skip(1) {
+            let (title, body) = section.split_once("</h2>").unwrap();
+            assert!(!body.trim().is_empty(), "{title} is empty");
+        }
+    }
+
+    /// A place with probes that wait for nothing.
+    fn probes() -> Vantage {
+        let mut place = Vantage::new("x");
+        for seq in 0..50u16 {
+            for leg in [crate::Leg::Request, crate::Leg::Reply] {
+                let at = i64::from(seq) * 1_000_000 + i64::from(leg == crate::Leg::Reply) * 1_000;
+                place.stamp(crate::ProbeKey { ident: 1, turn: 0, seq }, leg, at);
+            }
+        }
+        place
     }
 }

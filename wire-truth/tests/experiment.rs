@@ -320,6 +320,72 @@ fn clocks_that_are_two_are_told() {
 }
 
 #[test]
+fn a_page_shows_what_was_measured_and_what_was_not_at_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &["host"], &["rest", "network"]);
+    let page = || {
+        let experiment = Experiment::read(dir.path()).unwrap();
+        report(&experiment, &claims(&experiment).unwrap())
+    };
+    let sections = |page: &str| -> Vec<(String, String)> {
+        let parts = page.split("<h2>").skip(1).filter_map(|part| part.split_once("</h2>"));
+        parts.map(|(title, body)| (title.to_owned(), body.to_owned())).collect()
+    };
+    let nothing = page();
+    for words in ["Table 1", "Figures</h2>", "Clocks</h2>", "one by one"] {
+        assert!(!nothing.contains(words), "{words}");
+    }
+    assert!(nothing.contains("Of 2 cells 0 were measured"), "{nothing}");
+    write_cell(dir.path(), "host", "network", 40, |_, cell| {
+        cell["proof"] = json!([
+            {"what": "sent on the link", "value": 94_612_345.1, "unit": "bit/s", "at_least": 5e7, "ok": true},
+            {"what": "written", "value": 2_500_000, "unit": "bytes in a second", "at_least": 1e6, "ok": true},
+        ]);
+    });
+    let page = page();
+    for (title, body) in sections(&nothing).iter().chain(&sections(&page)) {
+        assert!(!body.trim().is_empty(), "{title} is empty");
+    }
+    let found = sections(&page);
+    let at = |title: &str| found.iter().position(|(own, _)| own == title).unwrap_or_else(|| panic!("{title}: {page}"));
+    let table = &found[at("Table 1, ours beside the paper's")].1;
+    // The paper's numbers stand beside ours, and nowhere else.
+    assert_eq!((table.matches("<h3>").count(), table.matches("<tr><td>").count()), (1, 1), "{table}");
+    assert!(
+        table.contains("<tr><td>network</td><td>40</td>") && table.contains("In n are the probes under stress"),
+        "{table}"
+    );
+    let (tested, untested) =
+        (at("What the paper says, one by one"), at("What the paper says, and cannot be tested here"));
+    assert!(tested < at("Cells, and what they proved") && at("Cells, and what they proved") < untested);
+    assert!(
+        !found[tested].1.contains("<td>not testable here</td>")
+            && found[untested].1.contains("<td>not testable here</td>")
+    );
+    for verdict in ["reproduced", "differs"] {
+        assert!(!found[untested].1.contains(&format!("<tr><td>{verdict}</td>")), "{verdict}");
+    }
+    let proofs = &found[at("Cells, and what they proved")].1;
+    assert!(proofs.contains("sent on the link: 94.612 Mbit/s (at least 50)"), "{proofs}");
+    assert!(proofs.contains("written: 2.5 MB/s (at least 1)"), "{proofs}");
+    assert!(page.contains("<p class=\"lead\">Under network stress the host itself adds to a ping: "), "{page}");
+    assert!(page.contains(" ms on the host (medians)."), "{page}");
+    is_well_formed(&page);
+}
+
+/// Nothing but the reason is needed of a cell that could not be run.
+#[test]
+fn a_cell_that_could_not_be_run_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &["host"], &["rest"]);
+    fs::create_dir(dir.path().join("host-rest")).unwrap();
+    let told = json!({"schema": 1, "environment": "host", "stress": "rest", "rest_lead": 5, "rest_trail": 5, "valid": false, "why": ["no room"], "places": []});
+    fs::write(dir.path().join("host-rest/cell.json"), told.to_string()).unwrap();
+    let experiment = Experiment::read(dir.path()).unwrap();
+    assert_eq!(experiment.cells[0].state, State::Invalid(vec!["no room".to_owned()]));
+}
+
+#[test]
 fn two_runs_differ_where_their_intervals_do() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     for (at, dir) in dirs.iter().enumerate() {

@@ -6,6 +6,7 @@ use super::describe::{CellInfo, Environment, Stress};
 use super::measured::Measured;
 use super::sums;
 use crate::error::Error;
+use crate::regular;
 
 /// A cell of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +103,11 @@ fn read(folder: &Path, environment: Environment, stress: Stress) -> (Option<Cell
         return (None, State::Unfinished);
     }
     let info = CellInfo::read(&file);
+    // Before any of them is opened.
+    let others = regular::others(folder);
+    if !others.is_empty() {
+        return (info.ok(), State::Damaged(others));
+    }
     // First, as it may be why the others cannot be read.
     let damage = sums::damage(folder);
     if !damage.is_empty() {

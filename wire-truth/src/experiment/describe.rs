@@ -1,15 +1,17 @@
 //! What a run and its cells say of themselves: `run.json` and `cell.json`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-use std::{fmt, fs};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Repr};
+use crate::regular;
+use crate::svg::label;
 
 /// The layout of files that this reads.
 const SCHEMA: u32 = 1;
@@ -165,11 +167,45 @@ impl RunInfo {
                 Value::Object(parts) => {
                     lines.extend(parts.iter().map(|(part, value)| (format!("{name}: {part}"), plain(value))));
                 }
-                value => lines.push((name.replace('_', " "), plain(value))),
+                value => lines.push(line(name, value)),
             }
         }
         lines
     }
+}
+
+/// A name and its value as people say them: with a unit instead of one in the name.
+fn line(name: &str, value: &Value) -> (String, String) {
+    let number = value.as_f64();
+    let (name, told) = match name {
+        "started_ns" => ("started", number.map(moment)),
+        "interval_ns" => ("interval of probes", number.map(label)),
+        "link_bits_per_second" => ("link, both ways", number.map(|bits| format!("{} Mbit/s", bits / 1e6))),
+        "probes" => ("probes under stress, of each cell", None),
+        "rest_lead" => ("probes at rest before", None),
+        "rest_trail" => ("probes at rest after", None),
+        "cpus" => ("processors", None),
+        "streams" => ("TCP connections each way", None),
+        "threads" => ("threads of each generator", None),
+        name => (name, None),
+    };
+    (name.replace('_', " "), told.unwrap_or_else(|| plain(value)))
+}
+
+/// Nanoseconds since 1970 as date and time.
+fn moment(ns: f64) -> String {
+    // A second is enough. Whatever the file has, it is within the type.
+    let seconds = (ns / 1e9).floor().clamp(-1e12, 1e12) as i64;
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Years begin in March here, so that a leap day is the last of one: 400 of them have 146 097 days, and five months in a row 153.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (era * 400 + year, month + 3) } else { (era * 400 + year + 1, month - 9) };
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 /// A value without the marks of JSON where it needs none.
@@ -256,7 +292,7 @@ impl CellInfo {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or does not describe a cell with a capture of the wire.
+    /// When it cannot be read, or describes no cell, or a valid one without a capture of the wire.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let cell: Self = of_file(path)?;
         check_schema(cell.schema, path)?;
@@ -266,7 +302,8 @@ impl CellInfo {
                 return wrong(format!("there are two places {:?}; give each a name of its own", place.name));
             }
         }
-        if cell.place("wire").is_none() {
+        // Of one that could not be run there is nothing but the reason.
+        if cell.valid && cell.place("wire").is_none() {
             return wrong("there is no place \"wire\", without which nothing can be told".to_owned());
         }
         let files = cell.places.iter().map(|place| &place.file).chain(&cell.user).chain(&cell.signals);
@@ -317,6 +354,37 @@ fn check_schema(schema: u32, path: &Path) -> Result<(), Error> {
 }
 
 fn of_file<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let bytes = fs::read(path).map_err(|cause| Repr::Io { path: path.display().to_string(), cause })?;
+    let bytes = regular::read(path).map_err(|cause| Repr::Io { path: path.display().to_string(), cause })?;
     serde_json::from_slice(&bytes).map_err(|error| wrong(path, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_up_is_told_in_units_that_people_read() {
+        let line = |name: &str, value: Value| line(name, &value);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(line("interval_ns", 20_000_000.into()), pair("interval of probes", "20 ms"));
+        assert_eq!(line("link_bits_per_second", 100_000_000.into()), pair("link, both ways", "100 Mbit/s"));
+        assert_eq!(line("clock_source", "tsc".into()), pair("clock source", "tsc"));
+        assert_eq!(line("interval_ns", "soon".into()), pair("interval of probes", "soon"));
+    }
+
+    #[test]
+    fn a_moment_is_what_date_says() {
+        for (seconds, told) in [
+            (0i64, "1970-01-01 00:00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_795_959_205, "2026-11-29 13:33:25 UTC"),
+            (4_107_542_399, "2100-02-28 23:59:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(moment(seconds as f64 * 1e9), told);
+        }
+        // Whatever a file has.
+        let _ = (moment(f64::MAX), moment(f64::MIN));
+    }
 }

@@ -10,7 +10,7 @@ use crate::svg;
 /// A curve: its name, and what it is of.
 type Curve<'a> = (String, &'a Sample);
 
-/// All that can be drawn of a run.
+/// All that can be drawn of a run; nothing, where no cell has what the paper's figures are of.
 pub(super) fn figures(experiment: &Experiment) -> String {
     let mut page = String::new();
     let title = "Figure 3: program and kernel less wire, network stress";
@@ -27,10 +27,8 @@ pub(super) fn figures(experiment: &Experiment) -> String {
     ] {
         draw(&mut page, title, svg::density, &figure_5(experiment, environments));
     }
-    if page.is_empty() {
-        page += "<p>No cell has what the paper's figures are of.</p>\n";
-    }
-    if !curves.is_empty() {
+    // A heading over nothing is none.
+    if page.is_empty() || !curves.is_empty() {
         return page;
     }
     page + "<p>Figure 4 of the paper is of a guest, and no guest was measured here.</p>\n"

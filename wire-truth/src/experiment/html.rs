@@ -23,20 +23,24 @@ pub fn report(experiment: &Experiment, outcomes: &[Outcome]) -> String {
     let rows = table_1(experiment);
     let title = "Packet delays under virtualization, measured again";
     let mut page = page::begin(title, &headline(experiment, outcomes));
-    page += "<h2>Table 1</h2>\n";
-    page += &table(&rows);
-    page += "<h2>Figures</h2>\n";
-    page += &figures::figures(experiment);
-    page += "<h2>Why</h2>\n";
-    page += &instrument::why(experiment);
-    page += "<h2>What the paper says, one by one</h2>\n";
-    page += &claims(outcomes);
-    page += "<h2>Clocks</h2>\n";
-    page += &instrument::clocks(experiment);
-    page += "<h2>The stamp of the wire</h2>\n";
-    page += &instrument::tap(experiment);
-    page += "<h2>Cells, and what they proved</h2>\n";
-    page += &instrument::proofs(experiment);
+    let (untested, tested): (Vec<&Outcome>, Vec<&Outcome>) =
+        outcomes.iter().partition(|outcome| outcome.verdict == Verdict::NotTestable);
+    // Of what was not measured there is nothing to show.
+    let is_measured = experiment.measured().next().is_some();
+    for (heading, body) in [
+        ("Table 1, ours beside the paper's", table(&rows)),
+        ("Figures", figures::figures(experiment)),
+        ("Why", if is_measured { instrument::why(experiment) } else { String::new() }),
+        ("What the paper says, one by one", claims(&tested)),
+        ("Clocks", if is_measured { instrument::clocks(experiment) } else { String::new() }),
+        ("The stamp of the wire", if is_measured { instrument::tap(experiment) } else { String::new() }),
+        ("Cells, and what they proved", instrument::proofs(experiment)),
+        ("What the paper says, and cannot be tested here", claims(&untested)),
+    ] {
+        if !body.is_empty() {
+            let _ = write!(page, "<h2>{heading}</h2>\n{body}");
+        }
+    }
     page += &page::setup(&setup(experiment));
     page += &limits(experiment);
     page::end(page)
@@ -48,7 +52,7 @@ fn headline(experiment: &Experiment, outcomes: &[Outcome]) -> String {
     let total = |environment, stress| {
         let cell = experiment.cell(environment, stress)?;
         let median = cell.measured()?.analysis.layers.total.percentile(0.5)?;
-        Some((Group::of(cell)?.name, median))
+        Some((place(environment, cell.is_emulated()), median))
     };
     let stressed: Vec<String> = Environment::ALL
         .into_iter()
@@ -56,7 +60,7 @@ fn headline(experiment: &Experiment, outcomes: &[Outcome]) -> String {
             let (name, network) = total(environment, Stress::Network)?;
             let rest = total(environment, Stress::Rest)
                 .map_or_else(String::new, |(_, rest)| format!(" (at rest {})", label(rest)));
-            Some(format!("{} in {name}{rest}", label(network)))
+            Some(format!("{} {name}{rest}", label(network)))
         })
         .collect();
     if !stressed.is_empty() {
@@ -66,7 +70,7 @@ fn headline(experiment: &Experiment, outcomes: &[Outcome]) -> String {
     let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
     let _ = write!(
         text,
-        "Of {} claims of the paper {} are reproduced, {} differ, and {} cannot be tested here. {measured} of {} cells were measured.",
+        "Of {} claims of the paper {} are reproduced, {} differ, and {} cannot be tested here. Of {} cells {measured} were measured.",
         outcomes.len(),
         count(Verdict::Reproduced),
         count(Verdict::Differs),
@@ -74,6 +78,17 @@ fn headline(experiment: &Experiment, outcomes: &[Outcome]) -> String {
         experiment.cells.len()
     );
     text
+}
+
+/// Where a program was, in words.
+const fn place(environment: Environment, emulated: bool) -> &'static str {
+    match environment {
+        Environment::Host => "on the host",
+        Environment::Container => "in a container that shares its stack",
+        Environment::Bridge => "in a container behind a bridge",
+        Environment::Vm if emulated => "in an emulated guest",
+        Environment::Vm => "in a guest",
+    }
 }
 
 /// A number of ours with its interval, and the paper's.
@@ -96,11 +111,12 @@ fn number(ours: Option<Estimate>, paper: Option<f64>) -> String {
     text + "</td>"
 }
 
-/// Group by group, as all columns together are wider than a page.
+/// Group by group, as all columns together are wider than a page: what was measured, and the paper's beside it.
 fn table(rows: &[Row]) -> String {
     let mut text = String::new();
     for group in Group::ALL {
-        let own: Vec<&Row> = rows.iter().filter(|row| row.group == group).collect();
+        let is_measured = |stress| rows.iter().any(|row| row.group == group && row.stress == stress && row.n > 0);
+        let own: Vec<&Row> = rows.iter().filter(|row| row.group == group && is_measured(row.stress)).collect();
         if own.is_empty() {
             continue;
         }
@@ -116,7 +132,6 @@ fn table(rows: &[Row]) -> String {
                 continue;
             }
             let n = row.iter().map(|row| row.n).max().unwrap_or(0);
-            let n = if n > 0 { n.to_string() } else { "-".to_owned() };
             let _ = write!(text, "<tr><td>{}</td><td>{n}</td>", stress.name());
             for layer in group.layers {
                 let found = row.iter().find(|row| row.layer == *layer);
@@ -128,12 +143,18 @@ fn table(rows: &[Row]) -> String {
         }
         text += "</table></div>\n";
     }
-    text + "<p>In bold what was measured here, with its 95 % interval; below it the paper's number. &#8805;, at least: there were too few probes for an upper \
-            limit of p99, which takes 368. A total is that of each packet, so that layers do not add up to it. The delay between a virtual interface and the \
+    if text.is_empty() {
+        return text;
+    }
+    text + "<p>In bold what was measured here, with its 95 % interval; below it the paper's number. In n are the probes under stress that came back: those at \
+            rest before and after, and those that were lost, are not. &#8805;, at least: there were too few probes for an upper limit of p99, which takes 368. A total is that of each packet, so that layers do not add up to it. The delay between a virtual interface and the \
             host's own is in domU.</p>\n"
 }
 
-fn claims(outcomes: &[Outcome]) -> String {
+fn claims(outcomes: &[&Outcome]) -> String {
+    if outcomes.is_empty() {
+        return String::new();
+    }
     let mut text = "<div class=\"wide\"><table class=\"names claims last\">\n<tr><th>verdict</th><th>claim, and how it is tested</th><th>paper</th><th>ours\
                     </th><th>note</th></tr>\n"
         .to_owned();

@@ -173,9 +173,11 @@ pub(super) fn proofs(experiment: &Experiment) -> String {
     for cell in &experiment.cells {
         let mut lines: Vec<String> = cell.reason().into_iter().collect();
         for proof in cell.info.iter().flat_map(|info| &info.proof) {
-            let least = proof.at_least.map_or_else(String::new, |least| format!(" (at least {least})"));
+            let (scale, unit) = scaled(&proof.unit);
+            let least = proof.at_least.map(|least| format!(" (at least {})", rounded(least / scale)));
             let failed = if proof.ok { "" } else { ": failed" };
-            lines.push(format!("{}: {} {}{least}{failed}", proof.what, rounded(proof.value), proof.unit));
+            let value = format!("{} {unit}", rounded(proof.value / scale));
+            lines.push(format!("{}: {}{}{failed}", proof.what, value.trim_end(), least.unwrap_or_default()));
         }
         if let Some(control) = cell.info.as_ref().and_then(|info| info.congestion_control.as_ref()) {
             lines.push(format!("congestion control {control}"));
@@ -187,9 +189,20 @@ pub(super) fn proofs(experiment: &Experiment) -> String {
     text + "</table></div>\n"
 }
 
+/// A unit in which a proof is read easily, and how many of its own that is.
+fn scaled(unit: &str) -> (f64, &str) {
+    match unit {
+        "bit/s" => (1e6, "Mbit/s"),
+        "bytes in a second" => (1e6, "MB/s"),
+        unit => (1.0, unit),
+    }
+}
+
 /// Four digits, which is more than any proof needs.
 pub(super) fn rounded(value: f64) -> String {
     let digits = if value.abs() >= 100.0 { 1 } else { 3 };
     let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    // What is below 0 by less than that.
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

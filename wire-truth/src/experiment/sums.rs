@@ -1,16 +1,17 @@
 //! `sums.txt`: that the files of a cell are those that were written.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::describe::is_plain;
+use crate::regular;
 
 /// What is wrong with the files that `sums.txt` of a folder names, as `sha256sum` writes it; nothing where there is none.
 pub(super) fn damage(folder: &Path) -> Vec<String> {
-    let text = match fs::read(folder.join("sums.txt")) {
+    let text = match regular::read(&folder.join("sums.txt")) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => return vec![format!("sums.txt: {error}")],

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -48,7 +48,7 @@ impl Capture {
             .arg(&plan.programs.dagcap)
             .args(["--device", &format!("emu:tap={device},snaplen={SNAP},memory={MEMORY}"), "--json", "--out"])
             .arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|cause| Repr::Program { line: "dagcap".to_owned(), cause })?;
         Ok(Self { name, file, child })
     }
@@ -58,16 +58,43 @@ impl Capture {
         self.file.metadata().is_ok_and(|file| file.len() > 4096)
     }
 
-    /// Ends it; what it has lost, and whether that is too much.
-    pub(super) fn end(mut self) -> Result<Option<(String, bool)>, Error> {
-        let signalled = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
-        signalled.map_err(|cause| io_error("dagcap", cause.into()))?;
+    /// That it goes on. It does until it is told to end, unless it cannot: then it says why.
+    pub(super) fn check(&mut self) -> Result<(), Error> {
+        match self.child.try_wait().map_err(|cause| io_error("dagcap", cause))? {
+            None => Ok(()),
+            Some(status) => {
+                let account = self.account();
+                Err(self.failure(status, &account))
+            }
+        }
+    }
+
+    /// What it says of itself at its end.
+    fn account(&mut self) -> Value {
         let mut said = String::new();
         if let Some(mut out) = self.child.stdout.take() {
             let _ = out.read_to_string(&mut said);
         }
+        serde_json::from_str(&said).unwrap_or_default()
+    }
+
+    /// Why it has ended: what its account has, or else what it said.
+    fn failure(&mut self, status: ExitStatus, account: &Value) -> Error {
+        let mut said = String::new();
+        if let Some(mut err) = self.child.stderr.take() {
+            let _ = err.read_to_string(&mut said);
+        }
+        let last = said.lines().next_back().filter(|line| !line.is_empty()).map(str::to_owned);
+        let said = account["error"].as_str().map(str::to_owned).or(last).unwrap_or_else(|| status.to_string());
+        Repr::Tool { line: format!("the capture of {}", self.name), said }.into()
+    }
+
+    /// Ends it; what it has lost, and whether that is too much.
+    pub(super) fn end(mut self) -> Result<Option<(String, bool)>, Error> {
+        let signalled = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
+        signalled.map_err(|cause| io_error("dagcap", cause.into()))?;
+        let account = self.account();
         let status = self.child.wait().map_err(|cause| io_error("dagcap", cause))?;
-        let account: Value = serde_json::from_str(&said).unwrap_or_default();
         let count = |name: &str| account[name].as_u64().unwrap_or_default();
         let (received, lost) = (count("received"), count("lost_card") + count("lost_writer"));
         Ok(match status.code() {
@@ -76,15 +103,16 @@ impl Capture {
                 let told = format!("the capture of {} has lost {lost} of {received} packets", self.name);
                 Some((told, lost as f64 > MOST_LOST * received as f64))
             }
-            _ => return Err(Repr::Tool { line: format!("dagcap of {}", self.name), said: status.to_string() }.into()),
+            _ => return Err(self.failure(status, &account)),
         })
     }
 }
 
 /// Lets packets by, by `nudge`, until every capture has some.
-pub(super) fn all_begun(captures: &[Capture], mut nudge: impl FnMut()) -> Result<(), Error> {
+pub(super) fn all_begun(captures: &mut [Capture], mut nudge: impl FnMut()) -> Result<(), Error> {
     let begun = Instant::now();
     while !captures.iter().all(Capture::has_begun) {
+        captures.iter_mut().try_for_each(Capture::check)?;
         if begun.elapsed() > PATIENCE {
             let silent: Vec<&str> = captures.iter().filter(|one| !one.has_begun()).map(|one| one.name).collect();
             return Err(Repr::Lab { what: format!("nothing comes to the capture of {}", silent.join(", ")) }.into());

@@ -103,7 +103,7 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
         command.args([TARGET, "--quiet"]).args(words);
         command
     };
-    all_begun(&captures, || {
+    all_begun(&mut captures, || {
         let nudge = tping(&[
             "--count",
             "20",
@@ -124,9 +124,9 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     probes.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut probes = probes.spawn().map_err(|cause| Repr::Program { line: "tping".to_owned(), cause })?;
     let mut following = Following::default();
-    following.until(&log, plan.rest, &mut probes)?;
+    following.until(&log, plan.rest, &mut probes, &mut captures)?;
     let stress = Load::start(lab, &[], cell, plan, folder, Duration::ZERO)?;
-    following.until(&log, plan.rest + plan.probes, &mut probes)?;
+    following.until(&log, plan.rest + plan.probes, &mut probes, &mut captures)?;
     let proof = stress.end(lab, &[], plan)?;
     let done = probes.wait_with_output().map_err(|cause| io_error("tping", cause))?;
     // 1: some were lost, which is a result.
@@ -236,13 +236,14 @@ impl Following {
         Ok(())
     }
 
-    /// Waits until so many probes are done.
-    fn until(&mut self, log: &Path, probes: u32, tping: &mut Child) -> Result<(), Error> {
+    /// Waits until so many probes are done, while all captures go on.
+    fn until(&mut self, log: &Path, probes: u32, tping: &mut Child, captures: &mut [Capture]) -> Result<(), Error> {
         loop {
             self.look(log).map_err(|cause| io_error(&log.display().to_string(), cause))?;
             if self.rows >= probes {
                 return Ok(());
             }
+            captures.iter_mut().try_for_each(Capture::check)?;
             if let Ok(Some(status)) = tping.try_wait() {
                 let mut said = String::new();
                 if let Some(mut err) = tping.stderr.take() {

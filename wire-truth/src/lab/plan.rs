@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::vm;
+
 use crate::experiment::{Environment, Stress};
 
 /// One thing done otherwise, to see how much of a delay goes with it.
@@ -125,14 +127,17 @@ impl Plan {
     }
 
     /// How long the probes of a cell take.
-    pub fn time_of_cell(&self) -> Duration {
-        self.interval.saturating_mul(self.all_probes()).saturating_add(2 * SETTLE)
+    pub fn time_of_cell(&self, cell: Cell) -> Duration {
+        self.interval.saturating_mul(self.all_probes()).saturating_add(2 * self.settle(cell))
     }
 
-    /// How long a cell takes, about: with what is around it, which for guests is that they boot.
-    pub(super) fn about(&self, cell: Cell) -> Duration {
-        let around = if cell.environment == Environment::Vm { 40 } else { 2 };
-        self.time_of_cell().saturating_add(Duration::from_secs(around))
+    /// How long a cell is under its stress, at most.
+    pub(super) fn time_under_stress(&self, cell: Cell) -> Duration {
+        self.interval.saturating_mul(self.probes).saturating_add(self.settle(cell))
+    }
+
+    fn settle(&self, cell: Cell) -> Duration {
+        if cell.environment == Environment::Vm { vm::SETTLE } else { SETTLE }
     }
 }
 
@@ -164,6 +169,25 @@ impl FromStr for CellTask {
 /// From the begin of the stress to the first probe under it, and from its end to the first probe at rest: queues fill, and empty.
 pub(super) const SETTLE: Duration = Duration::from_secs(2);
 
+/// A plan of no cells, for tests.
+#[cfg(test)]
+pub(super) fn made_up() -> Plan {
+    Plan {
+        cells: Vec::new(),
+        probes: 10,
+        rest: 5,
+        interval: Duration::from_millis(20),
+        link_bits_per_second: 100_000_000,
+        stressed: 1,
+        threads: 2,
+        streams: 3,
+        congestion_control: "cubic".to_owned(),
+        out: PathBuf::from("/a folder"),
+        programs: Programs { dagcap: "a".into(), tping: "b".into(), wiretruth: "c".into() },
+        image: Some(Image { kernel: "k".into(), initramfs: "i".into(), is_hardware: false }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,21 +196,10 @@ mod tests {
     fn a_task_is_read_as_it_is_told() {
         let cell = Cell { environment: Environment::Bridge, stress: Stress::Hd, variant: Variant::PastQueue };
         assert_eq!(cell.folder(), "bridge-hd");
-        let plan = Plan {
-            cells: vec![cell],
-            probes: 10,
-            rest: 5,
-            interval: Duration::from_millis(20),
-            link_bits_per_second: 100_000_000,
-            stressed: 1,
-            threads: 2,
-            streams: 3,
-            congestion_control: "cubic".to_owned(),
-            out: PathBuf::from("/a folder"),
-            programs: Programs { dagcap: "a".into(), tping: "b".into(), wiretruth: "c".into() },
-            image: Some(Image { kernel: "k".into(), initramfs: "i".into(), is_hardware: false }),
-        };
-        assert_eq!(plan.time_of_cell(), Duration::from_millis(20 * 20 + 4_000));
+        let plan = Plan { cells: vec![cell], ..made_up() };
+        assert_eq!(plan.time_of_cell(cell), Duration::from_millis(20 * 20 + 4_000));
+        let guest = Cell { environment: Environment::Vm, ..cell };
+        assert_eq!(plan.time_of_cell(guest), Duration::from_millis(20 * 20 + 12_000));
         let task = CellTask { plan, cell, cgroups: vec!["/x".into()] };
         assert_eq!(task.to_string().parse(), Ok(task));
         assert!("{}".parse::<CellTask>().is_err());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -15,10 +15,13 @@ use nix::unistd::geteuid;
 use serde_json::{Value, json};
 
 use super::cgroup;
+use super::pace::Pace;
 use super::plan::{Cell, CellTask, Plan};
+use super::space;
 use super::tool::line;
 use crate::error::{Error, Repr};
 use crate::experiment::Environment;
+use crate::regular;
 
 /// What a run says as it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,30 +50,31 @@ pub fn run(plan: &Plan, stop: &AtomicBool, mut tell: impl FnMut(&Progress)) -> R
     let _lock = alone(&plan.out)?;
     let description = plan.out.join("run.json");
     let told = described(plan);
-    match fs::read_to_string(&description) {
-        Ok(before) => same_settings(&before, &told)
+    let of_description = |cause| Repr::Io { path: description.display().to_string(), cause };
+    match regular::read(&description) {
+        Ok(before) => same_settings(&String::from_utf8_lossy(&before), &told)
             .map_err(|what| Repr::Lab { what: format!("{}: {what}", description.display()) })?,
-        Err(_) => fs::write(
-            &description,
-            told + "
-",
-        )
-        .map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write_whole(&description, &(told + "\n")).map_err(of_description)?;
+        }
+        Err(cause) => return Err(of_description(cause).into()),
     }
     let (there, is_left): (Vec<Cell>, Vec<Cell>) =
         plan.cells.iter().partition(|cell| is_measured(&plan.out.join(cell.folder())));
     there.into_iter().for_each(|cell| tell(&Progress::There(cell)));
     let groups = Groups::new(plan)?;
-    let mut not_run = 0;
+    let (mut not_run, mut pace) = (0, Pace::default());
     for (number, cell) in is_left.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let left = is_left.len() - number;
-        let time = is_left[number..].iter().fold(Duration::ZERO, |time, cell| time.saturating_add(plan.about(*cell)));
-        tell(&Progress::Begun(*cell, left, time));
+        let (left, begun) = (&is_left[number..], Instant::now());
+        tell(&Progress::Begun(*cell, left.len(), pace.left(plan, left)));
         match one(plan, *cell, &groups.folders, stop)? {
-            None => tell(&Progress::Done(*cell)),
+            None => {
+                pace.done(plan, *cell, begun.elapsed());
+                tell(&Progress::Done(*cell));
+            }
             Some(reason) => {
                 not_run += 1;
                 tell(&Progress::Failed(*cell, reason));
@@ -84,6 +88,9 @@ pub fn run(plan: &Plan, stop: &AtomicBool, mut tell: impl FnMut(&Progress)) -> R
 fn alone(folder: &Path) -> Result<Flock<File>, Error> {
     let path = folder.join(".lock");
     let failed = |cause| Repr::Io { path: path.display().to_string(), cause };
+    if path.exists() {
+        regular::check(&path).map_err(failed)?;
+    }
     let file = File::create(&path).map_err(failed)?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
         Errno::EAGAIN => {
@@ -94,10 +101,39 @@ fn alone(folder: &Path) -> Result<Flock<File>, Error> {
     })
 }
 
+/// Writes a file whole, or not at all: half of it would be in the way of the next run.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let written = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
 /// A cell is there, and valid: another is measured again.
 fn is_measured(folder: &Path) -> bool {
-    let text = fs::read_to_string(folder.join("cell.json")).unwrap_or_default();
-    serde_json::from_str::<Value>(&text).is_ok_and(|told| told["valid"] == true)
+    let text = regular::read(&folder.join("cell.json")).unwrap_or_default();
+    serde_json::from_slice::<Value>(&text).is_ok_and(|told| told["valid"] == true)
+}
+
+/// Leaves of a cell that could not be run why, where there is none: the next run does it again. Where not even that can be written, it is not there.
+fn leave_reason(plan: &Plan, cell: Cell, why: &str) -> io::Result<()> {
+    let folder = plan.out.join(cell.folder());
+    if folder.exists() {
+        return Ok(());
+    }
+    let partial = plan.out.join(format!("{}.partial", cell.folder()));
+    let told = json!({
+        "schema": 1, "environment": cell.environment.name(), "stress": cell.stress.name(), "variant": cell.variant.name(),
+        "rest_lead": plan.rest, "rest_trail": plan.rest, "valid": false, "why": [format!("it could not be run: {why}")], "places": [],
+    });
+    fs::create_dir_all(&partial)?;
+    let left = fs::write(partial.join("cell.json"), format!("{told:#}\n")).and_then(|()| fs::rename(&partial, &folder));
+    if left.is_err() {
+        let _ = fs::remove_dir_all(&partial);
+    }
+    left
 }
 
 /// What has to be as it was for cells of one run to be beside each other.
@@ -166,6 +202,11 @@ impl Drop for Groups {
 
 /// Runs a cell; why it could not be.
 fn one(plan: &Plan, cell: Cell, groups: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Error> {
+    let needed = space::needed(plan, cell);
+    if let Some(why) = space::too_little(&plan.out, needed) {
+        let _ = leave_reason(plan, cell, &why);
+        return Ok(Some(why));
+    }
     // Who is not root is that in a namespace of users of its own, where the kernel allows one.
     let users = if geteuid().is_root() { "" } else { "--user --map-root-user" };
     let mut command =
@@ -190,12 +231,17 @@ fn one(plan: &Plan, cell: Cell, groups: &[PathBuf], stop: &AtomicBool) -> Result
                 if let Some(mut err) = inside.stderr.take() {
                     let _ = io::Read::read_to_string(&mut err, &mut said);
                 }
+                // As the disk is now, with what was written.
+                let why = match said.trim().trim_start_matches("wiretruth: ") {
+                    "" => status.to_string(),
+                    said => space::explained(said, &plan.out, needed),
+                };
                 let _ = fs::remove_dir_all(plan.out.join(format!("{}.partial", cell.folder())));
                 if stop.load(Ordering::Relaxed) {
                     return Ok(Some("stopped".to_owned()));
                 }
-                let said = said.trim();
-                return Ok(Some(if said.is_empty() { status.to_string() } else { said.to_owned() }));
+                let _ = leave_reason(plan, cell, &why);
+                return Ok(Some(why));
             }
         }
     }

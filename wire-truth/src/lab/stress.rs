@@ -1,6 +1,5 @@
 //! A stress on a topology, and the proof that it was there.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -89,7 +88,7 @@ impl Stress {
                         let mut command = Command::new(&plan.programs.wiretruth);
                         command.args(["lab", "stress"]).args(&words);
                         let mut command = if in_guest { lab.command(guest, command) } else { wrapped(lab, &command) };
-                        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+                        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
                         AtWork::Here(command.spawn().map_err(|cause| Repr::Program { line: what.clone(), cause })?)
                     }
                 };
@@ -129,11 +128,12 @@ impl Stress {
         }
         let mut done = Vec::new();
         for generator in self.running {
-            match said(generator.at_work, machines).and_then(|said| serde_json::from_slice::<Value>(&said).ok()) {
-                Some(value) if generator.in_guest => done.push(value),
-                Some(_) => {}
-                None => {
-                    let what = format!("stress {} ran to its end", generator.what);
+            let said = said(generator.at_work, machines);
+            match said.and_then(|said| serde_json::from_slice::<Value>(&said).map_err(|error| error.to_string())) {
+                Ok(value) if generator.in_guest => done.push(value),
+                Ok(_) => {}
+                Err(why) => {
+                    let what = format!("stress {} ran to its end ({why})", generator.what);
                     proof.push(json!({"what": what, "value": 0, "unit": "", "at_least": 1, "ok": false}));
                 }
             }
@@ -163,17 +163,26 @@ impl Stress {
     }
 }
 
-/// What a generator has said at its end, if it came to that.
-fn said(at_work: AtWork, machines: &[Machine]) -> Option<Vec<u8>> {
+/// What a generator has said at its end, or why it did not come to that.
+fn said(at_work: AtWork, machines: &[Machine]) -> Result<Vec<u8>, String> {
+    let failed = |said: &[u8], status: &dyn ToString| match String::from_utf8_lossy(said).trim() {
+        "" => Err(status.to_string()),
+        said => Err(said.to_owned()),
+    };
     match at_work {
-        AtWork::Here(mut child) => {
-            let mut said = Vec::new();
-            child.stdout.take()?.read_to_end(&mut said).ok()?;
-            child.wait().is_ok_and(|status| status.success()).then_some(said)
-        }
+        // It says little: one line, or why it failed.
+        AtWork::Here(child) => match child.wait_with_output() {
+            Ok(output) if output.status.success() => Ok(output.stdout),
+            Ok(output) => failed(&output.stderr, &output.status),
+            Err(error) => Err(error.to_string()),
+        },
         AtWork::There(number, job) => {
-            let output = machines.get(number)?.collect(job, PATIENCE).ok()??;
-            output.success().then_some(output.stdout)
+            let machine = machines.get(number).ok_or("there is no such guest")?;
+            match machine.collect(job, PATIENCE).map_err(|error| error.to_string())? {
+                Some(output) if output.success() => Ok(output.stdout),
+                Some(output) => failed(&output.stderr, &format!("{:?}", output.code)),
+                None => Err("it does not end".to_owned()),
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::error::{Error, Repr};
 use crate::experiment::Stress as Case;
 
 /// Between probes at rest and those under stress, and back: an emulated machine takes a second to begin anything.
-const SETTLE: Duration = Duration::from_secs(6);
+pub(super) const SETTLE: Duration = Duration::from_secs(6);
 
 /// Into that pause the stress begins.
 const INTO: Duration = Duration::from_millis(1_500);
@@ -37,7 +37,7 @@ pub(super) fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) ->
     let image = plan.image.as_ref().ok_or_else(no_image)?;
     let machines = boot(lab, cell, folder, image)?;
     let Some(first) = machines.first() else { return Err(no_image().into()) };
-    let captures = vec![
+    let mut captures = vec![
         Capture::start(plan, folder, "wire", &lab.tap, lab.stamped)?,
         Capture::start(plan, folder, "vif", &lab.system, "v1")?,
         Capture::start(plan, folder, "dom0", &lab.system, "s0")?,
@@ -52,7 +52,7 @@ pub(super) fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) ->
     };
     // That in the guest begins within these.
     nudge("100");
-    all_begun(&captures, || nudge("20"))?;
+    all_begun(&mut captures, || nudge("20"))?;
 
     let (rest, all) = (plan.interval * plan.rest, plan.all_probes().to_string());
     let stressed = plan.interval * plan.probes;
@@ -69,6 +69,7 @@ pub(super) fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) ->
     let time = SETTLE - INTO + stressed;
     let stress = Stress::start(lab, &machines, cell, plan, folder, time)?;
     at(rest + INTO + time);
+    captures.iter_mut().try_for_each(Capture::check)?;
     let proof = stress.end(lab, &machines, plan)?;
     let done = first.collect(probes, rest + 2 * SETTLE + PATIENCE)?.ok_or_else(|| late("tping"))?;
     // 1: some were lost, which is a result.

@@ -23,8 +23,12 @@ pub(super) enum Command {
     Explain(explain::Args),
     /// Make the page, the tables and the claims of a run again from its folder, anywhere and without privileges; or compare two runs.
     Report(report::Args),
-    /// What this machine can do, and what is missing.
-    Check,
+    /// What this machine can do, and what is missing; with --guest, for guests, too.
+    Check {
+        /// Guests are wanted: what they need has to be there as well. Their files are looked for in DIR, else in ~/.cache/dag-guest.
+        #[arg(long, value_name = "DIR", num_args = 0..=1)]
+        guest: Option<Option<PathBuf>>,
+    },
     /// Fetch what guests boot from: the distribution's kernel for virtual machines, and busybox. Nothing is installed.
     FetchGuest(fetch_guest::Args),
     /// Remove what runs that were killed have left: half-measured cells of a folder, and cgroups.
@@ -49,7 +53,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
-        Command::Check => check(),
+        Command::Check { guest } => check(guest.as_ref()),
         Command::FetchGuest(args) => fetch_guest::run(args),
         Command::GuestAgent => {
             lab::guest::agent()?;
@@ -66,22 +70,25 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     }
 }
 
-fn check() -> Result<Exit, Failure> {
-    let found = lab::check();
-    let mut text = String::new();
-    for finding in lab::guest::check(&lab::guest::default_folder()?) {
-        let word = if finding.ok { "ok     " } else { "without" };
-        let remedy = finding.remedy.map_or_else(String::new, |remedy| format!(": {remedy}"));
-        text += &format!("{word}  guests, {}: {}{remedy}\n", finding.what, finding.detail);
-    }
-    for finding in &found {
-        let word = match (finding.ok, finding.needed) {
+/// Looks for what a run needs, and guests; without those nothing is missing unless they are wanted.
+fn check(guest: Option<&Option<PathBuf>>) -> Result<Exit, Failure> {
+    let mut is_whole = true;
+    let mut line = |ok: bool, needed: bool, told: String| {
+        is_whole &= ok || !needed;
+        let word = match (ok, needed) {
             (true, _) => "ok     ",
             (false, true) => "MISSING",
             (false, false) => "without",
         };
-        text += &format!("{word}  {}: {}\n", finding.what, finding.detail);
+        format!("{word}  {told}\n")
+    };
+    let mut text: String =
+        lab::check().iter().map(|one| line(one.ok, one.needed, format!("{}: {}", one.what, one.detail))).collect();
+    let folder = guest.cloned().flatten().map_or_else(lab::guest::default_folder, Ok)?;
+    for one in lab::guest::check(&folder) {
+        let remedy = one.remedy.map_or_else(String::new, |remedy| format!(": {remedy}"));
+        text += &line(one.ok, one.needed && guest.is_some(), format!("guests, {}: {}{remedy}", one.what, one.detail));
     }
     print(&text)?;
-    Ok(if found.iter().all(|one| one.ok || !one.needed) { Exit::Done } else { Exit::No })
+    Ok(if is_whole { Exit::Done } else { Exit::No })
 }

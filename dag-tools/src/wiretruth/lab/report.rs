@@ -1,31 +1,33 @@
 //! `wiretruth lab report`.
 
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use wire_truth::experiment::{
-    Contrast, Experiment, Verdict, claims, claims_csv, contrast, contrast_json, report, results_json, table_1,
+    Contrast, Experiment, State, Verdict, claims, claims_csv, contrast, contrast_json, report, results_json, table_1,
     table_1_csv,
 };
 use wire_truth::stats::Estimate;
 
 use crate::exit::Exit;
+use crate::messages::say;
 use crate::wiretruth::output::time;
-use crate::wiretruth::{Failure, print, whole_file};
+use crate::wiretruth::{Failure, PROGRAM, print};
 
 /// The options of `wiretruth lab report`.
 #[derive(Debug, clap::Args)]
 pub(in crate::wiretruth) struct Args {
     /// The folder of a run: report.html, results.json, table1.csv and claims.csv are written into it.
-    #[arg(value_name = "DIR", required_unless_present = "compare")]
-    folder: Option<PathBuf>,
+    #[arg(value_name = "DIR", default_value = super::run::USUAL, conflicts_with = "compare")]
+    folder: PathBuf,
 
     /// Write them into this folder instead, which is there.
     #[arg(short, long, value_name = "DIR", conflicts_with = "compare")]
     out: Option<PathBuf>,
 
     /// Compare the delays of two runs, layer by layer, and write nothing.
-    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with = "folder")]
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
     compare: Option<Vec<PathBuf>>,
 
     /// One object.
@@ -34,14 +36,13 @@ pub(in crate::wiretruth) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    match (&args.folder, args.compare.as_deref()) {
-        (_, Some([a, b])) => compare(a, b, args.json),
-        (Some(folder), _) => write(folder, args.out.as_ref().unwrap_or(folder), args.json),
-        (None, _) => Err(Failure::Usage("name the folder of a run, or two with --compare".to_owned())),
+    match args.compare.as_deref() {
+        Some([a, b]) => compare(a, b, args.json),
+        _ => write(&args.folder, args.out.as_ref().unwrap_or(&args.folder), args.json),
     }
 }
 
-/// Makes the files of a run in `folder`, in `out`: each of them whole, or not at all.
+/// Makes the files of a run in `folder`, in `out`: all of them, or none. Whether each cell that is there can be read.
 pub(in crate::wiretruth) fn write(folder: &Path, out: &Path, json: bool) -> Result<Exit, Failure> {
     let experiment = Experiment::read(folder)?;
     let outcomes = claims(&experiment)?;
@@ -53,14 +54,18 @@ pub(in crate::wiretruth) fn write(folder: &Path, out: &Path, json: bool) -> Resu
         ("claims.csv", claims_csv(&outcomes)?),
         ("report.html", report(&experiment, &outcomes)),
     ];
-    for (name, text) in files {
-        let path = out.join(name);
-        let failed = |cause| Failure::File { path: path.display().to_string(), cause };
-        whole_file(&path, |file| file.write_all(text.as_bytes()).map_err(failed))?;
+    all_or_none(&files.map(|(name, text)| (out.join(name), text)))?;
+    let mut exit = Exit::Done;
+    for cell in &experiment.cells {
+        // What was not measured says so itself; what was and cannot be read is lost.
+        if matches!(cell.state, State::Damaged(_) | State::Failed(_) | State::Unfinished) {
+            say(PROGRAM, format_args!("{}: {}: {}", cell.name(), cell.state_name(), cell.reason().unwrap_or_default()));
+            exit = Exit::No;
+        }
     }
     if json {
         print(&format!("{results}\n"))?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let mut text = String::new();
     for cell in &experiment.cells {
@@ -75,7 +80,32 @@ pub(in crate::wiretruth) fn write(folder: &Path, out: &Path, json: bool) -> Resu
     let verdicts = verdicts.map(|verdict| format!("{} {}", count(verdict), verdict.name()));
     text += &format!("{} claims: {}\n{}\n", outcomes.len(), verdicts.join(", "), out.join("report.html").display());
     print(&text)?;
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// Writes all of these files, or none: some of them new and some old would look like a report.
+fn all_or_none(files: &[(PathBuf, String)]) -> Result<(), Failure> {
+    let new = |path: &Path| path.with_extension(format!("new{}", std::process::id()));
+    let write = |path: &Path, text: &str| {
+        // What is there and no file is nothing to be replaced, and a pipe would be waited for.
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::other("it is no file: put it elsewhere, or name another folder by --out"));
+        }
+        let mut file = File::create(new(path))?;
+        file.write_all(text.as_bytes())?;
+        // A disk may be found to be full only now.
+        file.sync_all()
+    };
+    let each = |what: &dyn Fn(&Path, &str) -> io::Result<()>| {
+        files.iter().try_for_each(|(path, text)| {
+            what(path, text).map_err(|cause| Failure::File { path: path.display().to_string(), cause })
+        })
+    };
+    let written = each(&write).and_then(|()| each(&|path, _| fs::rename(new(path), path)));
+    if written.is_err() {
+        files.iter().for_each(|(path, _)| drop(fs::remove_file(new(path))));
+    }
+    written
 }
 
 fn compare(a: &Path, b: &Path, json: bool) -> Result<Exit, Failure> {

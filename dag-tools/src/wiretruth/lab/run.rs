@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use wire_truth::experiment::{Environment, Experiment, Stress};
 use wire_truth::lab::guest::{Accel, GuestFiles, Initramfs, Kvm};
-use wire_truth::lab::{Cell, Image, Plan, Programs, Progress, Variant, run as run_plan};
+use wire_truth::lab::{Cell, Image, Plan, Programs, Progress, Variant, check_congestion_control, run as run_plan};
 
 use super::report;
 use crate::exit::Exit;
@@ -50,31 +50,31 @@ pub(super) struct How {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=2_000), default_value_t = 50)]
     rest: u32,
 
-    /// From one probe to the next. [default: 20ms]
+    /// From one probe to the next, with its unit. [default: 20ms]
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     interval: Option<Duration>,
 
-    /// Guests that are stressed, of four; that which measures is the last of them.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4), default_value_t = 1)]
-    stressed: u32,
+    /// Guests that are stressed, of four; that which measures is the last of them. [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4))]
+    stressed: Option<u32>,
 
-    /// Threads of each generator of stress.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64), default_value_t = 1)]
-    threads: u32,
+    /// Threads of each generator of CPU, I/O, disk and memory stress. [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: Option<u32>,
 
-    /// TCP connections each way, under network stress.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64), default_value_t = 1)]
-    streams: u32,
+    /// TCP connections each way, under network stress. [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    streams: Option<u32>,
 
-    /// How those are controlled.
-    #[arg(long, value_name = "NAME", default_value = "cubic")]
-    congestion: String,
+    /// How those are controlled; the kernel is to have it. [default: cubic]
+    #[arg(long, value_name = "NAME")]
+    congestion: Option<String>,
 
     /// The folder of what guests boot from (wiretruth lab fetch-guest). [default: ~/.cache/dag-guest]
     #[arg(long, value_name = "DIR")]
     guest: Option<PathBuf>,
 
-    /// Megabits in a second of the link, both ways.
+    /// The rate of the link, both ways, in megabits a second (a number without unit).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), default_value_t = 100)]
     link: u64,
 }
@@ -96,8 +96,13 @@ impl How {
         let wanted = self.out.clone().unwrap_or_else(|| PathBuf::from(usual));
         let out = std::path::absolute(&wanted);
         let out = out.map_err(|cause| Failure::File { path: wanted.display().to_string(), cause })?;
+        self.check_use(&cells)?;
+        let congestion_control = self.congestion.clone().unwrap_or_else(|| "cubic".to_owned());
         let programs = programs()?;
         let has_guests = cells.iter().any(|cell| cell.environment == Environment::Vm);
+        if cells.iter().any(|cell| cell.stress == Stress::Network) {
+            check_congestion_control(&congestion_control, has_guests)?;
+        }
         let image = has_guests.then(|| self.image(&out, &programs)).transpose()?;
         Ok(Plan {
             cells,
@@ -105,14 +110,35 @@ impl How {
             rest: self.rest,
             interval: self.interval.unwrap_or(interval),
             link_bits_per_second: self.link * 1_000_000,
-            stressed: self.stressed,
-            threads: self.threads,
-            streams: self.streams,
-            congestion_control: self.congestion.clone(),
+            stressed: self.stressed.unwrap_or(1),
+            threads: self.threads.unwrap_or(1),
+            streams: self.streams.unwrap_or(1),
+            congestion_control,
             out,
             programs,
             image,
         })
+    }
+
+    /// That no option is given which nothing of these cells goes by.
+    fn check_use(&self, cells: &[Cell]) -> Result<(), Failure> {
+        let any = |holds: fn(&Cell) -> bool| cells.iter().any(holds);
+        let network = any(|cell| cell.stress == Stress::Network);
+        let generators = any(|cell| !matches!(cell.stress, Stress::Rest | Stress::Network));
+        let guests = any(|cell| cell.stress != Stress::Rest && cell.environment != Environment::Host);
+        let machines = any(|cell| cell.environment == Environment::Vm);
+        for (option, is_given, is_used, of) in [
+            ("--congestion", self.congestion.is_some(), network, "network stress"),
+            ("--streams", self.streams.is_some(), network, "network stress"),
+            ("--threads", self.threads.is_some(), generators, "CPU, I/O, disk or memory stress"),
+            ("--stressed", self.stressed.is_some(), guests, "an environment with guests under stress"),
+            ("--guest", self.guest.is_some(), machines, "the environment vm"),
+        ] {
+            if is_given && !is_used {
+                return Err(Failure::Usage(format!("{option} is of {of}, of which there is no cell: leave it out")));
+            }
+        }
+        Ok(())
     }
 
     /// What guests boot from, made anew: these programs are in it.
@@ -120,9 +146,14 @@ impl How {
         let files = self.guest.as_ref().map_or_else(GuestFiles::usual, |folder| GuestFiles::open(folder))?;
         let failed = |cause| Failure::File { path: out.display().to_string(), cause };
         std::fs::create_dir_all(out).map_err(failed)?;
-        let initramfs = out.join("guest-initramfs");
+        let (initramfs, new) = (out.join("guest-initramfs"), out.join("guest-initramfs.new"));
         let made = Initramfs::new(&files, &programs.wiretruth).program(&programs.tping).program(&programs.dagcap);
-        made.write(&initramfs)?;
+        let renamed = |()| std::fs::rename(&new, &initramfs).map_err(failed);
+        let written = made.write(&new).map_err(Failure::from).and_then(renamed);
+        if written.is_err() {
+            let _ = std::fs::remove_file(&new);
+        }
+        written?;
         let kvm = Kvm::probe();
         say(PROGRAM, format_args!("guests: Linux {}, KVM {kvm}", files.release()));
         Ok(Image { kernel: files.kernel(), initramfs, is_hardware: kvm.accel() == Accel::Kvm })
@@ -149,18 +180,29 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
+/// So long, as exactly as it is known.
+fn about(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("about {} s", seconds.div_ceil(5) * 5),
+        seconds => format!("about {} min", seconds.div_ceil(60)),
+    }
+}
+
+/// The folder of a run that was given none.
+pub(super) const USUAL: &str = "wiretruth-lab";
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let stresses = if args.stress.is_empty() { Stress::ALL.to_vec() } else { args.stress.clone() };
     let cells = args.env.iter().flat_map(|environment| {
         let cell = |stress: &Stress| Cell { environment: *environment, stress: *stress, variant: Variant::Plain };
         stresses.iter().map(cell).collect::<Vec<_>>()
     });
-    let plan = args.how.plan(cells.collect(), "wiretruth-lab")?;
+    let plan = args.how.plan(cells.collect(), USUAL)?;
     let stop = stop_flag()?;
     let not_run = run_plan(&plan, &stop, |progress| match progress {
         Progress::There(cell) => say(PROGRAM, format_args!("{}: is there already", cell.folder())),
         Progress::Begun(cell, left, time) => {
-            say(PROGRAM, format_args!("{}: {left} to go, about {} min", cell.folder(), time.as_secs().div_ceil(60)));
+            say(PROGRAM, format_args!("{}: {left} to go, {}", cell.folder(), about(*time)));
         }
         Progress::Done(_) => {}
         Progress::Failed(cell, why) => say(PROGRAM, format_args!("{}: not run: {why}", cell.folder())),
@@ -168,4 +210,60 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let reported = report::write(&plan.out, &plan.out, false)?;
     let is_whole = not_run == 0 && Experiment::read(&plan.out)?.cells.iter().all(|cell| cell.measured().is_some());
     Ok(if is_whole { reported } else { Exit::No })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        how: How,
+    }
+
+    fn checked(words: &str, cells: &[(Environment, Stress)]) -> Result<(), String> {
+        let line: Line = clap::Parser::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
+        let cell = |(environment, stress): &(Environment, Stress)| Cell {
+            environment: *environment,
+            stress: *stress,
+            variant: Variant::Plain,
+        };
+        line.how.check_use(&cells.iter().map(cell).collect::<Vec<_>>()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn an_option_that_no_cell_goes_by_is_refused() {
+        use Environment::{Bridge, Host, Vm};
+        use Stress::{Cpu, Network, Rest};
+        for (words, refused, taken) in [
+            ("--congestion reno", (Host, Cpu), (Host, Network)),
+            ("--streams 2", (Bridge, Rest), (Bridge, Network)),
+            ("--threads 2", (Host, Network), (Host, Cpu)),
+            ("--stressed 2", (Host, Network), (Bridge, Network)),
+            ("--stressed 2", (Bridge, Rest), (Vm, Cpu)),
+            ("--guest x", (Bridge, Network), (Vm, Rest)),
+        ] {
+            let words = format!("lab {words}");
+            let option = words.split_whitespace().nth(1).unwrap();
+            let error = checked(&words, &[refused]).unwrap_err();
+            assert!(error.starts_with(option) && error.ends_with("leave it out"), "{error}");
+            // One cell is enough.
+            assert_eq!(checked(&words, &[refused, taken]), Ok(()));
+        }
+        assert_eq!(checked("lab", &[(Host, Rest)]), Ok(()));
+    }
+
+    #[test]
+    fn an_interval_has_a_unit() {
+        assert!(checked("lab --interval 20", &[]).unwrap_err().contains("has no unit; write a number with ns, us, ms"));
+        assert_eq!(checked("lab --interval 20ms", &[]), Ok(()));
+    }
+
+    #[test]
+    fn time_is_told_as_exactly_as_it_is_known() {
+        let told =
+            [(0, "about 0 s"), (11, "about 15 s"), (119, "about 120 s"), (120, "about 2 min"), (121, "about 3 min")];
+        told.map(|(seconds, words)| assert_eq!(about(Duration::from_secs(seconds)), words));
+    }
 }

@@ -27,7 +27,7 @@ pub struct Finding {
 
 /// Looks at everything that guests need; files are looked for in `folder`. Takes 10 s at most, of which the timing of KVM is most.
 pub fn check(folder: &Path) -> Vec<Finding> {
-    let mut findings = vec![qemu(), files(folder), tun()];
+    let mut findings = vec![qemu(), files(folder), tun(), mkfs()];
     // Without QEMU nothing is timed.
     if findings.iter().any(|finding| finding.what == QEMU && finding.ok) {
         let kvm = Kvm::probe();
@@ -59,6 +59,14 @@ fn files(folder: &Path) -> Finding {
     Finding { what: "kernel and busybox for guests", ok, needed: true, detail, remedy }
 }
 
+/// Of guests under disk stress.
+fn mkfs() -> Finding {
+    let ok = Command::new("mkfs.ext4").arg("-V").output().is_ok_and(|done| done.status.success());
+    let remedy = (!ok).then(|| "apt-get install e2fsprogs".to_owned());
+    let detail = if ok { "there" } else { "it is not in PATH: guests have no disk to be stressed" };
+    Finding { what: "mkfs.ext4", ok, needed: true, detail: detail.to_owned(), remedy }
+}
+
 fn tun() -> Finding {
     let path = "/dev/net/tun";
     let opened = OpenOptions::new().read(true).write(true).open(path);
@@ -76,7 +84,7 @@ mod tests {
     fn what_is_missing_has_a_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let findings = check(dir.path());
-        assert!(findings.len() >= 3);
+        assert!(findings.len() >= 4);
         for finding in &findings {
             assert_eq!(finding.ok || !finding.needed, finding.remedy.is_none(), "{finding:?}");
         }
