@@ -385,6 +385,33 @@ fn a_cell_that_could_not_be_run_says_why() {
     assert_eq!(experiment.cells[0].state, State::Invalid(vec!["no room".to_owned()]));
 }
 
+/// A percentile that is "at least" so much decides on a claim only where more would not change that.
+#[test]
+fn too_few_probes_decide_only_what_more_of_it_would_not_change() {
+    for (median, p99, limit, absolute) in
+        [(9e6, 60e6, Verdict::NotTestable, true), (900e6, 950e6, Verdict::Differs, false)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        write_run(dir.path(), &["host"], &["rest", "network"]);
+        write_cell(dir.path(), "host", "rest", 40, as_in_paper);
+        write_cell(dir.path(), "host", "network", 40, |scenario, _| {
+            scenario.stress.user = Margin::new(median, p99).unwrap()
+        });
+        let outcomes = claims(&Experiment::read(dir.path()).unwrap()).unwrap();
+        let one = outcome(&outcomes, "vanilla-user-p99");
+        assert_eq!(one.verdict, limit, "{one:?}");
+        assert_eq!(
+            one.note.starts_with("too few probes: host-network: at least that, of 40 probes"),
+            absolute,
+            "{one:?}"
+        );
+        assert!(one.ours.is_some());
+        // Of two such numbers the ratio may be anything.
+        let ratio = outcome(&outcomes, "train-spacing");
+        assert!(ratio.verdict == Verdict::NotTestable && ratio.note.starts_with("too few probes: "), "{ratio:?}");
+    }
+}
+
 #[test]
 fn two_runs_differ_where_their_intervals_do() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];

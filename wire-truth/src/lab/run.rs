@@ -281,23 +281,84 @@ fn distinct(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::{CellInfo, Stress};
+    use crate::lab::Variant;
+    use crate::lab::plan::made_up;
+
+    /// A run without cells, in `folder`.
+    fn nothing(folder: &Path) -> Plan {
+        Plan { out: folder.to_owned(), ..made_up() }
+    }
+
+    fn run_all(plan: &Plan) -> Result<usize, String> {
+        run(plan, &AtomicBool::new(false), |_| {}).map_err(|error| error.to_string())
+    }
 
     #[test]
     fn cells_of_one_run_have_the_same_settings() {
-        let told = |probes: u32| json!({"probes": probes, "host": "x"}).to_string();
-        assert_eq!(same_settings(&told(50), &told(50)), Ok(()));
-        let error = same_settings(&told(50), &told(60)).unwrap_err();
-        assert!(error.starts_with("its cells were measured with probes 50, and not 60"), "{error}");
-        assert!(same_settings("what", &told(60)).is_err());
+        let changes: [(&str, fn(&mut Plan)); 9] = [
+            ("probes", |plan| plan.probes += 1),
+            ("interval_ns", |plan| plan.interval *= 2),
+            ("rest_lead", |plan| plan.rest += 1),
+            ("rest_trail", |plan| plan.rest += 1),
+            ("link_bits_per_second", |plan| plan.link_bits_per_second += 1),
+            ("stressed_guests", |plan| plan.stressed += 1),
+            ("threads", |plan| plan.threads += 1),
+            ("streams", |plan| plan.streams += 1),
+            ("congestion_control", |plan| plan.congestion_control = "reno".to_owned()),
+        ];
+        assert_eq!(changes.map(|(name, _)| name), SETTINGS);
+        for (name, change) in changes {
+            let dir = tempfile::tempdir().unwrap();
+            let mut plan = nothing(dir.path());
+            assert_eq!((run_all(&plan), run_all(&plan)), (Ok(0), Ok(0)));
+            change(&mut plan);
+            let error = run_all(&plan).unwrap_err();
+            // Of both sides at rest the first is named.
+            let name = if name == "rest_trail" { "rest_lead" } else { name };
+            assert!(error.contains(&format!("run.json: its cells were measured with {name} ")), "{name}: {error}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("run.json"), "what").unwrap();
+        assert!(run_all(&nothing(dir.path())).unwrap_err().contains("run.json: expected value"));
     }
 
     #[test]
     fn two_runs_do_not_work_in_one_folder() {
         let dir = tempfile::tempdir().unwrap();
         let one = alone(dir.path()).unwrap();
-        assert!(alone(dir.path()).unwrap_err().to_string().starts_with("another run works in "));
+        assert!(run_all(&nothing(dir.path())).unwrap_err().starts_with("another run works in "));
+        assert!(!dir.path().join("run.json").exists());
         drop(one);
-        alone(dir.path()).unwrap();
+        assert_eq!(run_all(&nothing(dir.path())), Ok(0));
+    }
+
+    #[test]
+    fn what_could_not_be_run_leaves_why_and_is_run_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (plan, cell) = (
+            nothing(dir.path()),
+            Cell { environment: Environment::Host, stress: Stress::Rest, variant: Variant::Plain },
+        );
+        leave_reason(&plan, cell, "no room").unwrap();
+        let folder = dir.path().join("host-rest");
+        let told = CellInfo::read(&folder.join("cell.json")).unwrap();
+        assert_eq!(told.invalid(), Some(vec!["it could not be run: no room".to_owned()]));
+        assert!(!is_measured(&folder));
+        // What was measured, though not as it was meant to be, is more than that.
+        fs::write(folder.join("cell.json"), "measured").unwrap();
+        leave_reason(&plan, cell, "no room").unwrap();
+        assert_eq!(fs::read_to_string(folder.join("cell.json")).unwrap(), "measured");
+    }
+
+    #[test]
+    fn a_pipe_in_the_folder_is_not_waited_for() {
+        for name in ["run.json", ".lock"] {
+            let dir = tempfile::tempdir().unwrap();
+            // A device, as that needs no rights: it is told by the same look.
+            std::os::unix::fs::symlink("/dev/zero", dir.path().join(name)).unwrap();
+            assert!(run_all(&nothing(dir.path())).unwrap_err().contains(&format!("{name}: it is a device")));
+        }
     }
 
     #[test]
