@@ -35,7 +35,7 @@ pub fn libdag() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let (profile, root) = (crate::run::profile(), Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
-        crate::run::build(&["--package", "dag-emu-abi", "--package", "dag-emu-conf-abi"]);
+        crate::run::build();
         let base = profile.join("libdag");
         let (lib, include) = (base.join("lib"), base.join("include"));
         let pkgconfig = lib.join("pkgconfig");
@@ -61,10 +61,9 @@ pub fn libdag() -> &'static Library {
     })
 }
 
-/// The flight recorder, built once where `dagctl` looks for it.
+/// The flight recorder, built where `dagctl` looks for it.
 pub fn recorder() {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| crate::run::build(&["--package", "dag-trace-abi", "--package", "dag-emu-conf-abi"]));
+    crate::run::build();
 }
 
 /// Copies, so that whoever uses the old file goes on with it.

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,6 @@ use serde_json::Value;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The program `dagcap`, built for this run of the tests.
-///
-/// Cargo builds programs for the tests of their own package only, so it is asked to, once; that is quick where it is built.
 pub fn dagcap_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| built("dagcap"))
@@ -28,7 +26,6 @@ pub fn dagemu_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         crate::library::libdag();
-        crate::library::recorder();
         built("dagemu")
     })
 }
@@ -75,13 +72,13 @@ pub fn erf(args: &str) -> Command {
 pub fn pages() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     prepared(PATH.get_or_init(|| {
-        build(&["--package", "dag-tools", "--example", "pages"]);
+        build();
         profile().join("examples/pages")
     }))
 }
 
 fn built(program: &str) -> PathBuf {
-    build(&["--package", "dag-tools", "--bin", program]);
+    build();
     let path = profile().join(program);
     assert!(path.is_file(), "{} is not there", path.display());
     path
@@ -94,18 +91,26 @@ pub fn profile() -> PathBuf {
     test.parent().and_then(Path::parent).expect("the profile's folder").to_owned()
 }
 
-/// Lets cargo build what `arguments` say, with the profile of this run.
-pub(crate) fn build(arguments: &[&str]) {
-    let profile = profile();
-    let target = profile.parent().expect("the target folder");
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet"]).args(arguments);
-    build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).env("CARGO_TARGET_DIR", target);
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    let built = build.output().expect("cargo runs");
-    assert!(built.status.success(), "{build:?}: {}", String::from_utf8_lossy(&built.stderr));
+/// What cargo builds to have every program and library that tests run. The one test among them makes it choose the features that
+/// `cargo test` has chosen: for programs alone it would choose fewer, and build all dependencies once more.
+const PROGRAMS: [&str; 5] = ["--lib", "--bins", "--examples", "--test", "walk"];
+
+/// Lets cargo build all programs and libraries with the profile of this run, once: by itself it does so for the tests of their own
+/// package only. That is quick where they are built.
+pub(crate) fn build() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let profile = profile();
+        let target = profile.parent().expect("the target folder");
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet"]).args(PROGRAMS);
+        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).env("CARGO_TARGET_DIR", target);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        let built = build.output().expect("cargo runs");
+        assert!(built.status.success(), "{build:?}: {}", String::from_utf8_lossy(&built.stderr));
+    });
 }
 
 /// `dagcap`, to be given arguments: nothing on standard input, output and messages kept, and no setting of the caller's that would

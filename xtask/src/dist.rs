@@ -45,10 +45,14 @@ pub(crate) fn chore(folder: Option<&Path>) -> Result {
     Ok(())
 }
 
+/// Builds the programs and libraries that tests run, in the way they do themselves (`house_tests::run`), so that it is done once.
+pub(crate) fn build_for_tests() -> Result {
+    run(cargo().args(["build", "--quiet", "--lib", "--bins", "--examples", "--test", "walk"]))
+}
+
 /// The drop-in library as it is for tests, in `folder`.
 pub(crate) fn libdag_for_tests(folder: &Path) -> Result {
-    let mut build = cargo();
-    run(build.args(["build", "--quiet"]).args(LIBRARIES.iter().flat_map(|(package, ..)| ["--package", package])))?;
+    build_for_tests()?;
     lay_out(&shell::target().join("debug"), folder)
 }
 
