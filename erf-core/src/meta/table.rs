@@ -356,7 +356,8 @@ mod tests {
     fn the_table_is_in_order_and_names_are_unique() {
         assert_eq!(TagType::ALL.len(), 251);
         assert!(TagType::ALL.windows(2).all(|pair| pair[0] < pair[1]));
-        for &tag in TagType::ALL {
+        // Miri is a thousand times slower, and finds nothing in one name that is not in another.
+        for &tag in TagType::ALL.iter().step_by(if cfg!(miri) { 29 } else { 1 }) {
             let name = tag.name().unwrap();
             assert_eq!(TagType::from_name(name), Some(tag), "{name} names two tags");
             assert_ne!(tag.kind(), ValueKind::Unknown, "{name}");

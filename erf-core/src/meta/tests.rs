@@ -211,7 +211,13 @@ fn a_reset_or_gen_time_inside_a_section_does_not_speak_for_the_record() {
 
 #[test]
 fn a_value_of_every_length_of_every_tag() {
+    let mut kinds = Vec::new();
     for &tag in TagType::ALL {
+        // Miri is a thousand times slower, and what is read is a matter of the kind: it gets one tag of each.
+        if cfg!(miri) && kinds.contains(&tag.kind()) {
+            continue;
+        }
+        kinds.push(tag.kind());
         let needed = tag.kind().min_len();
         for len in 0..=40 {
             let value = Value::read(tag.kind(), &[0xFF; 40][..len]);
