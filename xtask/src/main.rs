@@ -43,6 +43,9 @@ enum Chore {
         /// Only this step; may be given several times
         #[arg(long = "step", value_name = "STEP")]
         steps: Vec<ci::Step>,
+        /// Run the one step as one of several: how it went is said in this file
+        #[arg(long, hide = true, value_name = "FILE")]
+        report: Option<std::path::PathBuf>,
     },
     /// Make the bindings of dag-sys anew from our headers; needs libclang
     Bindings {
@@ -82,7 +85,8 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test { arguments } => testing::chore(&arguments),
-        Chore::Ci { steps } => ci::chore(&steps),
+        Chore::Ci { steps, report: Some(report) } if steps.len() == 1 => ci::reported(steps[0], &report),
+        Chore::Ci { steps, .. } => ci::chore(&steps),
         Chore::Bindings { check } => bindings::chore(check),
         Chore::Clients => clients::chore(),
         Chore::Dist { folder } => dist::chore(folder.as_deref()),

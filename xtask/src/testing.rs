@@ -32,6 +32,17 @@ pub(crate) fn chore(arguments: &[String]) -> Result {
     done
 }
 
+/// Builds all tests and what they run. Those that let the compiler judge crates run now too: what they build first is long, and
+/// there when they run with the others.
+pub(crate) fn build() -> Result {
+    shell::run(shell::cargo().args(["test", "--no-run"]))?;
+    dist::build_for_tests()?;
+    for tests in [&["--test", "compile_fail"][..], &["--test", "libdag", "features::"]] {
+        shell::run(shell::cargo().args(["test", "--quiet"]).args(tests))?;
+    }
+    Ok(())
+}
+
 /// The step of CI: all tests of the workspace.
 pub(crate) fn step(counts: &mut Counts) -> Result {
     with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts)
@@ -48,7 +59,7 @@ pub(crate) fn examples(counts: &mut Counts) -> Result {
     };
     counted(&mut example("test", "unit-test"), counts)?;
     capture(example("run", "capture").args(["--", "emu:synthetic,rate=1000pps", "100"]))?;
-    let folder = shell::target().join("clients/dag");
+    let folder = shell::target().join("examples/dag");
     dist::libdag_for_tests(&folder)?;
     let mut through_libdag = example("run", "capture");
     through_libdag.env("DAG_LIBRARY", folder.join("lib/libdag.so.5"));
