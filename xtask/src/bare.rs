@@ -20,7 +20,7 @@ const LINKER: &str = "gcc,libc6-dev";
 const USER: u32 = 4711;
 
 /// Run by root in namespaces of its own: prepares the root `$1` for use, and runs `$4...` in it as the user `$3`, with the
-/// toolchain `$2`.
+/// toolchain `$2`. What is built there is built once and read by no debugger.
 const ENTER: &str = r#"
 set -eu
 root=$1 toolchain=$2 user=$3
@@ -33,7 +33,8 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount --bind "$toolchain" "$root/opt/rust"
 mount -o remount,bind,ro "$root/opt/rust"
 exec chroot --userspec="$user:$user" "$root" /usr/bin/env -i \
-    HOME=/home/house PATH=/opt/rust/bin:/usr/bin:/bin LANG=C.UTF-8 TERM=dumb "$@"
+    HOME=/home/house PATH=/opt/rust/bin:/usr/bin:/bin LANG=C.UTF-8 TERM=dumb \
+    CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=line-tables-only "$@"
 "#;
 
 pub(crate) fn step() -> Result {
