@@ -65,7 +65,7 @@ fn every_program_and_command_has_a_page_that_man_can_show() {
     for name in PROGRAMS.iter().copied().chain(["erf-cut", "wiretruth-lab-run"]) {
         let page = man.join(format!("{name}.1"));
         let said = Command::new("mandoc").args(["-T", "ascii"]).arg(&page).output().expect("mandoc runs");
-        let text = String::from_utf8(said.stdout).expect("ASCII").replace(|c| c == '\u{8}', "");
+        let text = String::from_utf8(said.stdout).expect("ASCII").replace('\u{8}', "");
         assert!(text.starts_with(&format!("{name}(1)")), "{page:?}: {text}");
     }
     assert!(!man.join("wiretruth-lab-inside.1").exists());
