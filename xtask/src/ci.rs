@@ -43,14 +43,14 @@ pub(crate) enum Step {
     Clients,
     /// Undefined behaviour, on a big-endian machine
     MiriBigEndian,
-    /// The main job of the README in a root with a Rust toolchain and a C linker and nothing else
-    Bare,
     /// Every interleaving of the ring's protocol
     Loom,
     /// The examples outside the workspace, tested and run
     Examples,
     /// Each fuzz target for some seconds
     Fuzz,
+    /// The main job of the README in a root with a Rust toolchain and a C linker and nothing else
+    Bare,
     /// All tests, none skipped
     Test,
 }
@@ -76,17 +76,17 @@ impl Step {
             Step::Build => testing::build(),
             Step::Clients => clients::chore(),
             Step::MiriBigEndian => miri::big_endian(counts),
-            Step::Bare => bare::step(),
             Step::Loom => loom::step(counts),
             Step::Examples => testing::examples(counts),
             Step::Fuzz => fuzz::chore(&[], FUZZ),
+            Step::Bare => bare::step(),
             Step::Test => testing::step(counts),
         }
     }
 
     /// Whether it has the machine for itself: where packets are sent, guests run and stamps are compared, another's load would be seen.
     fn is_alone(self) -> bool {
-        self == Step::Test
+        matches!(self, Step::Bare | Step::Test)
     }
 }
 
