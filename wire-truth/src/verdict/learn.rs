@@ -6,14 +6,13 @@
 //!    tells it from the good is chance. If more than one in two hundred of what is kept is bad still, signals are added, one at a time: that signal and limit next which catches the
 //!    largest part of all bad samples, less three times the part of all good ones that it costs. Never so many that less than 95 % of the good are kept.
 //! 4. Without stamps the same, by signals alone.
-//! 5. The correction is a median at rest. Its bounds are order statistics of how far it was off, in that stretch of the run in which it was off the
-//!    most: from one run to the next a host differs at least as much as from one stretch to another. Those of the whole run do not hold as often as
-//!    they say in the next.
+//! 5. The correction is a median at rest. Its bounds are those of [`bounds`](super::bounds).
 
 use std::collections::BTreeSet;
 
+use super::bounds::bound;
 use super::evidence::{Evidence, Signal};
-use super::order::{median, upper_bound};
+use super::order::median;
 use super::signals::SignalLog;
 use super::thresholds::{Bound, Correction, Learning, Limit, Step, Thresholds};
 use crate::analysis::Analysis;
@@ -35,8 +34,10 @@ const COST: f64 = 3.0;
 const LEAST_WORTH: f64 = 0.05;
 /// A signal that is known of less than this part of the samples is not learned from.
 const KNOWN: f64 = 0.9;
-/// How often bounds are to hold, and samples in a stretch of the run: few, but enough for an order statistic of that.
-const BOUNDS: [(f64, usize); 2] = [(0.95, 50), (0.99, 100)];
+/// More than so many times what a signal was at rest is not rest: the next minute of a host is not the last one.
+const REST_MORE: f64 = 2.0;
+/// How often bounds are to hold.
+const BOUNDS: [f64; 2] = [0.95, 0.99];
 
 /// A probe with the truth about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,6 +76,33 @@ pub fn cases(analysis: &Analysis, user: &UserLog, rest_lead: usize, rest_trail: 
 ///
 /// When too few were at rest, or nothing was seen of any.
 pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, Error> {
+    learned(&[cases], signals, false)
+}
+
+/// Learns from several runs, each with its probes in order; `signals` are those of all. Of three and more their bounds are allowed to differ as
+/// much in the next.
+///
+/// # Errors
+///
+/// As for [`learn`].
+pub fn learn_from(runs: &[&[Case]], signals: Option<&SignalLog>) -> Result<Thresholds, Error> {
+    learned(runs, signals, false)
+}
+
+/// Learns from those of `cases` that were at rest alone: what is good, and with stamps its limit, are as of [`learn`]; of each signal that is
+/// known the limit is twice its 99th percentile, or that of the [defaults](Thresholds::default) if that is more. What is taken off is known, and
+/// how far what is left is off under stress is not: no bound is claimed.
+///
+/// # Errors
+///
+/// As for [`learn`].
+pub fn learn_at_rest(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, Error> {
+    let at_rest: Vec<Case> = cases.iter().filter(|case| case.at_rest).copied().collect();
+    learned(&[&at_rest], signals, true)
+}
+
+fn learned(runs: &[&[Case]], signals: Option<&SignalLog>, is_rest_alone: bool) -> Result<Thresholds, Error> {
+    let cases: Vec<Case> = runs.concat();
     let wrong = |what: String| Error::from(Repr::Learn { what });
     let at_rest = || cases.iter().filter(|case| case.at_rest);
     let rest: Sample = at_rest().map(|case| case.error as f64).collect();
@@ -102,7 +130,9 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
         notes.push(format!("{} samples have stamps that are out of order", cases.len() - all.len()));
     }
     let good = all.iter().filter(|seen| seen.good).count();
-    if all.iter().all(|seen| !seen.bad) {
+    if is_rest_alone {
+        notes.push("nothing but probes at rest was learned from".to_owned());
+    } else if all.iter().all(|seen| !seen.bad) {
         notes.push(
             "no sample was off by more than twice what is good: what such a one looks like was not learned".to_owned(),
         );
@@ -115,7 +145,9 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
     let mut with_stamps = Limits::of(&stamped);
     if let Some(remainder) = remainder {
         with_stamps.add(Limit { signal: Signal::HostShare, above: (good_ns - remainder).max(0) as f64 });
-        with_stamps.search();
+        if !is_rest_alone {
+            with_stamps.search();
+        }
     } else {
         notes.push(
             "no probe at rest has all stamps: nothing is learned of those that have, and nothing is corrected"
@@ -123,7 +155,11 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
         );
     }
     let mut without_stamps = Limits::of(&all);
-    without_stamps.search();
+    if is_rest_alone {
+        limits_of_rest(&all).into_iter().for_each(|limit| without_stamps.add(limit));
+    } else {
+        without_stamps.search();
+    }
     for (limits, which) in [(&with_stamps, "with stamps"), (&without_stamps, "by signals alone")] {
         if limits.bad_kept() > BAD_KEPT * 2.0 {
             notes.push(format!(
@@ -141,7 +177,10 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
         remainder_ns: remainder.unwrap_or(0),
         with_stamps: with_stamps.limits,
         without_stamps: without_stamps.limits,
-        correction: correction(cases),
+        correction: correction(runs).map(|correction| match is_rest_alone {
+            true => Correction { bounds: Vec::new(), ..correction },
+            false => correction,
+        }),
         sampled_every_ns: signals.and_then(|log| log.context.sampled_every()),
         learning: Some(Learning {
             samples: cases.len(),
@@ -155,26 +194,37 @@ pub fn learn(cases: &[Case], signals: Option<&SignalLog>) -> Result<Thresholds, 
     })
 }
 
+/// From when on a signal is more than it is at rest.
+fn limits_of_rest(all: &[Seen]) -> Vec<Limit> {
+    let usual = Thresholds::default();
+    let strict = |signal| match signal {
+        // As that of CPUs.
+        Signal::IoPressure | Signal::MemoryPressure => 0.05,
+        signal => usual.without_stamps.iter().find(|limit| limit.signal == signal).map_or(0.0, |limit| limit.above),
+    };
+    let limit = |signal: Signal| {
+        let values: Sample = all.iter().filter_map(|seen| seen.evidence.value(signal)).collect();
+        let is_known = values.len() as f64 >= KNOWN * all.len() as f64;
+        let most = values.percentile(0.99).filter(|_| is_known)?;
+        Some(Limit { signal, above: (REST_MORE * most).max(strict(signal)) })
+    };
+    Signal::OF_LOG.into_iter().filter_map(limit).collect()
+}
+
 /// How far the round trip from the driver to the kernel is above that of the wire.
 fn above_wire(case: &Case) -> Option<i64> {
     Some(Evidence::of(&case.probe, None).ok()?.share?.path + case.scale - case.wire)
 }
 
-fn correction(cases: &[Case]) -> Option<Correction> {
-    let mut rest: Vec<i64> = cases.iter().filter(|case| case.at_rest).filter_map(above_wire).collect();
+fn correction(runs: &[&[Case]]) -> Option<Correction> {
+    let mut rest: Vec<i64> =
+        runs.iter().copied().flatten().filter(|case| case.at_rest).filter_map(above_wire).collect();
     let constant_ns = median(&mut rest)?;
-    let off: Vec<i64> = cases.iter().filter_map(above_wire).map(|ns| (ns - constant_ns).abs()).collect();
-    let bound = |(holds, stretch)| worst_stretch(&off, holds, stretch).map(|within_ns| Bound { holds, within_ns });
+    let off = |run: &&[Case]| run.iter().filter_map(above_wire).map(|ns| (ns - constant_ns).abs()).collect();
+    let off: Vec<Vec<i64>> = runs.iter().map(off).collect();
+    let bound = |holds| bound(&off, holds).map(|within_ns| Bound { holds, within_ns });
     let bounds = BOUNDS.into_iter().filter_map(bound).collect();
-    Some(Correction { constant_ns, bounds, samples: off.len() })
-}
-
-/// The bound of the stretch in which it is the largest; where there are too few values for a stretch, that of all.
-fn worst_stretch(off: &[i64], holds: f64, stretch: usize) -> Option<i64> {
-    // The last one is whole, too, and overlaps with the one before.
-    let last = off.len().checked_sub(stretch).and_then(|begin| off.get(begin..));
-    let bounds = off.chunks_exact(stretch).chain(last).filter_map(|each| upper_bound(&mut each.to_vec(), holds));
-    bounds.max().or_else(|| upper_bound(&mut off.to_vec(), holds))
+    Some(Correction { constant_ns, bounds, samples: off.iter().map(Vec::len).sum() })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -265,6 +315,7 @@ impl<'a> Limits<'a> {
 mod tests {
     use super::*;
     use crate::verdict::made_up::{Cause, Run};
+    use crate::verdict::signals::SIGNALS_HEADER;
 
     #[test]
     fn a_queue_and_a_slow_wake_up_are_told_by_stamps_alone() {
@@ -324,18 +375,31 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_those_of_the_worst_stretch() {
-        let mut off = vec![1i64; 400];
-        off[130..140].fill(9);
-        // Of all 400 these are one in forty, and of the 50 beside them one in five.
-        assert_eq!((upper_bound(&mut off.clone(), 0.95), worst_stretch(&off, 0.95, 50)), (Some(1), Some(9)));
-        off[130..140].fill(1);
-        off[397] = 7;
-        assert_eq!((worst_stretch(&off, 0.95, 50), worst_stretch(&off, 0.99, 100)), (Some(1), Some(7)));
-        assert_eq!(worst_stretch(&off[395..], 0.99, 100), None);
-        assert_eq!(worst_stretch(&[1; 19], 0.95, 50), Some(1), "of all, which are fewer than a stretch");
-        // Those behind the last whole stretch count.
-        assert_eq!(worst_stretch(&[[1; 100].as_slice(), &[8; 20]].concat(), 0.95, 50), Some(8));
+    fn rest_alone_teaches_what_is_more_than_rest() {
+        let run = Run::new(6, 600, &[Cause::Queue, Cause::WakeUp]);
+        let learned = learn_at_rest(&run.cases, Some(&run.signals)).unwrap();
+        let whole = learn(&run.cases, Some(&run.signals)).unwrap();
+        assert_eq!((learned.good_ns, learned.remainder_ns), (whole.good_ns, whole.remainder_ns));
+        assert_eq!(learned.with_stamps[0], whole.with_stamps[0]);
+        let limit = |signal| learned.without_stamps.iter().find(|limit| limit.signal == signal).unwrap().above;
+        // Nothing was in the queue, and some were woken late by 50 us in 16 ms, which is less than a hundredth.
+        assert_eq!((limit(Signal::Backlog), limit(Signal::RunDelay)), (0.0, 0.01));
+        assert_eq!(learned.without_stamps.len(), Signal::OF_LOG.len());
+        let correction = learned.correction.unwrap();
+        assert!(correction.bounds.is_empty() && correction.constant_ns == whole.correction.unwrap().constant_ns);
+        assert!(learned.learning.unwrap().samples == 400);
+        // What is more at rest already is allowed, and as much again.
+        let busy = Run::new(6, 600, &[]);
+        let mut text = format!("{SIGNALS_HEADER}\n");
+        for sample in busy.signals.samples() {
+            let mut sample = *sample;
+            sample.run_delay_ns = Some(sample.interval / 5);
+            text += &(sample.to_csv() + "\n");
+        }
+        let busy_signals = SignalLog::parse(&text, "busy").unwrap();
+        let learned = learn_at_rest(&busy.cases, Some(&busy_signals)).unwrap();
+        let limit = learned.without_stamps.iter().find(|limit| limit.signal == Signal::RunDelay).unwrap().above;
+        assert!((limit - 0.4).abs() < 1e-6, "{limit}");
     }
 
     #[test]

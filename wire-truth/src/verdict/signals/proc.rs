@@ -14,6 +14,13 @@ pub(super) fn steal_ticks(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("cpu "))?.split_whitespace().nth(7)?.parse().ok()
 }
 
+/// Whether anybody counts the time stolen from this machine: on a real one nothing is; in a guest the hypervisor has to, and then it has a clock
+/// for its guests, too (`clocks` is `available_clocksource`), or has been seen to steal. Where it does not, the count stays at 0 whatever it takes.
+pub(super) fn counts_steal(is_guest: bool, clocks: &str, ticks: u64) -> bool {
+    let has_clock = |name: &str| name.starts_with("kvm-clock") || name.starts_with("xen") || name.starts_with("hyperv");
+    !is_guest || ticks > 0 || clocks.split_whitespace().any(has_clock)
+}
+
 /// What `/proc/net/softnet_stat` has counted for one CPU, in 32 bits that turn over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Softnet {
@@ -82,6 +89,17 @@ mod tests {
             has_hypervisor("flags\t\t: fpu hypervisor lahf_lm\n")
                 && !has_hypervisor("flags : fpu\nname : hypervisor\n")
         );
+    }
+
+    #[test]
+    fn steal_that_nobody_counts_is_not_none() {
+        // A guest of QEMU without KVM, one with it, and a real machine.
+        assert!(!counts_steal(true, "tsc hpet acpi_pm \n", 0));
+        assert!(
+            counts_steal(true, "tsc kvm-clock \n", 0) && counts_steal(true, "hyperv_clocksource_tsc_page acpi_pm\n", 0)
+        );
+        assert!(counts_steal(false, "tsc hpet acpi_pm \n", 0));
+        assert!(counts_steal(true, "tsc\n", 1), "it was seen to be counted");
     }
 
     proptest! {

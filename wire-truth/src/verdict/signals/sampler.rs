@@ -84,7 +84,7 @@ impl Sampler {
             watch,
             pressure,
             pressure_of,
-            stat: File::open("/proc/stat").ok(),
+            stat: steal_is_counted().then(|| File::open("/proc/stat").ok()).flatten(),
             // Of this thread, which may be in another namespace than the first of the process.
             softnet: File::open("/proc/thread-self/net/softnet_stat").ok(),
             netlink: Netlink::open().ok(),
@@ -177,6 +177,13 @@ impl Sampler {
         let softnet = reread(self.softnet.as_ref(), text).and_then(proc::softnet);
         Reading { at, even, pressure, steal, softnet }
     }
+}
+
+fn steal_is_counted() -> bool {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let clocks = read("/sys/devices/system/clocksource/clocksource0/available_clocksource");
+    let ticks = proc::steal_ticks(&read("/proc/stat")).unwrap_or(0);
+    proc::counts_steal(proc::has_hypervisor(&read("/proc/cpuinfo")), &clocks, ticks)
 }
 
 /// The time of day and the even clock, of one moment: a thread may be stopped between the two, and then asks again.
