@@ -131,6 +131,22 @@ fn cells_are_measured_and_nothing_stays() {
         assert!(network > rest + 1e6 && send > 1e6 && send > receive, "{medians:?}");
     }
 
+    // What TCP estimated and what the host could tell is in the report.
+    let results = json(&out.join("results.json"));
+    let network = &results["cells"]["host-network"];
+    assert!(network["tcp"]["srtt"]["n"].as_u64().unwrap() > 0, "{network:#}");
+    assert!(network["tcp"]["srtt"]["median_ns"].as_i64().unwrap() > 1_000_000, "{network:#}");
+    for (cell, queue) in [("host-network", "own"), ("bridge-network", "not own: eth0")] {
+        let feedback = &results["cells"][cell]["feedback"];
+        assert!(feedback["queue"].as_str().unwrap().starts_with(queue), "{feedback:#}");
+        assert_eq!(
+            feedback["score"]["samples"],
+            PROBES + REST,
+            "those before the stress are learned from: {feedback:#}"
+        );
+        assert!(queue == "own" || feedback["score"]["valid"] == 0, "{feedback:#}");
+    }
+
     // What is there is kept, and not run again.
     let kept = fs::read(out.join("host-rest/user.csv")).unwrap();
     let again = run(&mut command).exits(0);
@@ -159,6 +175,71 @@ fn stress_that_is_not_there_makes_no_delay() {
     let told = json(&out.join("host-network/cell.json"));
     assert_eq!(told["valid"], false, "{told:#}");
     assert!(told["why"].to_string().contains("stress was not there"), "{told:#}");
+}
+
+#[test]
+fn feedback_is_scored_while_stress_comes_and_goes() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    if lab(&out, PROBES, "").is_none() {
+        return;
+    }
+    let before = around(&out);
+    let mut command = wiretruth();
+    command.args(["lab", "feedback", "--env", "host,bridge", "--probes", "150", "--rest", "30", "--interval", "20ms"]);
+    command.args(["--switches", "1", "--learn", "1", "--seed", "5", "--json", "--out"]).arg(&out);
+    let ran = run(&mut command);
+    // 1: a goal is missed, as a machine that is busy may make it.
+    assert!(matches!(ran.status.code(), Some(0 | 1)), "{ran:?}");
+    nothing_stays(&before, &out);
+    let told: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((&told["seed"], &told["switches"], &told["learned_from"]), (&5.into(), &1.into(), &1.into()));
+    assert_eq!(told, json(&out.join("feedback.json")));
+    let all_met = told["cells"].as_object().unwrap().values().all(|cell| cell["met"] == true);
+    assert_eq!(ran.status.code() == Some(0), all_met, "{told:#}");
+    for cell in ["host-network", "bridge-network"] {
+        let found = &told["cells"][cell];
+        if let Some(error) = found["error"].as_str() {
+            // Where the machine had no time for the stress, nothing is claimed.
+            assert!(error.contains("stress was not there") || error.contains("has lost"), "{told:#}");
+            continue;
+        }
+        let count = |name: &str| found["live"][name].as_u64().unwrap();
+        let number =
+            |path: &str| found.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {found:#}"));
+        assert!(count("samples") > 200 && count("at_rest") >= 50, "{found:#}");
+        assert_eq!(count("samples"), count("valid") + count("suspect") + count("unknown"));
+        // While it ran the same was said as afterwards, but where the signals of a sample's time came late.
+        assert!(found["differ"].as_u64().unwrap() * 20 < count("samples"), "{found:#}");
+        // Its queue was there, and not all the time.
+        let delays = analysed(&out.join("judge").join(cell), cell.starts_with("bridge"));
+        assert!(delays["delay"]["total"]["max_ns"].as_i64().unwrap() > 1_000_000, "{delays:#}");
+        let folder = out.join("judge").join(cell);
+        assert_eq!(json(&folder.join("cell.json"))["switching"]["spells"], 1);
+        assert_eq!(fs::read_to_string(folder.join("live.jsonl")).unwrap().lines().count(), 210);
+        if cell.starts_with("bridge") {
+            assert_eq!((count("valid"), found["met"].as_bool()), (0, Some(true)), "{found:#}");
+            assert!(count("unknown") > 0 && found["queue"].as_str().unwrap().contains("kind veth"), "{found:#}");
+        } else {
+            assert!(count("valid") > 0 && found["queue"] == "own", "{found:#}");
+            assert!(number("/live/error/corrected/p99_ns") < number("/live/error/unfiltered/p99_ns"), "{found:#}");
+        }
+    }
+    // The times are drawn by the seed: another one is another run.
+    let mut other = wiretruth();
+    other.args(["lab", "feedback", "--env", "host,bridge", "--probes", "150", "--rest", "30", "--interval", "20ms"]);
+    other.args(["--switches", "1", "--learn", "1", "--seed", "6", "--out"]).arg(&out);
+    run(&mut other).exits(2).says("its cells were measured with switching");
+}
+
+#[test]
+fn what_no_feedback_can_be_had_of_is_told() {
+    for (words, said) in
+        [("--env vm", "not --env vm"), ("--stress rest", "another --stress"), ("--switches 0", "0 is not in 1..=1000")]
+    {
+        run(wiretruth().args(["lab", "feedback"]).args(words.split(' '))).exits(2).says(said);
+    }
 }
 
 /// Some time up to `most`, another one each time.

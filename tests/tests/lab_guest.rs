@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use wire_truth::ErrorKind;
 use wire_truth::lab::guest::{Guest, GuestConfig, GuestFiles, Initramfs, Up, check};
+use wire_truth::verdict::signals::{Queue, SignalLog};
 
 /// The namespace's own address at the tap, which guests probe.
 const HOST: &str = "10.78.0.1";
@@ -123,6 +124,20 @@ fn a_guest_boots_measures_and_leaves_nothing_behind() {
         let stamps: Vec<i64> = [3, 4, 5, 7, 8].iter().map(|column| row[*column].parse().unwrap()).collect();
         assert!(stamps.is_sorted(), "{row:?}");
     }
+    // What a guest can tell of itself: not the time that an emulator takes, and not the queue behind its device.
+    let argv = ["tping", HOST, "-c", "20", "-i", "50ms", "--quiet", "--log", "/tmp/u.csv", "--signals", "/tmp/s.csv"];
+    let probed = guest.run(&[&argv[..], &["--signals-interval", "200ms", "--feedback"]].concat(), PATIENCE).unwrap();
+    assert!(probed.success(), "{probed:?}");
+    let text = String::from_utf8(guest.get_file("/tmp/s.csv").unwrap()).unwrap();
+    println!("{text}");
+    let log = SignalLog::parse(&text, "s.csv").unwrap();
+    assert!(matches!(log.context.queue(), Some(Queue::Hidden(why)) if why.contains("virtio")), "{text}");
+    assert!(log.context.get("not seen").unwrap().contains("steal"), "{text}");
+    let sample = log.samples().last().unwrap();
+    assert_eq!((sample.steal_ns, sample.softnet_dropped.is_some()), (None, true), "{text}");
+    assert!(sample.run_delay_ns.is_some() && sample.qdisc_backlog_bytes.is_some(), "{text}");
+    let said = String::from_utf8_lossy(&probed.stdout).into_owned();
+    assert!(said.contains("feedback: 0 valid") && said.contains("virtio"), "{said}");
     // What was started is ended as by Ctrl-C, and its file is whole.
     assert_eq!(guest.collect(capture, Duration::ZERO).unwrap(), None);
     guest.interrupt(capture).unwrap();

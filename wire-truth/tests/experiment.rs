@@ -6,12 +6,15 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use wire_truth::UserLog;
 use wire_truth::experiment::{
-    Claim, Environment, Experiment, Meeting, Outcome, State, Stress, Verdict, claims, claims_csv, contrast,
+    Claim, Environment, Experiment, Learned, Meeting, Outcome, State, Stress, Verdict, claims, claims_csv, contrast,
     contrast_json, report, results_json, table_1, table_1_csv,
 };
 use wire_truth::paper;
 use wire_truth::simulate::{HostClock, Margin, Scenario, Stack, simulate};
+use wire_truth::verdict::Thresholds;
+use wire_truth::verdict::signals::{Queue, SIGNALS_HEADER};
 
 const REST: u32 = 20;
 
@@ -151,7 +154,9 @@ fn what_was_put_in_comes_out_of_the_table_and_of_the_claims() {
         assert!(one.ours.is_some());
     }
     // Guests as the paper's Xen, and containers as its VServer, are alike in nothing.
-    for (id, reason) in [("xen-cpu", "there is no cell vm-cpu"), ("tcp-estimate", "a run keeps no estimate of TCP")] {
+    for (id, reason) in
+        [("xen-cpu", "there is no cell vm-cpu"), ("tcp-estimate", "the cell host-network has no tcp_excess")]
+    {
         let one = outcome(&outcomes, id);
         assert_eq!((one.verdict, one.ours, one.note.as_str()), (Verdict::NotTestable, None, reason));
     }
@@ -215,6 +220,136 @@ fn is_well_formed(page: &str) {
         let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
+}
+
+/// A log of signals beside the probes of a cell, one sample each: with bytes in the queue when they came back late, by the log.
+fn write_signals(cell: &Path, queue: &str) {
+    let log = UserLog::read(&cell.join("user.csv")).unwrap();
+    let mut text = format!("# queue: {queue}\n{SIGNALS_HEADER}\n");
+    let mut before = None;
+    for (_, probe) in log.probes() {
+        let (Some(sent), Some(received)) = (probe.user_send, probe.user_recv) else { continue };
+        let from = before.unwrap_or(sent - 1_000_000);
+        let backlog = if received - sent > 2_000_000 { 30_000 } else { 0 };
+        // What was in it is gone before the next is sent.
+        for (at, backlog) in [(received + 1_000_000, backlog), (received + 2_000_000, 0)] {
+            let interval = at - before.unwrap_or(from);
+            text += &format!("{at},{interval},0,0,0,0,0,0,0,{backlog},{}\n", backlog / 1_500);
+            before = Some(at);
+        }
+    }
+    fs::write(cell.join("signals.csv"), text).unwrap();
+}
+
+#[test]
+fn verdicts_of_a_cell_are_held_against_the_wire_and_decide_a_claim() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &["host", "bridge"], &["rest", "network"]);
+    let sampled = |scenario: &mut Scenario, cell: &mut Value| {
+        (scenario.rest_lead, scenario.rest_trail) = (60, 60);
+        (cell["rest_lead"], cell["rest_trail"], cell["signals"]) = (60.into(), 60.into(), "signals.csv".into());
+    };
+    for (environment, stress, queue) in
+        [("host", "rest", "own"), ("host", "network", "own"), ("bridge", "network", "not own: eth0 is a veth")]
+    {
+        write_cell(dir.path(), environment, stress, 600, sampled);
+        write_signals(&dir.path().join(format!("{environment}-{stress}")), queue);
+    }
+    let experiment = Experiment::read(dir.path()).unwrap();
+    let feedback = |experiment: &Experiment, environment, stress| {
+        experiment.cell(environment, stress).unwrap().measured().unwrap().feedback.clone().unwrap()
+    };
+    let host = feedback(&experiment, Environment::Host, Stress::Network);
+    assert_eq!((host.learned, &host.queue), (Learned::Own, &Queue::Own));
+    let [all, signals] = &host.scores;
+    // Those before the stress were learned from, and are not judged.
+    let probes = experiment.cell(Environment::Host, Stress::Network).unwrap().measured().unwrap().analysis.each.len();
+    assert_eq!((all.samples, all.at_rest, signals.samples), (probes - 60, 60, probes - 60));
+    for score in &host.scores {
+        assert!(score.bad() > 200 && score.good_kept().unwrap() > 0.9, "{score:?}");
+        assert!(score.false_alarms().unwrap() < 0.1 && score.bounds.is_empty(), "{score:?}");
+    }
+    assert!(signals.recall().unwrap() > 0.9 && signals.precision().unwrap() > 0.9 && signals.gain().unwrap() > 10.0);
+    assert!(all.recall().unwrap() > 0.95 && all.corrected.percentile(0.99) < all.unfiltered.percentile(0.99));
+    // All of a cell at rest is at rest.
+    let rest = feedback(&experiment, Environment::Host, Stress::Rest);
+    assert_eq!(rest.scores[0].at_rest, rest.scores[0].samples);
+    // A tenant is not told by anything that it is to be believed.
+    let bridge = feedback(&experiment, Environment::Bridge, Stress::Network);
+    assert!(bridge.scores.iter().all(|score| score.valid == 0 && score.unknown > 0 && score.corrected.is_empty()));
+    assert_eq!((bridge.scores[1].unknown, bridge.scores[1].suspect), (bridge.scores[1].samples, 0));
+
+    let outcomes = claims(&experiment).unwrap();
+    for id in ["guide-host-state", "guide-host-state-kept"] {
+        let one = outcome(&outcomes, id);
+        assert_eq!(one.verdict, Verdict::Reproduced, "{one:?}");
+    }
+    let results = results_json(&experiment, &outcomes);
+    let told = &results["cells"]["host-network"]["feedback"];
+    assert_eq!(
+        (&told["learned_from"], &told["score"]["samples"]),
+        (&json!("own probes at rest before the stress"), &json!(probes - 60))
+    );
+    let page = report(&experiment, &outcomes);
+    let tenant = format!("<td>0, 0, {}</td>", bridge.scores[1].samples);
+    for words in
+        ["<h2>Verdicts without the wire</h2>", "signals alone", &tenant, "by no more than 99 of 100 of the cell's own"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+    is_well_formed(&page);
+
+    // By thresholds from elsewhere all are judged, and theirs are the limits.
+    let strict = Thresholds { good_ns: 1, ..Thresholds::default() };
+    let experiment = Experiment::read_with(dir.path(), Some(&strict)).unwrap();
+    let host = feedback(&experiment, Environment::Host, Stress::Network);
+    assert_eq!((host.learned, host.scores[0].samples, host.scores[0].good_ns), (Learned::Elsewhere, probes, 1));
+
+    // Signals that tell nothing: what is bad is believed.
+    let calm = dir.path().join("host-network/signals.csv");
+    let text = fs::read_to_string(&calm).unwrap();
+    fs::write(&calm, text.replace(",30000,20\n", ",0,0\n")).unwrap();
+    let outcomes = claims(&Experiment::read(dir.path()).unwrap()).unwrap();
+    assert_eq!(outcome(&outcomes, "guide-host-state").verdict, Verdict::Differs);
+    assert_eq!(outcome(&outcomes, "guide-host-state-kept").verdict, Verdict::Reproduced);
+    // A log that is none is told, and the delays are there all the same.
+    fs::write(&calm, "no log\n").unwrap();
+    let experiment = Experiment::read(dir.path()).unwrap();
+    let error = experiment.cell(Environment::Host, Stress::Network).unwrap().measured().unwrap().feedback.clone();
+    assert!(error.unwrap_err().contains("it is not the header of a log of signals"));
+    let one = claims(&experiment).unwrap();
+    assert_eq!(outcome(&one, "guide-host-state").note, "the cell host-network has no believed");
+}
+
+#[test]
+fn what_tcp_estimates_is_held_against_the_wire() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &["host"], &["network"]);
+    write_cell(dir.path(), "host", "network", 600, |_, cell| cell["tcp"] = "tcp.csv".into());
+    let cell = dir.path().join("host-network");
+    let log = UserLog::read(&cell.join("user.csv")).unwrap();
+    let probes: Vec<_> = log.probes().filter_map(|(_, probe)| Some((probe.snd?, probe.rtt()?))).collect();
+    let estimates = |part: i64| {
+        // In the midst of the stress, at what a probe then has of all.
+        let rows = probes[100..500].iter().map(|(at, rtt)| format!("{at},10.77.0.2:7000,{},1,1\n", rtt / 1_000 / part));
+        let text = format!("at_ns,peer,srtt_us,rttvar_us,minrtt_us\n{}", rows.collect::<String>());
+        fs::write(cell.join("tcp.csv"), text).unwrap();
+        let experiment = Experiment::read(dir.path()).unwrap();
+        let outcomes = claims(&experiment).unwrap();
+        let page = report(&experiment, &outcomes);
+        is_well_formed(&page);
+        (outcome(&outcomes, "tcp-estimate").clone(), results_json(&experiment, &outcomes), page)
+    };
+    let (same, results, page) = estimates(1);
+    assert_eq!(same.verdict, Verdict::Reproduced, "{same:?}");
+    assert!((same.ours.unwrap() - 1.0).abs() < 0.2, "{same:?}");
+    assert_eq!(results["cells"]["host-network"]["tcp"]["srtt"]["n"], 400);
+    assert!(page.contains("<td>host-network</td><td>400</td>"), "{page}");
+    let (less, ..) = estimates(10);
+    assert_eq!(less.verdict, Verdict::Differs, "{less:?}");
+    fs::write(cell.join("tcp.csv"), "nothing\n").unwrap();
+    let failed = Experiment::read(dir.path()).unwrap();
+    assert!(failed.cells[0].reason().unwrap().contains("tcp.csv: it has no column at_ns"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::measured::Measured;
 use super::sums;
 use crate::error::Error;
 use crate::regular;
+use crate::verdict::Thresholds;
 
 /// A cell of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,12 +84,17 @@ impl Cell {
     }
 
     /// Reads the cell of a run in `run`; `None` where it has no folder.
-    pub(super) fn read(run: &Path, environment: Environment, stress: Stress) -> Option<Self> {
+    pub(super) fn read(
+        run: &Path,
+        environment: Environment,
+        stress: Stress,
+        thresholds: Option<&Thresholds>,
+    ) -> Option<Self> {
         let folder = run.join(folder_name(environment, stress));
         if !folder.is_dir() {
             return None;
         }
-        let (info, state) = read(&folder, environment, stress);
+        let (info, state) = read(&folder, environment, stress, thresholds);
         Some(Self { environment, stress, info, state })
     }
 }
@@ -97,7 +103,12 @@ fn folder_name(environment: Environment, stress: Stress) -> String {
     format!("{}-{}", environment.name(), stress.name())
 }
 
-fn read(folder: &Path, environment: Environment, stress: Stress) -> (Option<CellInfo>, State) {
+fn read(
+    folder: &Path,
+    environment: Environment,
+    stress: Stress,
+    thresholds: Option<&Thresholds>,
+) -> (Option<CellInfo>, State) {
     let file = folder.join("cell.json");
     if !file.exists() {
         return (None, State::Unfinished);
@@ -125,7 +136,8 @@ fn read(folder: &Path, environment: Environment, stress: Stress) -> (Option<Cell
     }
     let state = match info.invalid() {
         Some(why) => State::Invalid(why),
-        None => Measured::read(folder, &info).map_or_else(failed, |measured| State::Measured(Box::new(measured))),
+        None => Measured::read(folder, &info, thresholds)
+            .map_or_else(failed, |measured| State::Measured(Box::new(measured))),
     };
     (Some(info), state)
 }

@@ -276,6 +276,9 @@ pub struct CellInfo {
     /// What was read of the host beside the probes, in the folder of the cell.
     #[serde(default)]
     pub signals: Option<String>,
+    /// What TCP has estimated of the connections that were the stress, in the folder of the cell.
+    #[serde(default)]
+    pub tcp: Option<String>,
     /// That the stress was there.
     #[serde(default)]
     pub proof: Vec<Proof>,
@@ -306,7 +309,7 @@ impl CellInfo {
         if cell.valid && cell.place("wire").is_none() {
             return wrong("there is no place \"wire\", without which nothing can be told".to_owned());
         }
-        let files = cell.places.iter().map(|place| &place.file).chain(&cell.user).chain(&cell.signals);
+        let files = cell.places.iter().map(|place| &place.file).chain(&cell.user).chain(&cell.signals).chain(&cell.tcp);
         for file in files {
             if !is_plain(file) {
                 return wrong(format!("{file:?} is no name of a file in the folder of the cell"));

@@ -39,6 +39,13 @@ fn cell_json(cell: &Cell) -> Value {
             Ok(tap) => tap_json(tap),
             Err(reason) => json!({ "error": reason }),
         };
+        value["feedback"] = match &measured.feedback {
+            Ok(feedback) => feedback.to_json(),
+            Err(reason) => json!({ "error": reason }),
+        };
+        if let Some(tcp) = &measured.tcp {
+            value["tcp"] = json!({ "srtt": summary(&tcp.srtt), "excess": summary(&tcp.excess) });
+        }
         value["one_clock"] = json!(measured.one_clock().map(|one| json!({
             "drift": one.drift, "offset": one.offset, "is_check": is_check(cell.environment),
         })));

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::claims::{Claim, Outcome, Verdict};
 use super::instrument::{self, rounded};
 use super::table::{Group, Row, table_1};
-use super::{Environment, Experiment, Stress, figures};
+use super::{Environment, Experiment, Stress, feedback, figures, tcp};
 use crate::page::{self, LIMITS};
 use crate::stats::Estimate;
 use crate::svg::{escaped, label};
@@ -31,6 +31,8 @@ pub fn report(experiment: &Experiment, outcomes: &[Outcome]) -> String {
         ("Table 1, ours beside the paper's", table(&rows)),
         ("Figures", figures::figures(experiment)),
         ("Why", if is_measured { instrument::why(experiment) } else { String::new() }),
+        ("TCP's own estimate", if is_measured { tcp::section(experiment) } else { String::new() }),
+        ("Verdicts without the wire", if is_measured { feedback::section(experiment) } else { String::new() }),
         ("What the paper says, one by one", claims(&tested)),
         ("Clocks", if is_measured { instrument::clocks(experiment) } else { String::new() }),
         ("The stamp of the wire", if is_measured { instrument::tap(experiment) } else { String::new() }),

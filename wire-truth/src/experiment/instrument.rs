@@ -8,7 +8,7 @@ use crate::stats::Sample;
 use crate::svg::{escaped, label};
 
 /// Median and 99th percentile, or that there is none.
-fn pair(sample: &Sample) -> String {
+pub(super) fn pair(sample: &Sample) -> String {
     let Some((median, p99)) = sample.percentile(0.5).zip(sample.estimate(0.99)) else { return "-".to_owned() };
     // Too few for an upper limit.
     let least = if p99.high.is_none() { "&#8805; " } else { "" };

@@ -3,13 +3,17 @@
 use std::path::Path;
 
 use super::describe::{CellInfo, Environment};
+use super::feedback::{Feedback, Known};
+use super::tcp::TcpEstimate;
 use crate::analysis::{Analysis, Options, analyse};
 use crate::delay::{Places, Probe};
-use crate::error::Error;
+use crate::error::{Error, Repr};
 use crate::stamping::Stamping;
 use crate::stats::Sample;
 use crate::user_log::UserLog;
 use crate::vantage::{Pair, Vantage};
+use crate::verdict::Thresholds;
+use crate::verdict::signals::SignalLog;
 
 /// The delays of a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +25,10 @@ pub struct Measured {
     pub derived: Derived,
     /// How far the stamps of the wire are off.
     pub tap: Result<Tap, String>,
+    /// What the host could tell of the probes without the wire; why not.
+    pub feedback: Result<Feedback, String>,
+    /// What TCP thought of the round trip meanwhile, where that was asked for.
+    pub tcp: Option<TcpEstimate>,
 }
 
 /// Samples that follow from the stamps of each probe under stress, in nanoseconds.
@@ -70,7 +78,7 @@ impl Tap {
 const JITTER: f64 = 1_000.0;
 
 impl Measured {
-    pub(super) fn read(folder: &Path, info: &CellInfo) -> Result<Self, Error> {
+    pub(super) fn read(folder: &Path, info: &CellInfo, thresholds: Option<&Thresholds>) -> Result<Self, Error> {
         let read = |name: &str| {
             info.place(name).map(|file| Vantage::read(format!("the {name}"), &folder.join(file))).transpose()
         };
@@ -96,12 +104,23 @@ impl Measured {
             None => blind,
         };
         let derived = derived(stressed(&analysis.each, info), user.as_ref());
-        Ok(Self { analysis, derived, tap })
+        let tcp = info.tcp.as_ref();
+        let tcp = tcp.map(|file| TcpEstimate::read(&folder.join(file), stressed(&analysis.each, info))).transpose()?;
+        let feedback = match (user, &info.signals) {
+            (Some(user), Some(file)) => SignalLog::read(&folder.join(file))
+                .map_err(|error| error.to_string())
+                .and_then(|signals| Feedback::of(&Known::of(&analysis, info, user, signals), thresholds)),
+            _ => Err("no signals of the host were sampled".to_owned()),
+        };
+        Ok(Self { analysis, derived, tap, feedback, tcp })
     }
 
-    /// The sample of this name, as in JSON, and those that are derived: `kernel_total`, `kernel_ping`, `driver_ping`, `spacing`.
+    /// The sample of this name, as in JSON, and those that are derived: `kernel_total`, `kernel_ping`, `driver_ping`, `spacing`; `tcp_srtt` and
+    /// `tcp_excess` ([`TcpEstimate`]); `error` of all probes that were judged, `believed` of those that are valid by signals of the host alone, and
+    /// `kept`, which of each good one is 100 if it is valid by these, else 0.
     pub fn sample(&self, name: &str) -> Option<&Sample> {
         let (layers, derived) = (&self.analysis.layers, &self.derived);
+        let by_signals = self.feedback.as_ref().map(|feedback| &feedback.scores[1]);
         Some(match name {
             "wire" => &layers.wire,
             "kern" => &layers.kern,
@@ -119,6 +138,11 @@ impl Measured {
             "kernel_ping" => &derived.kernel_ping,
             "driver_ping" => &derived.driver_ping,
             "spacing" => &derived.spacing,
+            "tcp_srtt" => &self.tcp.as_ref()?.srtt,
+            "tcp_excess" => &self.tcp.as_ref()?.excess,
+            "error" => &by_signals.ok()?.unfiltered,
+            "believed" => &by_signals.ok()?.filtered,
+            "kept" => &self.feedback.as_ref().ok()?.kept,
             _ => return None,
         })
     }
@@ -131,6 +155,25 @@ impl Measured {
         let offset = clock.offset_low_ns? <= 0 && clock.offset_high_ns? >= 0;
         Some(OneClock { drift: low <= 0.0 && high >= 0.0, offset })
     }
+}
+
+/// The probes of the cell in `folder` with the truth about them, and the signals beside them.
+///
+/// # Errors
+///
+/// When a file of it cannot be read, or there are no signals.
+pub fn known(folder: &Path) -> Result<Known, Error> {
+    let info = CellInfo::read(&folder.join("cell.json"))?;
+    let wrong = |what: String| Error::from(Repr::Described { path: folder.display().to_string(), what });
+    if let Some(why) = info.invalid() {
+        return Err(wrong(format!("it is not valid: {}", why.join("; "))));
+    }
+    let (Some(user), Some(signals)) = (&info.user, &info.signals) else {
+        return Err(wrong("it has no log of probes, or none of signals".to_owned()));
+    };
+    let measured = Measured::read(folder, &info, None)?;
+    let (user, signals) = (UserLog::read(&folder.join(user))?, SignalLog::read(&folder.join(signals))?);
+    Ok(Known::of(&measured.analysis, &info, user, signals))
 }
 
 /// Whether two clocks are one, by what was fitted.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`Experiment`] | all cells of a run, analysed; those that cannot be believed with the reason |
 //! | [`Measured`] | the delays of a cell, and what they say of the instrument |
+//! | [`Feedback`] | what the host could tell of its probes without the wire, held against it |
+//! | [`TcpEstimate`] | what TCP thought of the round trip meanwhile |
 //! | [`table_1`] | the paper's Table 1, and ours beside it |
 //! | [`Claim`], [`claims`] | what the paper says, put to the test by rules that were fixed beforehand |
 //! | [`report`] | all of it as a page |
@@ -14,6 +16,7 @@ mod cell;
 mod claims;
 mod contrast;
 mod describe;
+mod feedback;
 mod figures;
 mod files;
 mod html;
@@ -22,6 +25,7 @@ mod measured;
 mod statistic;
 mod sums;
 mod table;
+mod tcp;
 
 use std::fs;
 use std::path::Path;
@@ -30,12 +34,15 @@ pub use cell::{Cell, State};
 pub use claims::{Claim, Outcome, Verdict, claims};
 pub use contrast::{Contrast, Meeting, contrast, contrast_json};
 pub use describe::{CellInfo, Environment, PlaceInfo, Proof, RunInfo, Stress};
+pub use feedback::{Feedback, Known, Learned};
 pub use files::{claims_csv, results_json, table_1_csv};
 pub use html::report;
-pub use measured::{Derived, Measured, OneClock, Tap};
+pub use measured::{Derived, Measured, OneClock, Tap, known};
 pub use table::{Group, Row, table_1};
+pub use tcp::TcpEstimate;
 
 use crate::error::{Error, Repr};
+use crate::verdict::Thresholds;
 
 /// A run: what was to be measured, and what was.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +62,15 @@ impl Experiment {
     ///
     /// When there is no such folder, or its `run.json` cannot be read.
     pub fn read(folder: &Path) -> Result<Self, Error> {
+        Self::read_with(folder, None)
+    }
+
+    /// The same, with the probes judged by these thresholds, and not by what each cell's own probes at rest teach.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_with(folder: &Path, thresholds: Option<&Thresholds>) -> Result<Self, Error> {
         let failed = |cause| Repr::Io { path: folder.display().to_string(), cause };
         // Said of the folder, and not of what is missing in it.
         fs::read_dir(folder).map_err(failed)?;
@@ -64,7 +80,7 @@ impl Experiment {
             for stress in Stress::ALL {
                 let asked = info.environments.contains(&environment) && info.stresses.contains(&stress);
                 let missing = || Cell { environment, stress, info: None, state: State::Missing };
-                cells.extend(Cell::read(folder, environment, stress).or_else(|| asked.then(missing)));
+                cells.extend(Cell::read(folder, environment, stress, thresholds).or_else(|| asked.then(missing)));
             }
         }
         Ok(Self { info, cells })

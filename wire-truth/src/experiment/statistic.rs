@@ -45,7 +45,7 @@ pub(super) enum Statistic {
 }
 
 /// The samples that a cell has by name, see [`Measured::sample`](super::Measured::sample).
-const SAMPLES: [&str; 16] = [
+const SAMPLES: [&str; 21] = [
     "wire",
     "kern",
     "dom0",
@@ -62,6 +62,11 @@ const SAMPLES: [&str; 16] = [
     "kernel_ping",
     "driver_ping",
     "spacing",
+    "tcp_srtt",
+    "tcp_excess",
+    "error",
+    "believed",
+    "kept",
 ];
 
 /// Fewer delays show no steps.

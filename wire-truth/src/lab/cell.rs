@@ -5,15 +5,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::capture::{Capture, all_begun};
-use super::plan::{Cell, CellTask, Plan, SETTLE, Variant};
-use super::stress::Stress as Load;
+use super::plan::{Cell, CellTask, Plan, SETTLE, Switching, Variant};
+use super::spells::spells;
+use super::stress::{Stress as Load, TCP};
 use super::topology::{TARGET, Topology};
 use super::vm;
 use crate::error::{Error, Repr};
@@ -69,8 +70,11 @@ fn io_error(path: &str, cause: io::Error) -> Error {
     Repr::Io { path: path.to_owned(), cause }.into()
 }
 
-/// The log of the host's signals.
-const SIGNALS: &str = "signals.csv";
+/// What was said of probes as they came back, where they were judged.
+pub(super) const LIVE: &str = "live.jsonl";
+
+/// The log of the signals of who probes: of the host, or of the guest.
+pub(super) const SIGNALS: &str = "signals.csv";
 
 /// Captures, probes, stress; what becomes of it as cell.json has it.
 fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Value, Error> {
@@ -121,13 +125,29 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
     let log = folder.join("user.csv");
     let command = probing(cell, plan, &log, &tping);
     let mut probes = lab.command(guest, command);
-    probes.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let judged = match &plan.switching {
+        Some(Switching { thresholds: Some(_), .. }) => {
+            let live = folder.join(LIVE);
+            Stdio::from(File::create(&live).map_err(|cause| io_error(&live.display().to_string(), cause))?)
+        }
+        _ => Stdio::null(),
+    };
+    probes.stdin(Stdio::null()).stdout(judged).stderr(Stdio::piped());
     let mut probes = probes.spawn().map_err(|cause| Repr::Program { line: "tping".to_owned(), cause })?;
     let mut following = Following::default();
     following.until(&log, plan.rest, &mut probes, &mut captures)?;
-    let stress = Load::start(lab, &[], cell, plan, folder, Duration::ZERO)?;
+    let mut spells = Vec::new();
+    let mut proof = match &plan.switching {
+        None => {
+            spells.push(Load::start(lab, &[], cell, plan, folder, Duration::ZERO)?);
+            Vec::new()
+        }
+        Some(switching) => switched(lab, cell, plan, folder, switching)?,
+    };
     following.until(&log, plan.rest + plan.probes, &mut probes, &mut captures)?;
-    let proof = stress.end(lab, &[], plan)?;
+    for stress in spells {
+        proof.extend(stress.end(lab, &[], plan)?);
+    }
     let done = probes.wait_with_output().map_err(|cause| io_error("tping", cause))?;
     // 1: some were lost, which is a result.
     if !matches!(done.status.code(), Some(0 | 1)) {
@@ -140,7 +160,50 @@ fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) -> Result<Val
         let _ = sleeper.kill();
         let _ = sleeper.wait();
     }
-    describe(lab, cell, plan, captures, proof)
+    let mut told = describe(lab, cell, plan, captures, proof)?;
+    if folder.join(TCP).exists() {
+        told["tcp"] = TCP.into();
+    }
+    Ok(told)
+}
+
+/// Stress that comes and goes, from the first probe that is not at rest on. What each time has proved.
+fn switched(
+    lab: &Topology,
+    cell: Cell,
+    plan: &Plan,
+    folder: &Path,
+    switching: &Switching,
+) -> Result<Vec<Value>, Error> {
+    let begun = Instant::now() + SETTLE;
+    let until = |at: Duration| sleep((begun + at).saturating_duration_since(Instant::now()));
+    let mut proofs = Vec::new();
+    for (from, to) in spells(switching.seed, switching.spells, plan.interval * plan.probes) {
+        until(from);
+        let stress = Load::start(lab, &[], cell, plan, folder, Duration::ZERO)?;
+        until(to);
+        proofs.push(((to - from).as_secs_f64(), stress.end(lab, &[], plan)?));
+    }
+    Ok(together(&proofs))
+}
+
+/// The proofs of stress that came several times, for so many seconds each, as those of all of it: one time may be short of what is wanted, as
+/// processes take their time to begin.
+fn together(spells: &[(f64, Vec<Value>)]) -> Vec<Value> {
+    let all = || spells.iter().flat_map(|(seconds, proof)| proof.iter().map(move |one| (*seconds, one)));
+    let mut proof: Vec<Value> = Vec::new();
+    for (_, first) in all() {
+        if proof.iter().any(|one| one["what"] == first["what"]) {
+            continue;
+        }
+        let own = || all().filter(|(_, one)| one["what"] == first["what"]);
+        let sum: f64 = own().map(|(seconds, one)| seconds * one["value"].as_f64().unwrap_or_default()).sum();
+        let value = sum / own().map(|(seconds, _)| seconds).sum::<f64>();
+        let mut one = first.clone();
+        (one["ok"], one["value"]) = ((value >= first["at_least"].as_f64().unwrap_or_default()).into(), value.into());
+        proof.push(one);
+    }
+    proof
 }
 
 /// Ends captures, and says of a cell what cell.json is to have.
@@ -174,10 +237,10 @@ pub(super) fn describe(
         "schema": 1, "environment": cell.environment.name(), "stress": cell.stress.name(), "variant": cell.variant.name(),
         "probes": plan.all_probes(), "rest_lead": plan.rest, "rest_trail": plan.rest, "interval_ns": plan.interval.as_nanos() as u64,
         "ident": IDENT, "valid": why.is_empty(), "why": why, "notes": notes, "places": places, "user": "user.csv", "proof": proof, "emulated": false,
-        "own_processors": lab.has_own_processors,
+        "own_processors": lab.has_own_processors, "signals": SIGNALS,
     });
-    if cell.environment != Environment::Vm {
-        told["signals"] = SIGNALS.into();
+    if let Some(switching) = &plan.switching {
+        told["switching"] = json!({"seed": switching.seed, "spells": switching.spells});
     }
     if cell.stress == Stress::Network {
         told["congestion_control"] = plan.congestion_control.as_str().into();
@@ -195,6 +258,9 @@ fn probing(cell: Cell, plan: &Plan, log: &Path, tping: &dyn Fn(&[&str]) -> Comma
     // Here a virtual interface is the last before the wire; what lies behind a bridge is not to be seen.
     if matches!(cell.environment, Environment::Host | Environment::Container) {
         words.args(["--uplink", "s0"]);
+    }
+    if let Some(folder) = plan.switching.as_ref().and_then(|switching| switching.thresholds.as_ref()) {
+        words.args(["--json", "--feedback", "--thresholds"]).arg(Switching::thresholds_of(folder, cell));
     }
     // The stress begins and ends in these.
     for before in [plan.rest, plan.rest + plan.probes] {
@@ -290,6 +356,19 @@ mod tests {
             counted.push(following.rows);
         }
         assert_eq!(counted, [1, 2, 2, 2, 3, 4]);
+    }
+
+    #[test]
+    fn stress_that_comes_and_goes_is_proved_as_one() {
+        let sent =
+            |value: f64, ok: bool| json!({"what": "sent", "value": value, "unit": "bit/s", "at_least": 50.0, "ok": ok});
+        let broken = json!({"what": "stress hd ran to its end", "value": 0, "unit": "", "at_least": 1, "ok": false});
+        // 3 s at 90 and 1 s at nothing.
+        let proof = together(&[(3.0, vec![sent(90.0, true)]), (1.0, vec![sent(0.0, false)])]);
+        assert_eq!(proof, [sent(67.5, true)]);
+        let proof = together(&[(1.0, vec![sent(60.0, true)]), (1.0, vec![sent(30.0, false), broken.clone()])]);
+        assert_eq!((&proof[0], proof[1]["ok"].as_bool()), (&sent(45.0, false), Some(false)));
+        assert!(together(&[]).is_empty());
     }
 
     #[test]

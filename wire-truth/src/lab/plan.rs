@@ -1,7 +1,7 @@
 //! What is to be run.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -107,6 +107,26 @@ pub struct Plan {
     pub programs: Programs,
     /// What guests boot from, where there are any.
     pub image: Option<Image>,
+    /// Stress comes and goes, where it is not there all along.
+    pub switching: Option<Switching>,
+}
+
+/// Stress that comes and goes at random times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switching {
+    /// What the times are drawn by.
+    pub seed: u64,
+    /// How often it comes.
+    pub spells: u32,
+    /// The folder of the thresholds of each cell, by which probes are judged as they come back.
+    pub thresholds: Option<PathBuf>,
+}
+
+impl Switching {
+    /// The thresholds of a cell.
+    pub fn thresholds_of(folder: &Path, cell: Cell) -> PathBuf {
+        folder.join(format!("thresholds-{}.json", cell.folder()))
+    }
 }
 
 /// What guests boot from, and on what.
@@ -185,6 +205,7 @@ pub(super) fn made_up() -> Plan {
         out: PathBuf::from("/a folder"),
         programs: Programs { dagcap: "a".into(), tping: "b".into(), wiretruth: "c".into() },
         image: Some(Image { kernel: "k".into(), initramfs: "i".into(), is_hardware: false }),
+        switching: None,
     }
 }
 
@@ -196,7 +217,8 @@ mod tests {
     fn a_task_is_read_as_it_is_told() {
         let cell = Cell { environment: Environment::Bridge, stress: Stress::Hd, variant: Variant::PastQueue };
         assert_eq!(cell.folder(), "bridge-hd");
-        let plan = Plan { cells: vec![cell], ..made_up() };
+        let plan = Plan { cells: vec![cell], switching: Some(Switching { seed: 7, spells: 4, thresholds: Some("/t".into()) }), ..made_up() };
+        assert_eq!(Switching::thresholds_of(Path::new("/t"), cell), Path::new("/t/thresholds-bridge-hd.json"));
         assert_eq!(plan.time_of_cell(cell), Duration::from_millis(20 * 20 + 4_000));
         let guest = Cell { environment: Environment::Vm, ..cell };
         assert_eq!(plan.time_of_cell(guest), Duration::from_millis(20 * 20 + 12_000));

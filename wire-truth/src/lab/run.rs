@@ -137,7 +137,7 @@ fn leave_reason(plan: &Plan, cell: Cell, why: &str) -> io::Result<()> {
 }
 
 /// What has to be as it was for cells of one run to be beside each other.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "probes",
     "interval_ns",
     "rest_lead",
@@ -147,6 +147,7 @@ const SETTINGS: [&str; 9] = [
     "threads",
     "streams",
     "congestion_control",
+    "switching",
 ];
 
 fn same_settings(before: &str, now: &str) -> Result<(), String> {
@@ -263,6 +264,7 @@ fn described(plan: &Plan) -> String {
         "probes": plan.probes, "interval_ns": plan.interval.as_nanos() as u64, "rest_lead": plan.rest, "rest_trail": plan.rest,
         "link_bits_per_second": plan.link_bits_per_second, "environments": environments, "stresses": stresses,
         "stressed_guests": plan.stressed, "threads": plan.threads, "streams": plan.streams, "congestion_control": plan.congestion_control,
+        "switching": plan.switching.as_ref().map(|one| json!({"seed": one.seed, "spells": one.spells})),
         "versions": {"wire-truth": env!("CARGO_PKG_VERSION")},
     });
     serde_json::to_string_pretty(&told).unwrap_or_default()

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::guest::{Guest as Machine, Job};
 use super::plan::{Cell, Plan};
 use super::tcp_watch::TcpWatch;
-use super::topology::{Guest, TARGET, Topology};
+use super::topology::{GUESTS, Guest, TARGET, Topology};
 use crate::error::{Error, Repr};
 use crate::experiment::Stress as Case;
 
@@ -22,6 +22,9 @@ const HD_BYTES_PER_SECOND: f64 = 1e6;
 const IO_LOOPS_PER_SECOND: f64 = 0.5;
 /// Of the rate of the link, each way.
 const LINK_SHARE: f64 = 0.5;
+
+/// What TCP has estimated of the connections that are the stress.
+pub(super) const TCP: &str = "tcp.csv";
 
 /// Where machines have their disk.
 pub(super) const DISK: &str = "/disk";
@@ -98,8 +101,10 @@ impl Stress {
         if let (Case::Network, Some(guest), true) = (cell.stress, lab.guests.last(), machines.is_empty()) {
             let mut ss = Command::new("ss");
             ss.args(["-tinH", "state", "established", "dst", TARGET]);
+            // Those that send: what receives has an estimate of the handshake's only.
+            ss.args(["and", "dport", "ge", &format!(":{PORT}"), "and", "dport", "lt", &format!(":{}", PORT + GUESTS)]);
             // Without it only a figure is missing.
-            stress.watch = TcpWatch::start(lab.command(guest, ss), &folder.join("tcp.csv")).ok();
+            stress.watch = TcpWatch::start(lab.command(guest, ss), &folder.join(TCP)).ok();
         }
         Ok(stress)
     }

@@ -21,10 +21,12 @@ pub(super) struct TcpWatch {
 }
 
 impl TcpWatch {
-    /// Asks by `ss`, which is to list connections with what is known of them, and writes into `file`.
+    /// Asks by `ss`, which is to list connections with what is known of them, and writes into `file`, behind what is there.
     pub(super) fn start(mut ss: Command, file: &Path) -> io::Result<Self> {
-        let mut out = File::create(file)?;
-        writeln!(out, "{COLUMNS}")?;
+        let mut out = File::options().create(true).append(true).open(file)?;
+        if out.metadata()?.len() == 0 {
+            writeln!(out, "{COLUMNS}")?;
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
@@ -86,7 +88,13 @@ mod tests {
         let file = dir.path().join("tcp.csv");
         let mut says = Command::new("printf");
         says.arg("ESTAB 0 0 a:1 b:2\n\t rtt:1.5/0.5\n");
+        let again = says.get_args().map(Into::into).collect::<Vec<std::ffi::OsString>>();
         TcpWatch::start(says, &file).unwrap().end().unwrap();
+        let before = std::fs::read_to_string(&file).unwrap();
+        let mut says = Command::new("printf");
+        says.args(again);
+        TcpWatch::start(says, &file).unwrap().end().unwrap();
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with(&before), "stress that comes again goes on in it");
         let text = std::fs::read_to_string(&file).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], COLUMNS);

@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
 use super::capture::{Capture, SNAP, all_begun};
-use super::cell::{IDENT, NUDGE, SIZE, describe};
+use super::cell::{IDENT, NUDGE, SIGNALS, SIZE, describe};
 use super::guest::{Accel, Guest, GuestConfig, Output};
 use super::plan::{Cell, Image, Plan};
 use super::stress::{DISK, Stress};
@@ -25,6 +25,9 @@ pub(super) const SETTLE: Duration = Duration::from_secs(6);
 
 /// Into that pause the stress begins.
 const INTO: Duration = Duration::from_millis(1_500);
+
+/// From one sample of a guest's signals to the next: where it is emulated one takes so long that more would be a stress of their own.
+const SAMPLED: &str = "500ms";
 
 /// What a machine is asked it does within this.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,8 +65,9 @@ pub(super) fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) ->
     let words =
         ["tping", TARGET, "--quiet", "--count", &all, "--interval", &interval, "--size", &size, "--ident", &ident];
     let rest_of = ["--timeout", "1s", "--log", "/user.csv", "--gap", &gap, "--gap", &back];
+    let sampled = ["--signals", "/signals.csv", "--signals-interval", SAMPLED];
     let begun = Instant::now();
-    let probes = first.spawn(&[&words[..], &rest_of[..]].concat())?;
+    let probes = first.spawn(&[&words[..], &rest_of[..], &sampled[..]].concat())?;
     let at = |time: Duration| sleep(time.saturating_sub(begun.elapsed()));
     at(rest + INTO);
     let time = SETTLE - INTO + stressed;
@@ -81,7 +85,7 @@ pub(super) fn measure(lab: &Topology, cell: Cell, plan: &Plan, folder: &Path) ->
     if !matches!(recorded.code, Some(0 | 1)) {
         return Err(failed("dagcap", &recorded));
     }
-    for name in ["kernel.erf", "user.csv"] {
+    for name in ["kernel.erf", "user.csv", SIGNALS] {
         let path = folder.join(name);
         let bytes = first.get_file(&format!("/{name}"))?;
         fs::write(&path, bytes).map_err(|cause| Repr::Io { path: path.display().to_string(), cause })?;

@@ -1,6 +1,7 @@
 //! `wiretruth lab`: the paper's experiment on this machine.
 
 mod explain;
+mod feedback;
 mod fetch_guest;
 mod inside;
 mod report;
@@ -21,6 +22,9 @@ pub(super) enum Command {
     Run(run::Args),
     /// Why there is delay: measures a cell, and again with one named cause after another taken away.
     Explain(explain::Args),
+    /// Put feedback to the test: stress comes and goes at random, thresholds are learned from the first runs, and what `tping --feedback` says in the
+    /// last one while it runs is held against the wire.
+    Feedback(feedback::Args),
     /// Make the page, the tables and the claims of a run again from its folder, anywhere and without privileges; or compare two runs.
     Report(report::Args),
     /// What this machine can do, and what is missing; with --guest, for guests, too.
@@ -52,6 +56,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Feedback(args) => feedback::run(args),
         Command::Report(args) => report::run(args),
         Command::Check { guest } => check(guest.as_ref()),
         Command::FetchGuest(args) => fetch_guest::run(args),

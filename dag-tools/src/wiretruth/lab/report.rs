@@ -9,6 +9,7 @@ use wire_truth::experiment::{
     table_1_csv,
 };
 use wire_truth::stats::Estimate;
+use wire_truth::verdict::Thresholds;
 
 use crate::exit::Exit;
 use crate::messages::say;
@@ -26,6 +27,11 @@ pub(in crate::wiretruth) struct Args {
     #[arg(short, long, value_name = "DIR", conflicts_with = "compare")]
     out: Option<PathBuf>,
 
+    /// What wiretruth verdict learn has written: the probes of each cell are judged by it. Without it, by what its own probes at rest before the
+    /// stress teach.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "compare")]
+    thresholds: Option<PathBuf>,
+
     /// Compare the delays of two runs, layer by layer, and write nothing.
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     compare: Option<Vec<PathBuf>>,
@@ -38,13 +44,21 @@ pub(in crate::wiretruth) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match args.compare.as_deref() {
         Some([a, b]) => compare(a, b, args.json),
-        _ => write(&args.folder, args.out.as_ref().unwrap_or(&args.folder), args.json),
+        _ => {
+            let thresholds = args.thresholds.as_ref().map(|path| Thresholds::read(path)).transpose()?;
+            write(&args.folder, args.out.as_ref().unwrap_or(&args.folder), thresholds.as_ref(), args.json)
+        }
     }
 }
 
 /// Makes the files of a run in `folder`, in `out`: all of them, or none. Whether each cell that is there can be read.
-pub(in crate::wiretruth) fn write(folder: &Path, out: &Path, json: bool) -> Result<Exit, Failure> {
-    let experiment = Experiment::read(folder)?;
+pub(in crate::wiretruth) fn write(
+    folder: &Path,
+    out: &Path,
+    thresholds: Option<&Thresholds>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let experiment = Experiment::read_with(folder, thresholds)?;
     let outcomes = claims(&experiment)?;
     let results = results_json(&experiment, &outcomes);
     // All is made before any is written.

@@ -34,7 +34,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
     /// The folder for captures, logs and what comes of them; what is there and valid is not measured again. [default: wiretruth-lab, of explain
-    /// wiretruth-why]
+    /// wiretruth-why, of feedback wiretruth-feedback]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -117,6 +117,7 @@ impl How {
             out,
             programs,
             image,
+            switching: None,
         })
     }
 
@@ -207,7 +208,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Progress::Done(_) => {}
         Progress::Failed(cell, why) => say(PROGRAM, format_args!("{}: not run: {why}", cell.folder())),
     })?;
-    let reported = report::write(&plan.out, &plan.out, false)?;
+    let reported = report::write(&plan.out, &plan.out, None, false)?;
     let is_whole = not_run == 0 && Experiment::read(&plan.out)?.cells.iter().all(|cell| cell.measured().is_some());
     Ok(if is_whole { reported } else { Exit::No })
 }
