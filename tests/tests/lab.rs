@@ -185,14 +185,16 @@ fn feedback_is_scored_while_stress_comes_and_goes() {
     if lab(&out, PROBES, "").is_none() {
         return;
     }
-    let before = around(&out);
     let mut command = wiretruth();
+    let (before, mark) = (Machine::now(), Mark::on(&mut command));
     command.args(["lab", "feedback", "--env", "host,bridge", "--probes", "150", "--rest", "30", "--interval", "20ms"]);
     command.args(["--switches", "1", "--learn", "1", "--seed", "5", "--json", "--out"]).arg(&out);
-    let ran = run(&mut command);
+    let running = start(&mut command);
+    let process = running.id();
+    let ran = running.wait();
     // 1: a goal is missed, as a machine that is busy may make it.
     assert!(matches!(ran.status.code(), Some(0 | 1)), "{ran:?}");
-    nothing_stays(&before, &out);
+    nothing_stays(&before, &mark, process);
     let told: Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!((&told["seed"], &told["switches"], &told["learned_from"]), (&5.into(), &1.into(), &1.into()));
     assert_eq!(told, json(&out.join("feedback.json")));

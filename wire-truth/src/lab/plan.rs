@@ -217,7 +217,11 @@ mod tests {
     fn a_task_is_read_as_it_is_told() {
         let cell = Cell { environment: Environment::Bridge, stress: Stress::Hd, variant: Variant::PastQueue };
         assert_eq!(cell.folder(), "bridge-hd");
-        let plan = Plan { cells: vec![cell], switching: Some(Switching { seed: 7, spells: 4, thresholds: Some("/t".into()) }), ..made_up() };
+        let plan = Plan {
+            cells: vec![cell],
+            switching: Some(Switching { seed: 7, spells: 4, thresholds: Some("/t".into()) }),
+            ..made_up()
+        };
         assert_eq!(Switching::thresholds_of(Path::new("/t"), cell), Path::new("/t/thresholds-bridge-hd.json"));
         assert_eq!(plan.time_of_cell(cell), Duration::from_millis(20 * 20 + 4_000));
         let guest = Cell { environment: Environment::Vm, ..cell };

@@ -62,7 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let folder = step.folder();
         match progress {
             Progress::Begun(cell, ..) => {
-                say(PROGRAM, format_args!("{folder}, {}: about {} s", cell.folder(), plan.time_of_cell().as_secs()));
+                say(
+                    PROGRAM,
+                    format_args!("{folder}, {}: about {} s", cell.folder(), plan.time_of_cell(cell).as_secs()),
+                );
             }
             Progress::Failed(cell, why) => say(PROGRAM, format_args!("{folder}, {}: not run: {why}", cell.folder())),
             Progress::There(_) | Progress::Done(_) => {}
