@@ -65,14 +65,16 @@
 //! | [`select`] | which records are wanted: by time, interface, type, length, number |
 //! | [`pcap`], [`pcapng`] | the other formats |
 //! | [`convert`] | one packet from one to the other: link types, FCS, time |
+//! | [`filter`](mod@filter) | which records: expressions in the language of tcpdump |
 //! | [`input`] | where bytes come from, and what they are compressed with |
 //! | [`core`] | the format itself: the crate [`erf_core`], re-exported here |
 
-// The mapped reader is the one exception, and says why it may.
+// The mapped reader and the caller of libpcap are the exceptions, and say why they may.
 #![deny(unsafe_code)]
 
 pub mod convert;
 mod error;
+pub mod filter;
 pub mod input;
 pub mod pcap;
 pub mod reader;
