@@ -1,9 +1,28 @@
-//! Our own compiler.
+//! Our own compiler: the common part of the language, with the meaning that libpcap gives it.
+//!
+//! | step | file |
+//! |---|---|
+//! | text to tokens | `token` |
+//! | tokens to an expression, qualifiers spread over lists | `parse`, `primitive` |
+//! | the expression for one link type, as tests of fields | `fields` |
+//! | tests to a program | `graph` |
 
-use super::Refused;
+mod fields;
+mod graph;
+mod parse;
+mod primitive;
+mod token;
+
+use super::{Refused, WHOLE};
 use crate::filter::Program;
 use crate::pcap::LinkType;
 
-pub(super) fn compile(_expression: &str, _link_type: LinkType) -> Result<Program, Refused> {
-    Err(Refused::Compiler("libpcap cannot be opened here".to_owned()))
+/// Compiles `expression` for packets of `link_type`.
+pub(super) fn compile(expression: &str, link_type: LinkType) -> Result<Program, Refused> {
+    let tests = match parse::parse(expression).map_err(Refused::Expression)? {
+        None => fields::Condition::Always,
+        Some(expression) => fields::Fields::new(link_type).condition(&expression).map_err(Refused::Expression)?,
+    };
+    let instructions = graph::program(&tests, WHOLE).ok_or(Refused::NothingMatches)?;
+    Program::from_instructions(instructions).map_err(|error| Refused::Expression(error.to_string()))
 }

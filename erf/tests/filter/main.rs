@@ -1,0 +1,6 @@
+//! Filters against libpcap and tcpdump.
+
+mod compilers;
+mod expressions;
+mod packets;
+mod tcpdump;
