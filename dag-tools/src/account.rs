@@ -17,6 +17,8 @@ pub struct AccountJson<'a> {
     pub stamp_source: &'a str,
     /// Receive stream.
     pub stream: u16,
+    /// The expression that packets had to match; null where there was none.
+    pub filter: Option<&'a str>,
     /// Packets that arrived up to the last one looked at: the sum of the next five but `loss_exact`.
     pub received: u64,
     /// Packets in the output.

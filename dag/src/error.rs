@@ -39,6 +39,8 @@ pub enum ErrorKind {
     State,
     /// The card is gone.
     Gone,
+    /// A filter has no meaning for packets that came.
+    Filter,
     /// What was recorded could not be written.
     Write,
     /// What was recorded is read by nobody any more: the pipe is closed.
@@ -102,6 +104,8 @@ pub(crate) enum Repr {
     #[error("no thread for the writer: {0}")]
     Thread(io::Error),
     #[error("{0}")]
+    Filter(erf::Error),
+    #[error("{0}")]
     Write(erf::Error),
     #[error("{0}")]
     ClosedPipe(erf::Error),
@@ -138,6 +142,7 @@ impl Error {
                 ErrorKind::State
             }
             Repr::Thread(_) => ErrorKind::Memory,
+            Repr::Filter(_) => ErrorKind::Filter,
             Repr::Write(_) => ErrorKind::Write,
             Repr::ClosedPipe(_) => ErrorKind::ClosedPipe,
             Repr::StalledPipe(_) => ErrorKind::StalledPipe,

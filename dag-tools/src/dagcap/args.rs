@@ -24,6 +24,13 @@ pub struct Args {
     #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..8))]
     pub port: Vec<u8>,
 
+    /// Record packets only that match an expression in the language of tcpdump, such as "udp port 53".
+    ///
+    /// libpcap compiles it where it can be opened; without it the common part is known: host, net, port, portrange, proto, vlan, less,
+    /// greater, and, or, not.
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+
     /// Receive stream: 0, 2, 4, ...
     #[arg(long, value_name = "N")]
     pub stream: Option<u16>,

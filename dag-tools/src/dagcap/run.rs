@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use dag::file::filter::{Filter, FilterOptions};
 use dag::file::session::Application;
 use dag::file::writer::{Output, OutputOptions};
 use dag::record::{Limits, Recorder, Recording, Selection};
@@ -29,6 +30,8 @@ enum Failure {
     Output(dag::file::Error),
     #[error("{path} exists already and was not touched; to overwrite it:\n  {line}")]
     Exists { path: String, line: String },
+    #[error(transparent)]
+    Filter(dag::file::Error),
     #[error("{0} names a stream, and so does --stream {1}; give one of them")]
     TwoStreams(String, u16),
     #[error("{0} is what is to be replayed, too; write somewhere else")]
@@ -108,6 +111,8 @@ impl Source {
 }
 
 fn capture(args: &Args) -> Result<Exit, Failure> {
+    let filter = args.filter.as_deref().map(|expression| Filter::new(expression, FilterOptions::default()));
+    let filter = filter.transpose().map_err(Failure::Filter)?;
     // Until the output is there a signal ends the program at once: opening a pipe may take for ever, and nothing is lost yet.
     let source = Source::open(args)?;
     let output = open_output(args)?;
@@ -123,6 +128,10 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
         .application(Application::new(PROGRAM, env!("CARGO_PKG_VERSION")))
         .drain(!args.no_drain)
         .stop_on(stop);
+    let recorder = match filter {
+        Some(filter) => recorder.filter(filter),
+        None => recorder,
+    };
     let live = (!args.quiet).then(|| Live::show(recorder.progress()));
     let recording = recorder.run();
     drop(live);
@@ -181,6 +190,7 @@ fn report(args: &Args, source: &Source, recording: &Recording) -> Result<(), Fai
             emulated: source.info.emulated,
             stamp_source: source.info.stamp_source.name(),
             stream: source.stream,
+            filter: args.filter.as_deref(),
             received: account.received,
             delivered: account.delivered,
             lost_card: account.lost_card,

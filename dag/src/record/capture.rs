@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dag_emu::ring::PollRules;
+use erf::filter::Filter;
 use erf::session::{Account, Closing, StoppedBy};
 use erf::{Defect, DefectKind, Record, Records, Tick, Timestamp};
 
@@ -32,9 +33,24 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Records a stream; see [`Recorder::run`].
 pub(super) fn run(recorder: Recorder) -> Recording {
-    let Recorder { mut stream, output, format, limits, selection, application, drain, clock_interval, stop, progress } =
-        recorder;
+    let Recorder {
+        mut stream,
+        output,
+        format,
+        limits,
+        selection,
+        filter,
+        application,
+        drain,
+        clock_interval,
+        stop,
+        progress,
+    } = recorder;
     let info = stream.card().info();
+    let words = match (selection.words(), &filter) {
+        (Some(ports), Some(filter)) => Some(format!("{filter} (of {ports})")),
+        (ports, filter) => ports.or(filter.as_ref().map(Filter::to_string)),
+    };
     let (device, number) = (stream.card().name().to_owned(), stream.number());
     let tick_bits = info.tick.map(Tick::bits);
     let ending = Arc::new(AtomicBool::new(false));
@@ -56,6 +72,8 @@ pub(super) fn run(recorder: Recorder) -> Recording {
             format,
             limits,
             selection,
+            filter,
+            failure: None,
             tally: Tally::default(),
             loss: Loss::default(),
             defects: 0,
@@ -66,7 +84,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         memory_len,
         looked_at,
         opening: selection.meta.then(|| {
-            Box::new(move |start| opening(&info, clock, &device, number, &application, &selection, start)) as _
+            Box::new(move |start| opening(&info, clock, &device, number, &application, words.clone(), start)) as _
         }),
         watch,
         stop,
@@ -112,6 +130,9 @@ struct Look {
     format: Format,
     limits: Limits,
     selection: Selection,
+    filter: Option<Filter>,
+    /// Why the filter gave no answer.
+    failure: Option<erf::Error>,
     tally: Tally,
     loss: Loss,
     defects: u64,
@@ -127,7 +148,7 @@ enum Verdict {
     /// META or PAD, to be recorded.
     Other,
     Leave,
-    /// A limit is reached: this one and all behind it stay.
+    /// A limit is reached, or the filter has failed: this one and all behind it stay.
     Stop,
 }
 
@@ -144,7 +165,14 @@ impl Look {
                 false => Verdict::Leave,
             };
         }
-        if !self.selection.takes(record) {
+        let taken = match self.takes(record) {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.failure = Some(error);
+                return Verdict::Stop;
+            }
+        };
+        if !taken {
             self.loss.told.add(record);
             self.tally.filtered += 1;
             return Verdict::Leave;
@@ -155,6 +183,15 @@ impl Look {
         self.loss.told.add(record);
         self.tally.choose(record, self.format.size_of(record));
         Verdict::Packet
+    }
+
+    /// Whether `record`, a packet, is asked for.
+    #[inline]
+    fn takes(&self, record: &Record<'_>) -> Result<bool, erf::Error> {
+        match &self.filter {
+            Some(filter) if self.selection.takes(record) => filter.matches(record),
+            _ => Ok(self.selection.takes(record)),
+        }
     }
 
     fn is_full(&mut self, record: &Record<'_>) -> bool {
@@ -298,6 +335,9 @@ impl Capture<'_> {
                 && !self.send(chunk)
             {
                 return Ok(());
+            }
+            if let Some(error) = self.look.failure.take() {
+                return Err(Repr::Filter(error).into());
             }
             if piece.len == 0 {
                 return Ok(());

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use erf::filter::Filter;
 use erf::session::{Account, Application, StoppedBy};
 use erf::writer::Output;
 
@@ -60,6 +61,7 @@ pub struct Recorder {
     format: Format,
     limits: Limits,
     selection: Selection,
+    filter: Option<Filter>,
     application: Application,
     drain: bool,
     clock_interval: Duration,
@@ -96,6 +98,7 @@ impl Recorder {
             format,
             limits: Limits::default(),
             selection: Selection::default(),
+            filter: None,
             application: Application::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
             drain: true,
             clock_interval: clock::INTERVAL,
@@ -113,6 +116,15 @@ impl Recorder {
     /// What to record.
     pub fn selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
+        self
+    }
+
+    /// Records only packets that match `filter`, besides what the selection says; META and PAD are no packets and not its matter. The
+    /// expression is named in the opening META record. A packet for whose link type it has no meaning ends the recording with an
+    /// error of kind [`Filter`](crate::ErrorKind::Filter), unless the filter was made with
+    /// [`Mismatch::NoMatch`](erf::filter::Mismatch::NoMatch).
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 

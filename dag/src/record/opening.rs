@@ -3,17 +3,16 @@
 use erf::Timestamp;
 use erf::session::{Application, CardInfo, ClockInfo, HostInfo, InterfaceInfo, Opening, StreamInfo};
 
-use super::Selection;
 use crate::info;
 
-/// The opening META record of a recording that begins at `start`, on the clock of the packets.
+/// The opening META record, with the words for what is taken, of a recording that begins at `start`, on the clock of the packets.
 pub(super) fn opening(
     card: &info::CardInfo,
     clock: ClockInfo,
     device: &str,
     stream: u16,
     application: &Application,
-    selection: &Selection,
+    filter: Option<String>,
     start: Timestamp,
 ) -> Result<Vec<u8>, erf::Error> {
     let mut opening = Opening::new(start);
@@ -35,7 +34,7 @@ pub(super) fn opening(
 
     opening.application = application.clone();
     opening.snaplen = card.snaplen.map(u32::from);
-    opening.filter = selection.words();
+    opening.filter = filter;
     opening.fcs_bits = Some(32);
     opening.comment = Some(card.description.clone());
     opening.interfaces = card

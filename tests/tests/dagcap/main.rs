@@ -2,6 +2,7 @@
 
 mod account;
 mod faults;
+mod filter;
 mod formats;
 mod limits;
 mod output;
