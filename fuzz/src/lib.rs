@@ -7,6 +7,8 @@ pub mod builder;
 pub mod calls;
 pub mod convert;
 pub mod detect;
+pub mod filter_expression;
+pub mod filter_program;
 pub mod header_chain;
 pub mod meta;
 pub mod pcap;

@@ -103,6 +103,7 @@ impl<'a> WirePacket<'a> {
 /// # Errors
 ///
 /// Why it is none: PAD always, META unless whole records are wanted, types without a link type.
+#[inline]
 pub fn to_packet<'a>(record: &Record<'a>, options: &PacketOptions) -> Result<WirePacket<'a>, Skip> {
     if record.is_pad() {
         return Err(Skip::Pad);
@@ -134,6 +135,7 @@ fn whole_record<'a>(record: &Record<'a>) -> WirePacket<'a> {
     }
 }
 
+#[inline]
 fn native<'a>(record: &Record<'a>, options: &PacketOptions) -> Result<WirePacket<'a>, Skip> {
     let payload = record.payload();
     let wire_len = usize::from(record.wire_len());

@@ -28,11 +28,28 @@
 //!
 //! **Names.** libpcap asks the system for names of hosts, ports and protocols; a host's name may cost a look-up in the DNS.
 
+//!
+//! # The common part
+//!
+//! What our own compiler knows, with numbers where `pcap-filter(7)` also takes names (all of it: `docs/filters.md`):
+//!
+//! ```text
+//! ip ip6 arp rarp tcp udp sctp icmp icmp6 igmp igrp pim vrrp carp ah esp
+//! [ip|ip6|arp|rarp] [src|dst|src or dst|src and dst] host ADDRESS
+//! [ip|ip6|arp|rarp] [src|dst|..] net 10 | 10.1 | 10.0.0.0/8 | 10.0.0.0 mask 255.0.0.0 | 2001:db8::/32
+//! [tcp|udp|sctp] [src|dst|..] port N | portrange N-M
+//! [ip|ip6] proto N      ether proto N      ether [host|src|dst] 02:00:00:00:00:01
+//! vlan [N]              less N | greater N | len <= N (and < = == != >= >)
+//! and && or || not ! ( )    lists: port 80 or 443, host (10.0.0.1 or 10.0.0.2)
+//! ```
+
 mod compile;
 mod display;
 mod fused;
 mod machine;
 mod program;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

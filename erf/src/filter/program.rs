@@ -219,6 +219,8 @@ fn verify(instructions: &[Instruction]) -> Result<(), ProgramError> {
                 code::DIV | code::MOD if code & code::X == 0 && k == 0 => {
                     return Err(ProgramError::DivisionByZero { at });
                 }
+                // The negative is of A alone.
+                code::NEG if code & code::X != 0 => return Err(ProgramError::Unknown { at, code }),
                 operation if operation <= code::XOR && code <= 0xff => {}
                 _ => return Err(ProgramError::Unknown { at, code }),
             },

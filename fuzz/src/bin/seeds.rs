@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use erf::filter::{Compiler, Filter, FilterOptions, Program};
+use erf::pcap::LinkType;
 use erf::ext::{FlowId, FlowStack, HashType, HostId};
 use erf::session::{Account, Closing, InterfaceInfo, Opening, StoppedBy, StreamInfo};
 use erf::{ExtHeader, Flags, Record, RecordBuilder, RecordType, Tick, Timestamp, pcap, pcapng};
@@ -54,8 +56,45 @@ fn main() -> io::Result<()> {
     for (n, text) in SPECS.iter().enumerate() {
         to("spec").write(n.to_string(), text.as_bytes())?;
     }
+    for (n, text) in EXPRESSIONS.iter().enumerate() {
+        to("filter_expression").write(n.to_string(), &[text.as_bytes(), b"\n", &PAYLOAD].concat())?;
+        for program in Filter::new(text, common()).iter().flat_map(|filter| filter.program(LinkType::ETHERNET)) {
+            to("filter_program").write(n.to_string(), &[&raw(program)[..], &PAYLOAD].concat())?;
+        }
+    }
     Ok(())
 }
+
+/// Filters without libpcap, so that seeds are the same everywhere.
+fn common() -> FilterOptions {
+    let mut options = FilterOptions::default();
+    options.compiler = Compiler::Own;
+    options
+}
+
+/// A program as the target takes it.
+fn raw(program: &Program) -> Vec<u8> {
+    let mut bytes = vec![program.instructions().len() as u8];
+    for one in program.instructions() {
+        bytes.extend(one.code.to_le_bytes());
+        bytes.extend([one.jt, one.jf]);
+        bytes.extend(one.k.to_le_bytes());
+    }
+    bytes
+}
+
+const EXPRESSIONS: [&str; 10] = [
+    "udp port 53",
+    "host 10.0.0.1 or 10.0.0.2 and not net 192.168.0.0/16",
+    "ip6 src net 2001:db8::/32",
+    "vlan 5 and (tcp or icmp6)",
+    "tcp src portrange 1-1024 or 8080",
+    r"ether proto \arp or ether host 02:00:00:00:00:01",
+    "not (less 60 || len > 0x40 && ip proto 17)",
+    "src or dst port (80 or not 443)",
+    "net 10.0 mask 255.255.0.0",
+    "mpls 5",
+];
 
 struct Target {
     folder: PathBuf,

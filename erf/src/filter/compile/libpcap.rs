@@ -144,6 +144,21 @@ impl Libpcap {
     }
 }
 
+#[cfg(test)]
+impl Libpcap {
+    /// Runs instructions that are a verified program, without jumps backward, by libpcap's `bpf_filter`.
+    pub(super) fn run(&self, instructions: &[Instruction], packet: &[u8], wire_len: u32) -> Option<u32> {
+        type Run = unsafe extern "C" fn(*const BpfInsn, *const u8, c_uint, c_uint) -> c_uint;
+        // SAFETY: libpcap exports it with this type.
+        let run: libloading::Symbol<'_, Run> = unsafe { self._library.get(b"bpf_filter\0") }.ok()?;
+        let raw = |one: &Instruction| BpfInsn { code: one.code, jt: one.jt, jf: one.jf, k: one.k };
+        let raw: Vec<BpfInsn> = instructions.iter().map(raw).collect();
+        let captured = c_uint::try_from(packet.len()).ok()?;
+        // SAFETY: the program ends inside itself, and the packet has as many bytes as are said.
+        Some(unsafe { run(raw.as_ptr(), packet.as_ptr(), wire_len, captured) })
+    }
+}
+
 /// A handle that is closed at the end.
 struct Handle<'a> {
     library: &'a Libpcap,

@@ -101,3 +101,12 @@ fn by_libpcap(expression: &str, link_type: LinkType) -> Option<Result<Program, R
 fn by_libpcap(_: &str, _: LinkType) -> Option<Result<Program, Refused>> {
     None
 }
+
+/// What libpcap's own machine gives for a program, for tests. `None`: libpcap is not there.
+#[cfg(test)]
+pub(super) fn run_by_libpcap(instructions: &[super::Instruction], packet: &[u8], wire_len: u32) -> Option<u32> {
+    #[cfg(all(unix, feature = "libpcap"))]
+    return libpcap::Libpcap::get()?.run(instructions, packet, wire_len);
+    #[cfg(not(all(unix, feature = "libpcap")))]
+    return None;
+}

@@ -30,8 +30,8 @@ struct Node {
 pub(super) fn program(condition: &Condition, keep: u32) -> Option<Vec<Instruction>> {
     let mut graph = Graph { nodes: Vec::new() };
     let mut start = graph.build(condition, Target::Accept, Target::Reject);
-    // Leaving out a test can make another one superfluous.
-    loop {
+    // Leaving out a test can make another one superfluous, and that one more; few expressions need a third look.
+    for _ in 0..LOOKS {
         let before = graph.edges(start);
         start = graph.simplify(start);
         if graph.edges(start) == before {
@@ -43,6 +43,9 @@ pub(super) fn program(condition: &Condition, keep: u32) -> Option<Vec<Instructio
 
 /// Answers that are remembered; a test that is made once more for want of one reads what has been read before.
 const REMEMBERED: usize = 32;
+
+/// Looks at the whole graph at most.
+const LOOKS: u32 = 8;
 
 /// What earlier tests have answered, on every way that leads here.
 type Known = Rc<Vec<(Test, bool)>>;
