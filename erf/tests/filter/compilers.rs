@@ -2,12 +2,14 @@
 
 use erf::filter::{Compiler, Filter, FilterOptions, Mismatch};
 use erf::pcap::LinkType;
+use house_skip::need_program;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::expressions::{expression, primitive};
 use super::packets::{Captured, LINK_TYPES, captured};
+use super::tcpdump::unoptimised;
 
 pub(crate) fn by(compiler: Compiler, expression: &str) -> Result<Filter, erf::Error> {
     let mut options = FilterOptions::default();
@@ -29,10 +31,7 @@ fn packets(snapped: bool) -> impl Strategy<Value = (LinkType, Vec<Captured>)> {
         let one = captured(link_type).prop_filter("snapped", move |packet| snapped || !packet.is_snapped());
         (Just(link_type), vec(one, 40))
     };
-    // libpcap 1.10.3 drops tests that it must not drop where the link type alone tells the protocol: on IPV4 its program for
-    // `host 10.0.0.1 or 10.0.0.2` does not look for a source 10.0.0.2. No record becomes a packet of these two link types.
-    let sound = LINK_TYPES.into_iter().filter(|known| ![LinkType::IPV4, LinkType::IPV6].contains(known));
-    select(sound.collect::<Vec<_>>()).prop_flat_map(of)
+    select(&LINK_TYPES[..]).prop_flat_map(of)
 }
 
 /// Both refuse it, or both answer alike for every packet.
@@ -55,6 +54,14 @@ fn agree(expression: &str, link_type: LinkType, packets: &[Captured]) -> Result<
     prop_assert_eq!(refuses(&theirs), refuses(&ours), "{} {}", expression, link_type);
     for packet in packets {
         let ask = |filter: &Filter| filter.matches_packet(link_type, &packet.bytes, packet.original_len).unwrap();
+        // libpcap 1.10.3 itself is wrong at times, and right when it does not optimise.
+        if ask(&theirs) != ask(&ours)
+            && !packet.is_snapped()
+            && let Some(plain) = unoptimised(expression, link_type)
+            && (plain.run(&packet.bytes, packet.original_len) != 0) == ask(&ours)
+        {
+            continue;
+        }
         prop_assert_eq!(
             ask(&theirs),
             ask(&ours),
@@ -92,5 +99,20 @@ proptest! {
             let expression = if not { format!("not {expression}") } else { expression };
             agree(&expression, link_type, &packets)?;
         }
+    }
+}
+
+/// A defect of libpcap 1.10.3: optimised, this does not look for packets from 10.0.0.2. With libpcap the result is tcpdump's all the same.
+#[test]
+fn what_the_optimiser_of_libpcap_gets_wrong() {
+    let expression = "ip host 10.0.0.1 and not 10.0.0.2 or ip host 10.0.0.1 or 10.0.0.2";
+    let mut frame = [0; 60];
+    (frame[12], frame[14]) = (8, 0x45);
+    frame[26..34].copy_from_slice(&[10, 0, 0, 2, 10, 1, 2, 3]);
+    let ours = by(Compiler::Own, expression).unwrap();
+    assert!(ours.matches_packet(LinkType::ETHERNET, &frame, 60).unwrap());
+    if need_program("tcpdump") {
+        let plain = unoptimised(expression, LinkType::ETHERNET).expect("tcpdump compiles it");
+        assert_eq!(plain.run(&frame, 60), 262_144);
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use erf::filter::Compiler;
+use erf::filter::{Compiler, Instruction, Program};
 use erf::pcap::LinkType;
 use house_skip::need_program;
 use proptest::strategy::{Strategy, ValueTree};
@@ -148,6 +148,22 @@ fn tcpdump(path: &Path, expression: &str) -> Result<Vec<u32>, String> {
         rest = &rest[16 + word(8) as usize..];
     }
     Ok(taken)
+}
+
+/// libpcap's program before its optimiser, as tcpdump prints it; `None` where tcpdump is not there or refuses the expression.
+pub(crate) fn unoptimised(expression: &str, link_type: LinkType) -> Option<Program> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty.pcap");
+    write(&path, link_type, &[]);
+    let output = Command::new("tcpdump").args(["-O", "-ddd", "-r", path.to_str()?, expression]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let instruction = |line: &str| {
+        let mut numbers = line.split(' ').map(|number| number.parse::<u32>().unwrap());
+        let mut next = || numbers.next().unwrap();
+        Instruction { code: next() as u16, jt: next() as u8, jf: next() as u8, k: next() }
+    };
+    // The first line counts the others.
+    Program::from_instructions(text.lines().skip(1).map(instruction).collect::<Vec<_>>()).ok()
 }
 
 #[test]
