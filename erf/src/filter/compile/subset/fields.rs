@@ -5,7 +5,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::parse::prefix;
+use super::number::prefix;
 use super::primitive::{ARP, Direction, Expression, Family, IP, IP6, Primitive, RARP, SCTP, TCP, UDP};
 use super::token::Relation;
 use crate::pcap::LinkType;

@@ -3,12 +3,13 @@
 //! | step | file |
 //! |---|---|
 //! | text to tokens | `token` |
-//! | tokens to an expression, qualifiers spread over lists | `parse`, `primitive` |
+//! | tokens to an expression, qualifiers spread over lists | `parse`, `primitive`, `number` |
 //! | the expression for one link type, as tests of fields | `fields` |
 //! | tests to a program | `graph` |
 
 mod fields;
 mod graph;
+mod number;
 mod parse;
 mod primitive;
 mod token;

@@ -5,62 +5,9 @@
 
 use std::net::Ipv6Addr;
 
-use super::primitive::{self, ARP, Direction, Expression, Family, IP, IP6, Primitive, RARP, SCTP, TCP, UDP};
+use super::number::{ethernet, number, octets, prefix};
+use super::primitive::{self, ARP, BEYOND, Direction, Expression, Family, IP, IP6, Primitive, RARP, SCTP, TCP, UDP};
 use super::token::{Relation, Token, tokens};
-
-/// Words of the language that are beyond the common part.
-const BEYOND: [&str; 50] = [
-    "mpls",
-    "pppoed",
-    "pppoes",
-    "geneve",
-    "vxlan",
-    "gateway",
-    "broadcast",
-    "multicast",
-    "protochain",
-    "inbound",
-    "outbound",
-    "ifindex",
-    "aarp",
-    "atalk",
-    "decnet",
-    "iso",
-    "lat",
-    "moprc",
-    "mopdl",
-    "stp",
-    "ipx",
-    "netbeui",
-    "fddi",
-    "tr",
-    "wlan",
-    "ppp",
-    "slip",
-    "llc",
-    "atm",
-    "vpi",
-    "vci",
-    "lane",
-    "oam",
-    "oamf4",
-    "metac",
-    "bcc",
-    "sc",
-    "ilmic",
-    "isis",
-    "esis",
-    "clnp",
-    "l1",
-    "l2",
-    "lssu",
-    "lsu",
-    "fisu",
-    "msu",
-    "sio",
-    "opc",
-    "dpc",
-];
 
 /// Brackets and `not` inside one another.
 const DEEPEST: u32 = 200;
@@ -477,11 +424,6 @@ impl<'a> Parser<'_, 'a> {
     }
 }
 
-/// The first `len` bits.
-pub(super) fn prefix(len: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
-}
-
 fn is_protocol(word: &str) -> bool {
     matches!(word, "ether" | "link") || primitive::protocol(word).is_some()
 }
@@ -568,45 +510,4 @@ fn ethertype(text: &str) -> Result<u16, String> {
             "\"{text}\": without libpcap only numbers above 1500 other than AppleTalk's, ip, ip6, arp and rarp"
         )),
     }
-}
-
-/// A number as C writes it.
-fn number(text: &str) -> Option<u32> {
-    let digits = |text: &str, radix| {
-        // `from_str_radix` takes a sign.
-        if text.starts_with('+') { None } else { u32::from_str_radix(text, radix).ok() }
-    };
-    if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        digits(hex, 16)
-    } else if text.len() > 1 && text.starts_with('0') {
-        digits(&text[1..], 8)
-    } else {
-        digits(text, 10)
-    }
-}
-
-/// Two to four numbers up to 255 with dots between; their value and how many bits they are.
-fn octets(text: &str) -> Option<(u32, u32)> {
-    let mut value = 0u32;
-    let mut bits = 0;
-    for part in text.split('.') {
-        if bits == 32 || part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        value = value << 8 | u32::from(part.parse::<u8>().ok()?);
-        bits += 8;
-    }
-    (bits > 8).then_some((value, bits))
-}
-
-/// Six bytes in hexadecimal with `:` or `-` between.
-fn ethernet(text: &str) -> Option<[u8; 6]> {
-    let separator = if text.contains(':') { ':' } else { '-' };
-    let mut address = [0; 6];
-    let mut parts = text.split(separator);
-    for byte in &mut address {
-        let part = parts.next().filter(|part| (1..=2).contains(&part.len()) && !part.starts_with('+'))?;
-        *byte = u8::from_str_radix(part, 16).ok()?;
-    }
-    parts.next().is_none().then_some(address)
 }
