@@ -63,6 +63,10 @@
 //! | [`writer`] | records into files, never half a one |
 //! | [`session`] | who recorded, and where every packet went: META records around a recording |
 //! | [`select`] | which records are wanted: by time, interface, type, length, number |
+//! | [`merge`], [`sort`], [`split`] | files put together, in order, apart |
+//! | [`shift`], [`resize`], [`dedup`] | stamps corrected, records aligned and snapped, packets that came twice |
+//! | [`diff`], [`gaps`] | two files compared; times between packets, and bursts |
+//! | [`provenance`] | META records made, changed, left out |
 //! | [`pcap`], [`pcapng`] | the other formats |
 //! | [`convert`] | one packet from one to the other: link types, FCS, time |
 //! | [`filter`](mod@filter) | which records: expressions in the language of tcpdump |
@@ -73,13 +77,23 @@
 #![deny(unsafe_code)]
 
 pub mod convert;
+pub mod dedup;
+pub mod diff;
 mod error;
 pub mod filter;
+pub mod gaps;
 pub mod input;
+pub mod merge;
 pub mod pcap;
+pub mod provenance;
 pub mod reader;
+pub mod resize;
 pub mod select;
 pub mod session;
+pub mod shift;
+pub mod sort;
+pub mod split;
+mod totals;
 pub mod writer;
 
 pub use erf_core as core;
@@ -87,4 +101,5 @@ pub use erf_core::*;
 pub use error::{Error, ErrorKind};
 pub use pcap::ng as pcapng;
 pub use reader::{Access, Batch, BatchIter, FileFormat, Reader, ReaderBuilder};
+pub use totals::Totals;
 pub use writer::ErfWriter;

@@ -1,5 +1,7 @@
 //! Which records are wanted: by time, interface, type, length and number.
 
+use std::convert::Infallible;
+
 use erf_core::{Record, RecordType, Timestamp};
 
 /// What of a sequence of records is wanted. Every criterion that is set has to be met.
@@ -31,6 +33,7 @@ pub struct Selection {
     at_most: u16,
     skip: u64,
     count: Option<u64>,
+    bytes: Option<u64>,
     meta: bool,
 }
 
@@ -52,6 +55,7 @@ impl Selection {
             at_most: u16::MAX,
             skip: 0,
             count: None,
+            bytes: None,
             meta: true,
         }
     }
@@ -92,6 +96,11 @@ impl Selection {
         Self { count: Some(packets), ..self }
     }
 
+    /// So many bytes of records at most, META among them: it is over before the first record that would be more.
+    pub fn bytes(self, bytes: u64) -> Self {
+        Self { bytes: Some(bytes), ..self }
+    }
+
     /// Whether META records are wanted; they are unless said.
     pub fn meta(self, wanted: bool) -> Self {
         Self { meta: wanted, ..self }
@@ -114,33 +123,62 @@ pub struct Selector {
     selection: Selection,
     skipped: u64,
     taken: u64,
+    bytes: u64,
+    full: bool,
 }
 
 impl Selector {
     /// Before the first record.
     pub const fn new(selection: Selection) -> Self {
-        Self { selection, skipped: 0, taken: 0 }
+        Self { selection, skipped: 0, taken: 0, bytes: 0, full: false }
     }
 
     /// Whether `record`, the next one of the sequence, is wanted.
     pub fn wants(&mut self, record: &Record<'_>) -> bool {
-        if !record.is_packet() {
-            return record.is_meta() && self.selection.meta && !self.is_over();
+        self.wants_if(record, |_| Ok::<_, Infallible>(true)).unwrap_or(false)
+    }
+
+    /// The same with a criterion of the caller's, such as a filter, which packets have to meet before they are counted. META is
+    /// not asked about.
+    ///
+    /// # Errors
+    ///
+    /// What `fits` returns.
+    pub fn wants_if<E>(
+        &mut self,
+        record: &Record<'_>,
+        fits: impl FnOnce(&Record<'_>) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        if self.is_over() {
+            return Ok(false);
         }
-        if self.is_over() || !self.selection.fits(record) {
-            return false;
+        if !record.is_packet() {
+            return Ok(record.is_meta() && self.selection.meta && self.has_room(record));
+        }
+        if !self.selection.fits(record) || !fits(record)? {
+            return Ok(false);
         }
         if self.skipped < self.selection.skip {
             self.skipped += 1;
-            return false;
+            return Ok(false);
         }
-        self.taken += 1;
-        true
+        let wanted = self.has_room(record);
+        self.taken += u64::from(wanted);
+        Ok(wanted)
+    }
+
+    fn has_room(&mut self, record: &Record<'_>) -> bool {
+        let bytes = self.bytes + u64::from(record.rlen());
+        self.full = self.selection.bytes.is_some_and(|limit| bytes > limit);
+        if !self.full {
+            self.bytes = bytes;
+        }
+        !self.full
     }
 
     /// Nothing more will be wanted.
     pub fn is_over(&self) -> bool {
-        self.selection.count.is_some_and(|count| self.taken >= count)
+        self.full || self.selection.count.is_some_and(|count| self.taken >= count)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use erf_core::Record;
+use erf_core::{Record, Records};
 
 use super::ErfWriter;
 use crate::convert::{Outcome, SkipCounts};
@@ -55,6 +55,22 @@ impl<W: Write> AnyWriter<W> {
             Self::Pcap(writer) => writer.write_record(record),
             Self::PcapNg(writer) => writer.write_record(record),
         }
+    }
+
+    /// Writes `count` whole records that lie one after another in `run`; the caller vouches for both. What has no place in the
+    /// format is counted in [`skipped`](Self::skipped).
+    ///
+    /// # Errors
+    ///
+    /// As [`write_record`](Self::write_record).
+    pub fn write_run(&mut self, run: &[u8], count: u64) -> Result<(), Error> {
+        if let Self::Erf(writer) = self {
+            return writer.write_run(run, count);
+        }
+        for record in Records::new(run).flatten() {
+            self.write_record(&record)?;
+        }
+        Ok(())
     }
 
     /// Ends the file and hands the sink back.
