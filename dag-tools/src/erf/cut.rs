@@ -1,27 +1,46 @@
 //! `erf cut`: the records that are wanted.
 
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
 
-use erf::select::{Selection, Selector};
+use erf::RecordType;
+use erf::select::{Bound, Selection, Selector};
+use serde_json::json;
 
-use super::input::Reading;
-use super::output::Writing;
-use super::progress::Progress;
-use super::{Failure, PROGRAM};
+use super::Failure;
+use super::instant;
+use super::pass::{Files, Next, Pass};
 use crate::exit::Exit;
-use crate::messages::say;
+use crate::values;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// File to read; - is standard input.
-    input: PathBuf,
+    #[command(flatten)]
+    files: Files,
 
-    /// File to write; - is standard output.
-    output: PathBuf,
+    /// Packets stamped from this time on: 2026-11-29T13:28:43.25Z, 1700000000.25 (seconds since 1970), or +10s after the first
+    /// packet.
+    #[arg(long, value_name = "TIME", value_parser = instant::bound)]
+    from: Option<Bound>,
+
+    /// Packets stamped before this time, in the same forms.
+    #[arg(long, value_name = "TIME", value_parser = instant::bound)]
+    until: Option<Bound>,
 
     /// Capture interfaces (ports), 0 to 7.
     #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..8))]
     interface: Vec<u8>,
+
+    /// Record types, by name or number: ETH, COLOR_ETH, 22.
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = record_type)]
+    types: Vec<RecordType>,
+
+    /// Lengths on the wire in bytes, as the record has them, for Ethernet with FCS: 64, 64-128, 1519-, -63.
+    #[arg(long, value_name = "MIN-MAX", value_parser = lengths, allow_hyphen_values = true)]
+    size: Option<RangeInclusive<u16>>,
+
+    /// Leave out META records, which stay with the packets otherwise.
+    #[arg(long)]
+    no_meta: bool,
 
     /// Pass over the first packets, so many of those that are wanted otherwise.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -31,54 +50,89 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
 
-    #[command(flatten)]
-    reading: Reading,
+    /// So many bytes of records at most: 64MiB.
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    bytes: Option<u64>,
+}
 
-    #[command(flatten)]
-    writing: Writing,
+fn record_type(text: &str) -> Result<RecordType, String> {
+    if let Ok(number) = text.parse::<u8>() {
+        return if number < 128 { Ok(RecordType::new(number)) } else { Err("a type is 0 to 127".to_owned()) };
+    }
+    let name = text.to_ascii_uppercase().replace('-', "_");
+    let mut named = erf::NAMED.iter().filter(|known| known.name() == Some(name.as_str()));
+    named.next().copied().ok_or_else(|| "no name of a record type: ETH, HDLC_POS, IPV4, COLOR_ETH".to_owned())
+}
+
+fn lengths(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let length = |text: &str, open: u16| match text {
+        "" => Ok(open),
+        text => text.parse::<u16>().map_err(|_| format!("{text} is no length: 0 to 65535")),
+    };
+    let range = match text.split_once('-') {
+        Some((least, greatest)) => length(least, 0)?..=length(greatest, u16::MAX)?,
+        None if text.is_empty() => return Err("a length, or two with - between them".to_owned()),
+        None => length(text, 0)?..=length(text, 0)?,
+    };
+    if range.is_empty() { Err(format!("{text}: nothing lies between these")) } else { Ok(range) }
 }
 
 impl Args {
     fn selection(&self) -> Selection {
-        let mut selection = Selection::new().skip(self.skip);
+        let mut selection = Selection::new().skip(self.skip).meta(!self.no_meta);
+        if let Some(from) = self.from {
+            selection = selection.from(from);
+        }
+        if let Some(until) = self.until {
+            selection = selection.until(until);
+        }
         if !self.interface.is_empty() {
             selection = selection.interfaces(self.interface.iter().copied());
         }
-        match self.count {
-            Some(count) => selection.count(count),
+        if !self.types.is_empty() {
+            selection = selection.types(self.types.iter().copied());
+        }
+        if let Some(size) = &self.size {
+            selection = selection.wire_len(size.clone());
+        }
+        if let Some(count) = self.count {
+            selection = selection.count(count);
+        }
+        match self.bytes {
+            Some(bytes) => selection.bytes(bytes),
             None => selection,
         }
     }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let read = std::slice::from_ref(&args.input);
-    let mut reader = args.reading.open(&args.input)?;
-    let mut writer = args.writing.begin(&args.output, read)?;
-    let mut progress = Progress::over(read);
+    let mut pass = Pass::begin(&args.files)?;
     let mut selector = Selector::new(args.selection());
-    let mut exit = Exit::Done;
-    while let Some(batch) = reader.next_batch()? {
-        for item in &batch {
-            match item {
-                Ok(record) if selector.wants(&record) => {
-                    writer.write_record(&record)?;
-                }
-                Ok(_) => {}
-                Err(defect) => {
-                    say(PROGRAM, format_args!("{}: {defect}", args.input.display()));
-                    exit = Exit::No;
-                }
-            }
-            if selector.is_over() {
-                break;
-            }
+    let mut passed_over = 0u64;
+    pass.each(|_, record, sink| {
+        match selector.wants(record) {
+            true => sink.write(record)?,
+            false => passed_over += 1,
         }
-        progress.add(batch.bytes().len() as u64);
-        if selector.is_over() {
-            break;
-        }
+        Ok(if selector.is_over() { Next::Stop } else { Next::Go })
+    })?;
+    pass.end(json!({ "passed_over": passed_over }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_and_lengths_are_read() {
+        assert_eq!(record_type("eth"), Ok(RecordType::ETH));
+        assert_eq!(record_type("color-eth"), Ok(RecordType::COLOR_ETH));
+        assert_eq!(record_type("22"), Ok(RecordType::IPV4));
+        assert!(record_type("128").is_err() && record_type("ether").is_err());
+        assert_eq!(lengths("64-128"), Ok(64..=128));
+        assert_eq!(lengths("-63"), Ok(0..=63));
+        assert_eq!(lengths("1519-"), Ok(1519..=u16::MAX));
+        assert_eq!(lengths("64"), Ok(64..=64));
+        assert!(lengths("").is_err() && lengths("9-8").is_err() && lengths("65536").is_err());
     }
-    writer.finish()?.finish()?;
-    Ok(exit)
 }

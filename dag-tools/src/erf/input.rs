@@ -43,11 +43,16 @@ impl From<ReadAs> for FileFormat {
 impl Reading {
     /// Opens what an argument names.
     pub(super) fn open(&self, input: &Path) -> Result<Reader, Failure> {
+        Ok(self.open_erf(input)?)
+    }
+
+    /// The same, with the library's own error.
+    pub(super) fn open_erf(&self, input: &Path) -> Result<Reader, erf::Error> {
         let mut builder = Reader::builder().recover(self.recover);
         if let Some(format) = self.read_as {
             builder = builder.force_format(format.into());
         }
-        Ok(builder.open(Source::from_arg(input))?)
+        builder.open(Source::from_arg(input))
     }
 }
 

@@ -1,9 +1,22 @@
 //! `erf`: files of records, looked at, converted, cut, joined, checked and repaired.
 
 mod cut;
+mod dedup;
+mod defects;
+mod diff;
+mod gaps;
 mod input;
+mod instant;
+mod merge;
+mod meta;
 mod output;
+mod pass;
 mod progress;
+mod resize;
+mod shift;
+mod sort;
+mod split;
+mod summary;
 
 use clap::{Parser, Subcommand};
 
@@ -22,8 +35,28 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make lengths of records multiples of 8 or 16, as cards transmit them.
+    Align(resize::AlignArgs),
     /// Write the records that are wanted: by time, interface, type, length, number.
     Cut(cut::Args),
+    /// Leave out packets that came twice within a window of time.
+    Dedup(dedup::Args),
+    /// Compare two files, headers and packets.
+    Diff(diff::Args),
+    /// Times between packets, and bursts against the rate of the link.
+    Gaps(gaps::Args),
+    /// Put files together in the order of their stamps.
+    Merge(merge::Args),
+    /// Show, add, leave out or change META records.
+    Meta(meta::Args),
+    /// Move stamps, and correct the rate of a clock.
+    Shift(shift::Args),
+    /// Keep the first bytes of each packet.
+    Snap(resize::SnapArgs),
+    /// Put records in the order of their stamps.
+    Sort(sort::Args),
+    /// Make parts of a file: by time on clock boundaries, number, size, interface or source.
+    Split(split::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -48,9 +81,23 @@ enum Failure {
 /// Does what `args` say.
 pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
+        Command::Align(args) => resize::align(args),
         Command::Cut(args) => cut::run(args),
+        Command::Dedup(args) => dedup::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Gaps(args) => gaps::run(args),
+        Command::Merge(args) => merge::run(args),
+        Command::Meta(args) => meta::run(args),
+        Command::Shift(args) => shift::run(args),
+        Command::Snap(args) => resize::snap(args),
+        Command::Sort(args) => sort::run(args),
+        Command::Split(args) => split::run(args),
     };
     done.unwrap_or_else(|failure| {
+        if matches!(&failure, Failure::Erf(error) if error.is_closed_pipe()) {
+            // The reader has all it wanted.
+            return Exit::Done;
+        }
         say(PROGRAM, failure);
         Exit::Failed
     })

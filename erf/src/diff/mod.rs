@@ -178,6 +178,11 @@ impl Diff {
         }
     }
 
+    /// What was found so far; all of it when a file turned out damaged at its end.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
     fn load(&mut self, n: usize, defect: &mut dyn FnMut(Side, &Defect)) -> Result<(), Error> {
         self.a.load(n, &self.tolerance, &mut |found| defect(Side::A, found))?;
         self.b.load(n, &self.tolerance, &mut |found| defect(Side::B, found))

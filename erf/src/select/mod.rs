@@ -2,7 +2,31 @@
 
 use std::convert::Infallible;
 
-use erf_core::{Record, RecordType, Timestamp};
+use erf_core::{Record, RecordType, TimeDelta, Timestamp};
+
+/// An end of a stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// A point of time.
+    At(Timestamp),
+    /// So long after the stamp of the first packet of the sequence.
+    After(TimeDelta),
+}
+
+impl Bound {
+    fn stamp(self, first: Timestamp) -> Timestamp {
+        match self {
+            Self::At(stamp) => stamp,
+            Self::After(delta) => first + delta,
+        }
+    }
+}
+
+impl From<Timestamp> for Bound {
+    fn from(stamp: Timestamp) -> Self {
+        Self::At(stamp)
+    }
+}
 
 /// What of a sequence of records is wanted. Every criterion that is set has to be met.
 ///
@@ -23,8 +47,8 @@ use erf_core::{Record, RecordType, Timestamp};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
+    from: Option<Bound>,
+    until: Option<Bound>,
     // Bit `n` is set: interface `n` is wanted.
     interfaces: u8,
     // Empty is all.
@@ -60,14 +84,14 @@ impl Selection {
         }
     }
 
-    /// Stamps from `stamp` on.
-    pub fn from(self, stamp: Timestamp) -> Self {
-        Self { from: Some(stamp), ..self }
+    /// Stamps from `bound` on.
+    pub fn from(self, bound: impl Into<Bound>) -> Self {
+        Self { from: Some(bound.into()), ..self }
     }
 
-    /// Stamps before `stamp`.
-    pub fn until(self, stamp: Timestamp) -> Self {
-        Self { until: Some(stamp), ..self }
+    /// Stamps before `bound`.
+    pub fn until(self, bound: impl Into<Bound>) -> Self {
+        Self { until: Some(bound.into()), ..self }
     }
 
     /// Capture interfaces, 0 to 7; of higher ones nothing can be found.
@@ -107,10 +131,10 @@ impl Selection {
     }
 
     /// Whether a packet meets all criteria that look at it alone.
-    fn fits(&self, record: &Record<'_>) -> bool {
+    fn fits(&self, record: &Record<'_>, first: Timestamp) -> bool {
         let stamp = record.timestamp();
-        self.from.is_none_or(|from| stamp >= from)
-            && self.until.is_none_or(|until| stamp < until)
+        self.from.is_none_or(|from| stamp >= from.stamp(first))
+            && self.until.is_none_or(|until| stamp < until.stamp(first))
             && self.interfaces & (1 << record.interface()) != 0
             && (self.types.is_empty() || self.types.contains(&record.record_type()))
             && (self.at_least..=self.at_most).contains(&record.wire_len())
@@ -125,12 +149,13 @@ pub struct Selector {
     taken: u64,
     bytes: u64,
     full: bool,
+    first: Option<Timestamp>,
 }
 
 impl Selector {
     /// Before the first record.
     pub const fn new(selection: Selection) -> Self {
-        Self { selection, skipped: 0, taken: 0, bytes: 0, full: false }
+        Self { selection, skipped: 0, taken: 0, bytes: 0, full: false, first: None }
     }
 
     /// Whether `record`, the next one of the sequence, is wanted.
@@ -155,7 +180,8 @@ impl Selector {
         if !record.is_packet() {
             return Ok(record.is_meta() && self.selection.meta && self.has_room(record));
         }
-        if !self.selection.fits(record) || !fits(record)? {
+        let first = *self.first.get_or_insert(record.timestamp());
+        if !self.selection.fits(record, first) || !fits(record)? {
             return Ok(false);
         }
         if self.skipped < self.selection.skip {

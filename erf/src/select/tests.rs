@@ -42,6 +42,8 @@ fn each_criterion_takes_what_it_says() {
     let all = || Selection::new().meta(false);
     assert_eq!(wanted(all().from(at(17))), [17, 18, 19]);
     assert_eq!(wanted(all().until(at(12))), [10, 11]);
+    let after = |seconds: i64| super::Bound::After(erf_core::TimeDelta::from_raw(seconds << 32));
+    assert_eq!(wanted(all().from(after(3)).until(after(5))), [13, 14]);
     assert_eq!(wanted(all().interfaces([1, 3, 9])), [11, 13, 15, 17, 19]);
     assert_eq!(wanted(all().types([RecordType::COLOR_ETH])), [13]);
     assert_eq!(wanted(all().wire_len(100..=200)), [11, 13, 15, 17, 19]);

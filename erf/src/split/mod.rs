@@ -60,7 +60,6 @@ pub struct Part {
 
 /// Where a record goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Place {
     /// To the part of this number, which was begun before.
     In(u64),

@@ -1,0 +1,56 @@
+//! `erf dedup`: packets that came twice, once.
+
+use erf::TimeDelta;
+use erf::dedup::Dedup;
+use serde_json::json;
+
+use super::pass::{Files, Next, Pass};
+use super::{Failure, PROGRAM, instant};
+use crate::exit::Exit;
+use crate::messages::say;
+use crate::values;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    files: Files,
+
+    /// A packet is left out if the same one is stamped at most this much away from it.
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = instant::delta)]
+    window: TimeDelta,
+
+    /// Also packets of different interfaces are the same.
+    #[arg(long)]
+    any_interface: bool,
+
+    /// Memory for the packets of a window.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = values::size)]
+    memory: u64,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut pass = Pass::begin(&args.files)?;
+    let memory = usize::try_from(args.memory).unwrap_or(usize::MAX);
+    let mut dedup = Dedup::new(args.window).any_interface(args.any_interface).memory(memory);
+    let (mut duplicates, mut lost) = (0u64, 0u64);
+    pass.each(|_, record, sink| {
+        if dedup.is_duplicate(record) {
+            duplicates += 1;
+            lost += u64::from(record.loss().unwrap_or(0));
+        } else {
+            sink.write(record)?;
+        }
+        Ok(Next::Go)
+    })?;
+    say(PROGRAM, format_args!("{duplicates} packets came twice and were left out"));
+    if lost > 0 {
+        say(PROGRAM, format_args!("their loss counters, which are left out with them, stood for {lost} lost packets"));
+    }
+    let forgotten = dedup.forgotten();
+    if forgotten > 0 {
+        let line =
+            format_args!("{forgotten} packets were forgotten within the window: there may be more; see --memory");
+        say(PROGRAM, line);
+    }
+    pass.end(json!({ "duplicates": duplicates, "lost_left_out": lost, "forgotten": forgotten }))
+}

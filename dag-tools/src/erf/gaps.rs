@@ -1,0 +1,187 @@
+//! `erf gaps`: times between packets, and bursts.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use erf::gaps::{Bursts, Gaps, Side};
+use serde_json::{Value, json};
+use wire_truth::stats::Counts;
+
+use super::defects::Defects;
+use super::input::Reading;
+use super::output::Writing;
+use super::pass::{self, Next};
+use super::progress::Progress;
+use super::summary::line;
+use super::{Failure, instant, print};
+use crate::account::StampJson;
+use crate::exit::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// File to read; - is standard input.
+    input: PathBuf,
+
+    /// Look for bursts in windows of these lengths.
+    #[arg(long, value_name = "TIME", value_delimiter = ',', default_value = "10us,100us,1ms", value_parser = instant::nanos)]
+    window: Vec<u64>,
+
+    /// What the link carries, for how full a window is: 10G, 100M, in bit/s.
+    #[arg(long, value_name = "RATE", value_parser = crate::values::size)]
+    link_rate: Option<u64>,
+
+    /// Draw the gaps between all packets.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// Write the histograms: interface, gap in ns, how often.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    reading: Reading,
+
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// Parts of all gaps that are told.
+const PERCENTILES: [(&str, f64); 5] = [("p1", 1.0), ("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p999", 99.9)];
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut gaps = Gaps::new(&args.window)?;
+    let mut reader = args.reading.open(&args.input)?;
+    let mut progress = Progress::over(std::slice::from_ref(&args.input));
+    let mut defects = Defects::default();
+    pass::read(&mut reader, &mut progress, &mut defects, |_, record| {
+        gaps.add(record);
+        Ok(Next::Go)
+    })?;
+    let sides = sides(&gaps);
+    if let Some(path) = &args.csv {
+        write(args, path, &csv(&sides))?;
+    }
+    if let Some(path) = &args.svg {
+        let counts: Counts = steps(gaps.all()).map(|(gap, count)| (gap as f64, count)).collect();
+        write(args, path, &wire_truth::svg::histogram("time between packets", reader.name(), &counts))?;
+    }
+    if args.json {
+        let of = |(name, side): &(String, &Side)| (name.clone(), side_json(side, args.link_rate));
+        let interfaces: serde_json::Map<String, Value> = sides.iter().skip(1).map(of).collect();
+        line(&json!({
+            "schema": 1,
+            "all": side_json(gaps.all(), args.link_rate),
+            "by_interface": interfaces,
+            "defects": defects.json(),
+        }))?;
+    } else {
+        print(&sides.iter().map(|(name, side)| text(name, side, args.link_rate)).collect::<String>())?;
+    }
+    Ok(defects.end())
+}
+
+/// All packets, then those of each interface.
+fn sides(gaps: &Gaps) -> Vec<(String, &Side)> {
+    let of = |number: u8| gaps.interface(number).map(|side| (number.to_string(), side));
+    std::iter::once(("all".to_owned(), gaps.all())).chain((0..8).filter_map(of)).collect()
+}
+
+fn write(args: &Args, path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = args.writing.file(path, std::slice::from_ref(&args.input))?;
+    let written = file.write_all(text.as_bytes());
+    written.map_err(|cause| Failure::File { path: path.display().to_string(), cause })?;
+    Ok(file.finish()?)
+}
+
+/// Gaps, as exactly as the histogram has them, and how often each was seen.
+fn steps(side: &Side) -> impl Iterator<Item = (u64, u64)> + '_ {
+    side.histogram().iter_recorded().map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
+}
+
+fn csv(sides: &[(String, &Side)]) -> String {
+    let rows =
+        sides.iter().flat_map(|(name, side)| steps(side).map(move |(gap, count)| format!("{name},{gap},{count}\n")));
+    std::iter::once("interface,gap_ns,count\n".to_owned()).chain(rows).collect()
+}
+
+fn text(name: &str, side: &Side, link_rate: Option<u64>) -> String {
+    let who = if name == "all" { "all interfaces".to_owned() } else { format!("interface {name}") };
+    let histogram = side.histogram();
+    let mut text = format!("{who}: {} packets, {} bytes on the wire", side.packets(), side.wire_bytes());
+    text += &match side.backward_steps() {
+        0 => "\n".to_owned(),
+        steps => format!(", {steps} stamped earlier than the one before\n"),
+    };
+    if histogram.is_empty() {
+        return text;
+    }
+    text += &format!("  gap ns: min {}, mean {:.1}", histogram.min(), histogram.mean());
+    for (name, percentile) in PERCENTILES {
+        text += &format!(", {name} {}", histogram.value_at_percentile(percentile));
+    }
+    text += &format!(", max {}\n", histogram.max());
+    for bursts in side.bursts() {
+        let peak = bursts.peak();
+        let rate = peak.of_line(bursts.window(), 1);
+        text += &format!(
+            "  fullest {}: {}{} packets, {} bytes of line time, {:.3} Gbit/s{}, from {}\n",
+            length(bursts.window()),
+            if bursts.is_lower_bound() { "at least " } else { "" },
+            peak.packets,
+            peak.bytes,
+            rate / 1e9,
+            link_rate.map_or(String::new(), |link| format!(" ({:.1} % of the link)", rate / link as f64 * 100.0)),
+            peak.at,
+        );
+    }
+    text
+}
+
+fn length(nanos: u64) -> String {
+    match nanos {
+        nanos if nanos.is_multiple_of(1_000_000) => format!("{} ms", nanos / 1_000_000),
+        nanos if nanos.is_multiple_of(1_000) => format!("{} us", nanos / 1_000),
+        nanos => format!("{nanos} ns"),
+    }
+}
+
+fn side_json(side: &Side, link_rate: Option<u64>) -> Value {
+    let histogram = side.histogram();
+    let mut gaps = serde_json::Map::new();
+    if !histogram.is_empty() {
+        gaps.insert("min".to_owned(), json!(histogram.min()));
+        gaps.insert("mean".to_owned(), json!(histogram.mean()));
+        for (name, percentile) in PERCENTILES {
+            gaps.insert(name.to_owned(), json!(histogram.value_at_percentile(percentile)));
+        }
+        gaps.insert("max".to_owned(), json!(histogram.max()));
+    }
+    let span = side.span();
+    json!({
+        "packets": side.packets(),
+        "wire_bytes": side.wire_bytes(),
+        "line_bytes": side.line_bytes(),
+        "first": span.map(|(first, _)| StampJson::from(first)),
+        "last": span.map(|(_, last)| StampJson::from(last)),
+        "backward_steps": side.backward_steps(),
+        "gap_ns": gaps,
+        "bursts": side.bursts().iter().map(|bursts| burst_json(bursts, link_rate)).collect::<Vec<_>>(),
+    })
+}
+
+fn burst_json(bursts: &Bursts, link_rate: Option<u64>) -> Value {
+    let peak = bursts.peak();
+    json!({
+        "window_ns": bursts.window(),
+        "packets": peak.packets,
+        "line_bytes": peak.bytes,
+        "at": StampJson::from(peak.at),
+        "bits_per_second": peak.of_line(bursts.window(), 1),
+        "of_link": link_rate.map(|link| peak.of_line(bursts.window(), link)),
+        "at_least": bursts.is_lower_bound(),
+    })
+}

@@ -1,0 +1,106 @@
+//! Points of time, lengths of time and rates of clocks, as options name them.
+
+use std::str::FromStr;
+
+use dag::emu::units;
+use erf::select::Bound;
+use erf::{Fraction, TimeDelta, Timestamp};
+
+/// `2026-11-29T13:28:43.25Z`, `1700000000.25`, `@1700000000`, or `+10s` after the first packet.
+pub(super) fn bound(text: &str) -> Result<Bound, String> {
+    match text.starts_with('+') {
+        true => delta(text).map(Bound::After),
+        false => stamp(text).map(Bound::At),
+    }
+}
+
+/// A point of time, absolute.
+pub(super) fn stamp(text: &str) -> Result<Timestamp, String> {
+    let seconds = text.strip_prefix('@').unwrap_or(text);
+    if seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !seconds.is_empty() {
+        return unix(seconds).ok_or_else(|| format!("{text} is no number of seconds since 1970 before 2106"));
+    }
+    let parsed = jiff::Timestamp::from_str(text).map_err(|error| {
+        format!("{error}; a time is 2026-11-29T13:28:43.25Z, or 1700000000.25 for seconds since 1970")
+    })?;
+    let nanos = u64::try_from(parsed.as_nanosecond()).ok();
+    nanos.and_then(from_nanos).ok_or_else(|| format!("{text} is before 1970 or after 2106"))
+}
+
+fn unix(text: &str) -> Option<Timestamp> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() || fraction.len() > 9 || fraction.contains('.') {
+        return None;
+    }
+    let nanos: u64 = format!("{fraction:0<9}").parse().ok()?;
+    from_nanos(whole.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)?)
+}
+
+/// The least stamp that is shown as this nanosecond by writers of either rounding.
+fn from_nanos(nanos: u64) -> Option<Timestamp> {
+    Timestamp::from_nanos(nanos, Fraction::Floor)
+}
+
+/// `12us`, `-3ms`, `+1.5s`.
+pub(super) fn delta(text: &str) -> Result<TimeDelta, String> {
+    units::parse_delta(text).map_err(|error| error.to_string())
+}
+
+/// A length of time in whole nanoseconds, more than none.
+pub(super) fn nanos(text: &str) -> Result<u64, String> {
+    let duration = crate::values::duration(text)?;
+    u64::try_from(duration.as_nanos()).map_err(|_| format!("{text} is more than 584 years"))
+}
+
+/// `12.5ppb` or `-3ppm`, in parts per trillion.
+pub(super) fn scale(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text} is no rate of a clock: 12.5ppb, -3ppm; below 10 %");
+    let (number, unit) = match (text.strip_suffix("ppb"), text.strip_suffix("ppm")) {
+        (Some(number), _) => (number, 1e3),
+        (_, Some(number)) => (number, 1e6),
+        _ => return Err(wrong()),
+    };
+    let scale = number.trim().parse::<f64>().map_err(|_| wrong())? * unit;
+    // Whole numbers of this size are exact.
+    if scale.is_finite() && scale.abs() < 1e11 { Ok(scale.round() as i64) } else { Err(wrong()) }
+}
+
+/// `N=VALUE`, with N counted from 1.
+pub(super) fn numbered<T>(text: &str, value: impl Fn(&str) -> Result<T, String>) -> Result<(usize, T), String> {
+    let (number, rest) = text.split_once('=').ok_or("N=VALUE, with N the number of the input, from 1")?;
+    match number.parse() {
+        Ok(0) | Err(_) => Err(format!("{number} is no number of an input; the first is 1")),
+        Ok(number) => Ok((number, value(rest)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_all_forms() {
+        let quarter = Timestamp::from_parts(1_700_000_000, 1 << 30);
+        for text in ["1700000000.25", "@1700000000.25", "2023-11-14T22:13:20.25Z", "2023-11-14T23:13:20.250+01:00"] {
+            assert_eq!(stamp(text), Ok(quarter), "{text}");
+        }
+        assert_eq!(bound("+2s"), Ok(Bound::After(TimeDelta::from_raw(2 << 32))));
+        assert_eq!(bound("7"), Ok(Bound::At(Timestamp::from_parts(7, 0))));
+        for text in
+            ["", "@", ".", "1.2.3", "1.0000000001", "4294967296", "1969-12-31T23:59:59Z", "2023-11-14", "+5", "x"]
+        {
+            assert!(bound(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_of_clocks() {
+        assert_eq!(scale("12.5ppb"), Ok(12_500));
+        assert_eq!(scale("-3ppm"), Ok(-3_000_000));
+        for text in ["12", "ppm", "1e9ppm", "nanppb", "100000ppm"] {
+            assert!(scale(text).is_err(), "{text}");
+        }
+        assert_eq!(numbered("2=+12us", delta), Ok((2, TimeDelta::from_nanos(12_000))));
+        assert!(numbered("0=1us", delta).is_err() && numbered("1us", delta).is_err());
+    }
+}
