@@ -82,11 +82,12 @@ fn a_merge_is_that_of_mergecap_and_tracemerge() {
     }
     let ran = erf_in(dir, "merge a.erf b.erf c.erf --out ours.erf --json").exits(0);
     assert_eq!(json(&ran)["records"], 900);
-    program(dir, "mergecap", "-w theirs.pcapng a.erf b.erf c.erf");
+    // To pcapng, mergecap 4.0 writes stamps of the first input's later packets as 0 ns.
+    program(dir, "mergecap", "-F nsecpcap -w theirs.pcap a.erf b.erf c.erf");
     program(dir, "tracemerge", "erf:theirs.erf erf:a.erf erf:b.erf erf:c.erf");
     let ours = seen(&dir.join("ours.erf"));
     assert_eq!(ours.len(), 900);
-    assert_eq!(ours, seen(&dir.join("theirs.pcapng")));
+    assert_eq!(ours, seen(&dir.join("theirs.pcap")));
     let stamps = |rows: Vec<Vec<String>>| rows.into_iter().map(|row| row[0].clone()).collect::<Vec<_>>();
     assert_eq!(stamps(ours), stamps(seen(&dir.join("theirs.erf"))));
 }

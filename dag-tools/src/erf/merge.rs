@@ -11,7 +11,7 @@ use super::defects::Defects;
 use super::input::{Reading, files};
 use super::instant;
 use super::output::Writing;
-use super::pass::Sink;
+use super::pass::{Sink, say_refused};
 use super::progress::Progress;
 use super::summary::Summing;
 use super::{Failure, PROGRAM};
@@ -94,6 +94,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     })?;
     for (number, report) in (1..).zip(&reports) {
         say_disorder(number, report, args.window.is_some());
+        say_refused(&report.name, report.refused);
         if let Some(error) = &report.broken {
             defects.broken(error);
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use erf::convert::Outcome;
+use erf::convert::{Outcome, Refusal};
 use erf::writer::{AnyWriter, WholeFile};
 use erf::{Reader, Record, Totals};
 use serde_json::Value;
@@ -136,17 +136,14 @@ pub(super) fn read(
         }
         progress.add(batch.bytes().len() as u64);
     }
-    refused(reader);
+    say_refused(&name, reader.refused());
     Ok(())
 }
 
 /// Says how many packets of a pcap file could not be read as records.
-pub(super) fn refused(reader: &Reader) {
-    if let Some((count, first)) = reader.refused() {
-        say(
-            PROGRAM,
-            format_args!("{}: {count} packets have no place in ERF and were left out: {first}", reader.name()),
-        );
+pub(super) fn say_refused(name: &str, refused: Option<(u64, Refusal)>) {
+    if let Some((count, first)) = refused {
+        say(PROGRAM, format_args!("{name}: {count} packets have no place in ERF and were left out: {first}"));
     }
 }
 

@@ -215,6 +215,17 @@ impl Diff {
 
     fn differs(&mut self, found: &mut dyn FnMut(Finding)) {
         if let (Some((a_offset, a)), Some((b_offset, b))) = (self.a.record(0), self.b.record(0)) {
+            let (a_counts, b_counts) = (!self.tolerance.passes_over(&a), !self.tolerance.passes_over(&b));
+            if !a_counts || !b_counts {
+                // What does not count has no counterpart.
+                if !a_counts {
+                    self.a.ahead.pass();
+                }
+                if !b_counts {
+                    self.b.ahead.pass();
+                }
+                return;
+            }
             let fields = self.tolerance.fields(&a, &b);
             let (a_record, b_record) = (self.a.ahead.records, self.b.ahead.records);
             found(Finding::Differs { a_record, a_offset, b_record, b_offset, fields });
@@ -229,7 +240,9 @@ impl Diff {
             Side::A => (&mut self.a, &mut self.counts.only_a),
             Side::B => (&mut self.b, &mut self.counts.only_b),
         };
-        if let Some((offset, _)) = lane.record(0) {
+        if let Some((offset, record)) = lane.record(0)
+            && !self.tolerance.passes_over(&record)
+        {
             found(Finding::Only { side, record: lane.ahead.records, offset });
             *count += 1;
         }

@@ -84,6 +84,26 @@ fn padding_filler_and_what_lies_before_ethernet_do_not_count() {
 }
 
 #[test]
+fn filler_between_differences_is_none() {
+    let packets = packets(8);
+    let pad = || RecordBuilder::new(RecordType::PAD).payload(&[1; 30]).to_vec().unwrap();
+    // The first file has three records more, with filler between them.
+    let mut a = packets.clone();
+    a.insert(2, pad());
+    a.insert(1, pad());
+    let b = packets[3..].to_vec();
+    let (counts, found) = diff(&a, &b, Tolerance::default());
+    assert_eq!((counts.only_a, counts.same, found.len()), (3, 5, 3));
+    let (counts, _) = diff(&b, &a, Tolerance::default());
+    assert_eq!((counts.only_b, counts.same), (3, 5));
+    let mut b = packets.clone();
+    b[1][30] ^= 1;
+    b[2][30] ^= 1;
+    let (counts, found) = diff(&a, &b, Tolerance::default());
+    assert_eq!((counts.different, counts.same, found.len()), (2, 6, 2));
+}
+
+#[test]
 fn records_that_one_file_lacks_are_found_across_blocks() {
     // Some megabytes, so that what is looked for lies in another block.
     let a = packets(20_000);

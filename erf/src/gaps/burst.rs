@@ -52,11 +52,11 @@ impl Bursts {
 
     pub(super) fn add(&mut self, stamp: Timestamp, bytes: u64) {
         while let Some((first, size)) = self.queue.front() {
-            let outside = stamp - *first >= self.length || self.queue.len() >= MAX_PACKETS;
+            let outside = (stamp - *first).abs() >= self.length || self.queue.len() >= MAX_PACKETS;
             if !outside {
                 break;
             }
-            self.cut |= stamp - *first < self.length;
+            self.cut |= (stamp - *first).abs() < self.length;
             self.bytes -= size;
             self.queue.pop_front();
         }

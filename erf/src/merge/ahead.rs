@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use erf_core::{Defect, Record, TimeDelta, Timestamp};
 
+use crate::convert::Refusal;
 use crate::shift::Correction;
 use crate::{Error, ErrorKind, Reader};
 
@@ -107,6 +108,11 @@ impl Ahead {
 
     pub(crate) fn name(&self) -> &str {
         self.reader.name()
+    }
+
+    /// Packets of a pcap file that could not be read as records.
+    pub(crate) fn refused(&self) -> Option<(u64, Refusal)> {
+        self.reader.refused()
     }
 
     /// The record in front, where there is one; a fill comes first.

@@ -54,6 +54,7 @@ pub use ahead::Disorder;
 pub(crate) use spill::{Filler, Spill};
 use tree::LoserTree;
 
+use crate::convert::Refusal;
 use crate::shift::Correction;
 use crate::{Error, Reader};
 
@@ -99,6 +100,8 @@ pub struct InputReport {
     pub disorder: Disorder,
     /// It ended early, damaged; all before that was taken.
     pub broken: Option<Error>,
+    /// For pcap and pcapng: how many packets have no place in ERF, and why the first one has none.
+    pub refused: Option<(u64, Refusal)>,
 }
 
 /// A merge to be done.
@@ -169,6 +172,7 @@ impl Merge {
             }
             reports.extend(lanes.into_iter().map(|lane| InputReport {
                 name: lane.name().to_owned(),
+                refused: lane.refused(),
                 records: lane.records,
                 disorder: lane.disorder,
                 broken: lane.broken,
