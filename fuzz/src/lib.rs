@@ -10,6 +10,7 @@ pub mod detect;
 pub mod filter_expression;
 pub mod filter_program;
 pub mod header_chain;
+pub mod lossless;
 pub mod meta;
 pub mod pcap;
 pub mod pcapng;

@@ -1,5 +1,6 @@
 //! `erf`: files of records, looked at, converted, cut, joined, checked and repaired.
 
+mod convert;
 mod cut;
 mod dedup;
 mod defects;
@@ -37,6 +38,8 @@ pub struct Args {
 enum Command {
     /// Make lengths of records multiples of 8 or 16, as cards transmit them.
     Align(resize::AlignArgs),
+    /// Convert between ERF, pcap and pcapng, and say what did not come along.
+    Convert(convert::Args),
     /// Write the records that are wanted: by time, interface, type, length, number.
     Cut(cut::Args),
     /// Leave out packets that came twice within a window of time.
@@ -82,6 +85,7 @@ enum Failure {
 pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::Align(args) => resize::align(args),
+        Command::Convert(args) => convert::run(args),
         Command::Cut(args) => cut::run(args),
         Command::Dedup(args) => dedup::run(args),
         Command::Diff(args) => diff::run(args),

@@ -3,14 +3,25 @@
 //! [`to_packet`] says what a record is as a pcap packet, without copying it; [`ToRecord`] writes a pcap
 //! packet as a record into a caller's buffer. Both follow `erf-format.md` sections 9 and 10. The writers
 //! in [`pcap`](crate::pcap) and [`pcapng`](crate::pcapng) and the [`Reader`](crate::Reader) are built
-//! on them.
+//! on them. [`Converter`] takes whole files and gives an account of what has no place in the other format; [`verify`] reads
+//! both again and compares.
 
+mod about;
+mod fcs_found;
+mod file;
+#[cfg(test)]
+mod lossless_tests;
 mod skipped;
 #[cfg(test)]
 mod tests;
 mod to_packet;
 mod to_record;
+mod verify;
 
+pub(crate) use about::About;
+pub use fcs_found::{FcsChoice, FcsGround};
+pub use file::{Converter, FileOptions, Left, Summary, Survey, Uncarried};
 pub use skipped::{Outcome, Skip, SkipCounts};
 pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};
-pub use to_record::{FcsRule, RecordOptions, Refusal, ToRecord};
+pub use to_record::{FcsRule, RecordOptions, Refusal, Restorations, ToRecord};
+pub use verify::{Difference, verify};

@@ -9,6 +9,8 @@ use crate::pcap::LinkType;
 pub enum Outcome {
     /// It is in the file.
     Written,
+    /// It is in the file, but not as a packet, and why: pcapng without loss.
+    Beside(Skip),
     /// It is not, and why.
     Skipped(Skip),
 }
@@ -37,6 +39,24 @@ pub enum Skip {
     /// More interfaces than a pcapng writer keeps.
     #[error("too many interfaces for one pcapng section")]
     TooManyInterfaces,
+    /// Its headers and padding are more than an option of pcapng without loss has room for.
+    #[error("its headers and padding do not fit an option")]
+    TooLongForOptions,
+}
+
+impl Skip {
+    /// A word for it that does not change: `pad`, `meta`, `no-link-type`, `other-link-type`, `too-many-interfaces`,
+    /// `too-long-for-options`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Pad => "pad",
+            Self::Meta => "meta",
+            Self::NoLinkType(_) => "no-link-type",
+            Self::OtherLinkType { .. } => "other-link-type",
+            Self::TooManyInterfaces => "too-many-interfaces",
+            Self::TooLongForOptions => "too-long-for-options",
+        }
+    }
 }
 
 /// How many records of each type a writer skipped.

@@ -69,6 +69,8 @@ pub struct WirePacket<'a> {
     pub fcs_len: u8,
     /// A rewritten ERF header, for LINKTYPE_ERF.
     header: Option<[u8; HEADER_LEN]>,
+    /// Bytes of the payload before `body` that have no place in the link type.
+    head: u8,
     body: &'a [u8],
 }
 
@@ -84,8 +86,13 @@ impl<'a> WirePacket<'a> {
         (header + self.body.len()) as u32
     }
 
+    /// Bytes at the start of the record's payload that are not in the packet, at most; the payload may be shorter.
+    pub(crate) fn skipped_head(&self) -> usize {
+        self.head.into()
+    }
+
     fn native(link_type: LinkType, body: &'a [u8], original_len: usize) -> WirePacket<'a> {
-        WirePacket { link_type, original_len: original_len as u32, fcs_len: 0, header: None, body }
+        WirePacket { link_type, original_len: original_len as u32, fcs_len: 0, header: None, head: 0, body }
     }
 
     /// Takes `n` bytes off the end of the unsnapped packet, unless it has fewer.
@@ -131,6 +138,7 @@ fn whole_record<'a>(record: &Record<'a>) -> WirePacket<'a> {
         original_len: full as u32,
         fcs_len: 0,
         header: Some(rewritten),
+        head: 0,
         body: &body[..kept - header.len()],
     }
 }
@@ -163,12 +171,11 @@ fn native<'a>(record: &Record<'a>, options: &PacketOptions) -> Result<WirePacket
 }
 
 fn atm(payload: &[u8], length: usize) -> WirePacket<'_> {
-    const ATM_HEADER: usize = 4;
-    WirePacket::native(
-        LinkType::ATM_RFC1483,
-        payload.get(ATM_HEADER..).unwrap_or_default(),
-        length.saturating_sub(ATM_HEADER),
-    )
+    const ATM_HEADER: u8 = 4;
+    let head = usize::from(ATM_HEADER);
+    let body = payload.get(head..).unwrap_or_default();
+    let packet = WirePacket::native(LinkType::ATM_RFC1483, body, length.saturating_sub(head));
+    WirePacket { head: ATM_HEADER, ..packet }
 }
 
 fn hdlc_link_type(flavour: Hdlc, payload: &[u8]) -> LinkType {

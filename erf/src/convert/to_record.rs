@@ -1,6 +1,7 @@
 //! A pcap packet as an ERF record.
 
 use erf_core::ext::HostId;
+use erf_core::identity::Identity;
 use erf_core::{
     BuildError, DefectKind, ExtHeader, Flags, HEADER_LEN, MAX_RECORD_LEN, Record, RecordBuilder, RecordType, Timestamp,
 };
@@ -26,11 +27,34 @@ pub struct RecordOptions {
     pub fcs: FcsRule,
     /// Record lengths are multiples of this many bytes, a power of two; 1 is no padding at all.
     pub alignment: u16,
+    /// Make META records of what the file says about interfaces and packets: names, speeds, filters, comments. They stand
+    /// before the first packet that they are about; a packet with comments gets an anchor. For whole files, off by default:
+    /// [`ToRecord`] alone knows nothing of it.
+    pub describe: bool,
+    /// Give the records that a pcapng file without loss was made of, byte for byte, instead of converting its packets; on by
+    /// default. [`ToRecord`] alone knows nothing of it.
+    pub restore: bool,
+}
+
+/// What was found in pcapng files that were written without loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restorations {
+    /// Packets of which the record came back.
+    pub packets: u64,
+    /// Records that stood beside the packets: META, PAD.
+    pub beside: u64,
+    /// Of the packets, those with another stamp than the record had: its stamp is the packet's now.
+    pub restamped: u64,
+    /// Packets that were changed since: they were converted as any other.
+    pub edited: u64,
+    /// Records beside the packets that are damaged and lost.
+    pub damaged: u64,
 }
 
 impl Default for RecordOptions {
     fn default() -> RecordOptions {
-        RecordOptions { fcs: FcsRule::Append, alignment: 8 }
+        RecordOptions { fcs: FcsRule::Append, alignment: 8, describe: false, restore: true }
     }
 }
 
@@ -104,7 +128,7 @@ impl ToRecord {
     /// returns the record's length.
     ///
     /// The interface's low three bits become the record's; every further eight interfaces are a source
-    /// of their own, named by a Host ID extension header with Host ID 0 (unknown).
+    /// of their own, named by a Host ID extension header with Host ID 0 (unknown). A packet that states its port itself keeps it.
     ///
     /// # Errors
     ///
@@ -133,19 +157,26 @@ impl ToRecord {
         let Ok(wire_len) = u16::try_from(wire_len) else {
             return Err(Refusal::TooLong(original_len));
         };
-        let source = u8::try_from(packet.interface / 8).map_err(|_| Refusal::Interface(packet.interface))?;
-        let host = [ExtHeader::from(HostId { source_id: source, host_id: 0 })];
+        let identity = match packet.identity {
+            Some(identity) => identity,
+            None => {
+                let source_id = u8::try_from(packet.interface / 8).map_err(|_| Refusal::Interface(packet.interface))?;
+                Identity { host_id: 0, source_id, interface: (packet.interface % 8) as u8 }
+            }
+        };
+        let host = [ExtHeader::from(HostId { source_id: identity.source_id, host_id: identity.host_id })];
+        let is_plain = (identity.source_id, identity.host_id) == (0, 0);
         let drops = packet.drop_count.unwrap_or(0);
         let crc_error = packet.flags.is_some_and(|flags| flags & FLAG_CRC_ERROR != 0);
         let flags = Flags::from_bits(0)
             .with_varying_length(true)
-            .with_interface((packet.interface % 8) as u8)
+            .with_interface(identity.interface & 7)
             .with_rx_error(crc_error);
         let builder = RecordBuilder::new(record_type)
             .timestamp(self.stamp(packet.timestamp))
             .flags(flags)
             .lctr(u16::try_from(drops).unwrap_or(u16::MAX))
-            .ext_headers(if source == 0 { &[] } else { &host })
+            .ext_headers(if is_plain { &[] } else { &host })
             .payload(packet.captured)
             .wire_len(wire_len)
             .alignment(self.options.alignment);

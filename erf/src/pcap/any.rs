@@ -51,6 +51,14 @@ impl Packets {
         }
     }
 
+    /// As [`next_packet`](Packets::next_packet), with the records between the packets that a file without loss has.
+    pub(crate) fn next_item(&mut self) -> Result<Option<ng::Item<'_>>, Error> {
+        match self {
+            Packets::Pcap(reader) => Ok(reader.next_packet()?.map(ng::Item::Packet)),
+            Packets::PcapNg(reader) => reader.next_item(),
+        }
+    }
+
     /// Whether bytes behind the packet lent last have been read already, so that the next packet need
     /// probably not be waited for.
     pub(crate) fn has_buffered(&self) -> bool {

@@ -1,8 +1,11 @@
 //! One packet of a pcap or pcapng file.
 
 use erf_core::Timestamp;
+use erf_core::identity::Identity;
 
 use super::LinkType;
+use super::ng::{self, Restored};
+use super::order::Order;
 
 /// One packet, borrowed from the reader that found it.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,11 @@ pub struct Packet<'a> {
     pub flags: Option<u32>,
     /// The packet's first comment, where it has one in UTF-8.
     pub comment: Option<&'a str>,
+    /// The port of ERF that its interface stands for, where this crate has written the file without loss.
+    pub identity: Option<Identity>,
+    /// Its options in pcapng as they are stored.
+    pub(super) options: &'a [u8],
+    pub(super) order: Order,
     /// Byte offset of the packet's own header in the decompressed file.
     pub offset: u64,
 }
@@ -44,8 +52,24 @@ impl<'a> Packet<'a> {
             drop_count: None,
             flags: None,
             comment: None,
+            identity: None,
+            options: &[],
+            order: Order::Little,
             offset: 0,
         }
+    }
+
+    /// All comments of the packet that are UTF-8, in their order.
+    pub fn comments(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        ng::comments(self.options, self.order)
+    }
+
+    /// Puts the record that the packet was made of into `buffer`, if the packet carries what it takes.
+    pub(crate) fn restore(&self, buffer: &mut [u8]) -> Option<Restored> {
+        if self.options.is_empty() {
+            return None;
+        }
+        ng::restore(self.options, self.order, self.link_type, self.captured, self.timestamp, buffer)
     }
 
     /// Whether the end of the packet was not captured.

@@ -50,13 +50,20 @@ impl Resolution {
     /// The units since 1970 of an ERF time, rounded to the nearest as Wireshark and libpcap do
     /// (section 3.2). Saturates where 64 bits end.
     pub fn from_timestamp(self, timestamp: Timestamp) -> u64 {
+        self.rounded(timestamp, Rounding::HalfUp)
+    }
+
+    /// As [`from_timestamp`](Resolution::from_timestamp), by the rule of one's choice.
+    #[inline]
+    pub fn rounded(self, timestamp: Timestamp, rounding: Rounding) -> u64 {
         match self {
-            Resolution::NANOS => timestamp.to_nanos(Rounding::HalfUp),
-            Resolution::MICROS => timestamp.to_micros(Rounding::HalfUp),
+            Resolution::NANOS => timestamp.to_nanos(rounding),
+            Resolution::MICROS => timestamp.to_micros(rounding),
             Resolution::ERF => timestamp.raw(),
             _ => {
                 let scaled = u128::from(timestamp.raw()) * u128::from(self.per_second());
-                u64::try_from((scaled + (1 << 31)) >> 32).unwrap_or(u64::MAX)
+                let half = if rounding == Rounding::Truncate { 0 } else { 1 << 31 };
+                u64::try_from((scaled + half) >> 32).unwrap_or(u64::MAX)
             }
         }
     }

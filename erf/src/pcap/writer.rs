@@ -1,9 +1,9 @@
 //! Writing classic pcap from ERF records.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 
 use byteorder::{ByteOrder, LittleEndian};
-use erf_core::Record;
+use erf_core::{Record, Rounding};
 
 use super::{LinkType, Resolution};
 use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
@@ -20,6 +20,8 @@ pub struct WriterOptions {
     pub packets: PacketOptions,
     /// Microseconds instead of nanoseconds, for readers from before 2012.
     pub micros: bool,
+    /// How stamps become units of the file.
+    pub rounding: Rounding,
     /// Snap length to state in the file header, in bytes.
     pub snaplen: u32,
 }
@@ -29,6 +31,7 @@ impl Default for WriterOptions {
         WriterOptions {
             packets: PacketOptions::default(),
             micros: false,
+            rounding: Rounding::HalfUp,
             // No record is longer.
             snaplen: 65_535,
         }
@@ -54,7 +57,9 @@ impl Default for WriterOptions {
 /// ```
 #[derive(Debug)]
 pub struct Writer<W: Write> {
-    out: BufWriter<W>,
+    out: W,
+    /// Written in pieces of about [`PIECE`] bytes.
+    buffer: Vec<u8>,
     name: String,
     options: WriterOptions,
     /// Set by the first packet; the file header is written then.
@@ -66,10 +71,12 @@ pub struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// A writer of one file. Nothing is written before the first packet or [`finish`](Writer::finish).
+    /// A writer of one file, to which it writes in large pieces. Nothing is written before the first packet or
+    /// [`finish`](Writer::finish), and what is not [flushed](Writer::flush) or finished is lost.
     pub fn new(out: W, options: WriterOptions) -> Writer<W> {
         Writer {
-            out: BufWriter::with_capacity(64 * 1024, out),
+            out,
+            buffer: Vec::new(),
             name: "pcap output".to_owned(),
             options,
             link_type: None,
@@ -139,7 +146,7 @@ impl<W: Write> Writer<W> {
     fn write_packet(&mut self, record: &Record<'_>, packet: &WirePacket<'_>) -> Result<(), Error> {
         let resolution = if self.options.micros { Resolution::MICROS } else { Resolution::NANOS };
         let per_second = resolution.per_second();
-        let units = resolution.from_timestamp(record.timestamp());
+        let units = resolution.rounded(record.timestamp(), self.options.rounding);
         // Rounding up may carry past the last second a pcap header can say.
         let (seconds, fraction) = match u32::try_from(units / per_second) {
             Ok(seconds) => (seconds, units % per_second),
@@ -157,10 +164,15 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    #[inline]
     fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.out.write_all(bytes).map_err(|cause| failed(&self.name, self.position, cause))?;
+        self.buffer.extend_from_slice(bytes);
         self.position += bytes.len() as u64;
-        Ok(())
+        if self.buffer.len() >= PIECE { self.drain() } else { Ok(()) }
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        drain(&mut self.out, &mut self.buffer).map_err(|cause| failed(&self.name, self.position, cause))
     }
 
     /// Hands what is buffered to the output.
@@ -169,6 +181,7 @@ impl<W: Write> Writer<W> {
     ///
     /// [`ErrorKind::Write`] when the output fails.
     pub fn flush(&mut self) -> Result<(), Error> {
+        self.drain()?;
         self.out.flush().map_err(|cause| failed(&self.name, self.position, cause))
     }
 
@@ -187,8 +200,7 @@ impl<W: Write> Writer<W> {
             self.write_header(link_type)?;
         }
         self.flush()?;
-        let (name, position) = (self.name, self.position);
-        self.out.into_inner().map_err(|error| failed(&name, position, error.into_error()))
+        Ok(self.out)
     }
 
     /// Packets in the file.
@@ -216,6 +228,16 @@ impl<W: Write> Writer<W> {
     pub fn link_type(&self) -> Option<LinkType> {
         self.link_type
     }
+}
+
+/// Bytes gathered before they go to the output.
+pub(super) const PIECE: usize = 256 * 1024;
+
+/// Writes what was gathered. It is gone afterwards, written or not.
+pub(super) fn drain(out: &mut impl Write, buffer: &mut Vec<u8>) -> std::io::Result<()> {
+    let result = out.write_all(buffer);
+    buffer.clear();
+    result
 }
 
 pub(super) fn failed(name: &str, position: u64, cause: std::io::Error) -> Error {

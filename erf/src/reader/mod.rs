@@ -18,7 +18,7 @@ pub use batch::{Batch, BatchIter};
 pub use builder::{Access, ReaderBuilder};
 pub use format::FileFormat;
 
-use crate::convert::Refusal;
+use crate::convert::{Refusal, Restorations};
 use crate::error::{Error, ErrorKind};
 use crate::input::{Compression, Source};
 use crate::{Defect, HEADER_LEN, Record, WalkState};
@@ -65,7 +65,8 @@ use body::Body;
 ///
 /// Their packets are turned into records by [`ToRecord`](crate::convert::ToRecord), and offsets count
 /// the bytes of those records. Packets that have no place in ERF are counted in
-/// [`refused`](Reader::refused).
+/// [`refused`](Reader::refused). A pcapng file that was written without loss gives the records it was made of
+/// ([`restorations`](Reader::restorations)).
 pub struct Reader {
     name: String,
     format: FileFormat,
@@ -185,6 +186,14 @@ impl Reader {
         match &self.body {
             Body::Packets(packets) => packets.refused(),
             _ => None,
+        }
+    }
+
+    /// For pcapng that was written without loss: what came of it so far.
+    pub fn restorations(&self) -> Restorations {
+        match &self.body {
+            Body::Packets(packets) => packets.restorations(),
+            _ => Restorations::default(),
         }
     }
 

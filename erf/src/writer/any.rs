@@ -71,6 +71,17 @@ impl<W: Write> AnyWriter<W> {
             self.write_record(&record)?;
         }
         Ok(())
+    /// Hands what is gathered to the sink.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`](crate::ErrorKind::Write) when the output fails.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Erf(writer) => writer.flush(),
+            Self::Pcap(writer) => writer.flush(),
+            Self::PcapNg(writer) => writer.flush(),
+        }
     }
 
     /// Ends the file and hands the sink back.

@@ -108,6 +108,14 @@ impl WholeFile {
         &self.name
     }
 
+    /// Where the unfinished file lies, to be looked at before it gets its name; `None` for what cannot be taken back.
+    pub fn unfinished(&self) -> Option<&Path> {
+        match &self.to {
+            To::Part { part, .. } => part.as_deref(),
+            To::Stream(_) => None,
+        }
+    }
+
     /// Gives the file its name; from here on it is there, whole and on the device.
     ///
     /// # Errors

@@ -47,6 +47,7 @@ fn main() -> io::Result<()> {
         to("reader").write(name, &[&[0, 255], &bytes[..]].concat())?;
     }
     to("reader").write("erf", &[&[0, 255], &file[..]].concat())?;
+    to("lossless").write("erf", &file)?;
     to("reader").write("damaged", &[&[3, 7], &damaged[..]].concat())?;
     for (name, bytes) in compressed(&file)? {
         to("detect").write(name, &bytes)?;

@@ -10,6 +10,9 @@ use super::Section;
 /// Ports kept: META may describe more than a file has packets of.
 const MAX_PORTS: usize = 1024;
 
+/// How the comment of a section begins that names the host: pcapng has no field for it.
+pub(crate) const HOST_COMMENT: &str = "host: ";
+
 /// Texts are kept up to this many bytes.
 const MAX_TEXT: usize = 1024;
 
@@ -21,6 +24,7 @@ pub(super) struct Port {
     pub(super) filter: String,
     /// Bits per second.
     pub(super) speed: Option<u64>,
+    pub(super) mac: Option<[u8; 6]>,
 }
 
 /// Everything said so far.
@@ -50,10 +54,13 @@ impl Described {
                 let value = section.value(tag);
                 value.and_then(|value| value.as_str().map(kept)).unwrap_or_default()
             };
+            // From the port, its streams, its module or the capture.
+            let filter = meta.interface_settings(u16::from(interface)).filter;
             let port = Port {
                 name: text(TagType::NAME),
                 description: text(TagType::DESCR),
-                filter: text(TagType::FILTER),
+                filter: filter.and_then(|filter| filter.to_str().ok().map(kept)).unwrap_or_default(),
+                mac: section.value(TagType::IF_MAC).and_then(|value| value.as_mac()),
                 speed: section.value(TagType::IF_SPEED).and_then(|value| value.as_u64()),
             };
             self.keep(Identity { interface, ..host }, generated, port);
@@ -91,7 +98,10 @@ impl Described {
         let os = text(SectionType::HOST, TagType::OS);
         let application =
             join(text(SectionType::CAPTURE, TagType::APP_NAME), text(SectionType::CAPTURE, TagType::APP_VERSION));
+        let host = text(SectionType::HOST, TagType::HOSTNAME);
+        let comment = if host.is_empty() { host } else { format!("{HOST_COMMENT}{host}") };
         for (known, said) in [
+            (&mut self.section.comment, comment),
             (&mut self.section.hardware, hardware),
             (&mut self.section.os, os),
             (&mut self.section.application, application),

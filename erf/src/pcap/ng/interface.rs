@@ -1,9 +1,11 @@
 //! An interface of a pcapng section.
 
+use erf_core::identity::Identity;
+
 use super::super::order::Order;
 use super::super::{LinkType, Resolution};
-use super::code;
 use super::options::Options;
+use super::{code, lossless};
 
 /// Texts are kept up to this many bytes.
 const MAX_TEXT: usize = 1024;
@@ -28,6 +30,12 @@ pub struct Interface {
     pub description: String,
     /// Bits per second, where stated.
     pub speed: Option<u64>,
+    /// `if_filter` where it is a text, up to 1024 bytes of it; empty where not stated.
+    pub filter: String,
+    /// `if_MACaddr`, where stated.
+    pub mac: Option<[u8; 6]>,
+    /// The port of ERF that it stands for, where this crate has written the file without loss.
+    pub identity: Option<Identity>,
     /// Its latest statistics block.
     pub statistics: Option<Statistics>,
 }
@@ -55,6 +63,9 @@ impl Interface {
             name: String::new(),
             description: String::new(),
             speed: None,
+            filter: String::new(),
+            mac: None,
+            identity: None,
             statistics: None,
         };
         for (code, value) in Options::new(&body[8..], order) {
@@ -66,6 +77,12 @@ impl Interface {
                 }
                 (code::IF_TSRESOL, &[byte, ..]) => {
                     interface.resolution = Resolution::from_byte(byte)?;
+                }
+                (code::IF_MAC, &[a, b, c, d, e, f]) => interface.mac = Some([a, b, c, d, e, f]),
+                // A kind, 0 for text, and the filter.
+                (code::IF_FILTER, &[0, ref text @ ..]) => interface.filter = text_of(text),
+                (code::CUSTOM_BINARY, value) => {
+                    interface.identity = interface.identity.or(lossless::identity(value, order));
                 }
                 (code::IF_FCSLEN, &[length, ..]) => interface.fcs_len = Some(fcs_bytes(length)),
                 (code::IF_TSOFFSET, &[_, _, _, _, _, _, _, _]) => {

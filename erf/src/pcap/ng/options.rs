@@ -6,13 +6,13 @@ use super::code;
 /// Iterator over the options of a block: code and value. Ends at the end-of-options mark, at the end of
 /// the block, and at an option that runs over it.
 #[derive(Clone, Debug)]
-pub(super) struct Options<'a> {
+pub(crate) struct Options<'a> {
     rest: &'a [u8],
     order: Order,
 }
 
 impl<'a> Options<'a> {
-    pub(super) fn new(bytes: &'a [u8], order: Order) -> Options<'a> {
+    pub(in crate::pcap) fn new(bytes: &'a [u8], order: Order) -> Options<'a> {
         Options { rest: bytes, order }
     }
 }

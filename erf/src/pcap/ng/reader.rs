@@ -7,7 +7,7 @@ use super::super::order::Order;
 use super::super::{BLOCK, MAX_PACKET, Packet};
 use super::interface::text_of;
 use super::options::Options;
-use super::{BYTE_ORDER_MAGIC, Interface, Statistics, block, code};
+use super::{BYTE_ORDER_MAGIC, Interface, Statistics, block, code, lossless};
 
 /// Smallest block: type, length, length again.
 const MIN_BLOCK: u32 = 12;
@@ -25,6 +25,18 @@ pub struct Section {
     pub os: String,
     /// `shb_userappl`; empty where not stated.
     pub application: String,
+    /// The section's first comment; empty where there is none.
+    pub comment: String,
+}
+
+/// What a file holds for ERF, one after another.
+pub(crate) enum Item<'a> {
+    /// A packet.
+    Packet(Packet<'a>),
+    /// A record that is no packet, from a custom block of ours.
+    Record(&'a [u8]),
+    /// A custom block of ours that is damaged.
+    Damaged,
 }
 
 /// A reader of pcapng. Memory does not grow with the file, except by the interfaces of a section, of
@@ -43,9 +55,18 @@ pub struct Reader {
     order: Order,
     section: Section,
     interfaces: Vec<Interface>,
+    /// Section headers so far.
+    sections: u64,
     /// Block that the caller looks at now, to be passed over by the next call.
     lent: usize,
     over: bool,
+}
+
+/// What a block that is lent holds.
+enum Part {
+    Packet(Found),
+    /// A custom block, and where its body lies.
+    Custom(std::ops::Range<usize>),
 }
 
 /// Where the parts of a packet block lie: what is found before the block is lent.
@@ -99,6 +120,7 @@ impl Reader {
             order: Order::Little,
             section: Section::default(),
             interfaces: Vec::new(),
+            sections: 0,
             lent: 0,
             over: false,
         };
@@ -142,11 +164,45 @@ impl Reader {
     /// [`ErrorKind::Limit`] for a block over 256 MiB or the 65 537th interface, [`ErrorKind::Truncated`]
     /// when the file ends inside a block, and those of the input. After an error there is nothing more.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
+        loop {
+            match self.next_part()? {
+                Some(Part::Packet(found)) => return Ok(Some(self.packet(found))),
+                Some(Part::Custom(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// As [`next_packet`](Reader::next_packet), with the records between the packets that a file without loss has.
+    pub(crate) fn next_item(&mut self) -> Result<Option<Item<'_>>, Error> {
+        loop {
+            match self.next_part()? {
+                Some(Part::Packet(found)) => return Ok(Some(Item::Packet(self.packet(found)))),
+                Some(Part::Custom(body)) => {
+                    let bytes = self.window.bytes().get(body.clone()).unwrap_or_default();
+                    if lossless::record_of(bytes, self.order).is_none() {
+                        continue;
+                    }
+                    let bytes = self.window.bytes().get(body).unwrap_or_default();
+                    let record = lossless::record_of(bytes, self.order).flatten();
+                    return Ok(Some(record.map_or(Item::Damaged, Item::Record)));
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// How many section headers have been read: interfaces are numbered from 0 in each.
+    pub(crate) fn sections(&self) -> u64 {
+        self.sections
+    }
+
+    fn next_part(&mut self) -> Result<Option<Part>, Error> {
         if self.over {
             return Ok(None);
         }
         match self.next_found() {
-            Ok(Some(found)) => Ok(Some(self.packet(found))),
+            Ok(Some(part)) => Ok(Some(part)),
             Ok(None) => {
                 self.over = true;
                 Ok(None)
@@ -158,14 +214,14 @@ impl Reader {
         }
     }
 
-    fn next_found(&mut self) -> Result<Option<Found>, Error> {
+    fn next_found(&mut self) -> Result<Option<Part>, Error> {
         loop {
             self.window.consume(std::mem::take(&mut self.lent));
             let Some((kind, length)) = self.next_block()? else {
                 return Ok(None);
             };
             let found = self.look_at(kind, length)?;
-            if is_read(kind) {
+            if is_read(kind, length) {
                 self.lent = length;
             } else {
                 self.pass_over(length)?;
@@ -225,7 +281,7 @@ impl Reader {
             ));
         }
         let total = length as usize;
-        if is_read(kind) {
+        if is_read(kind, total) {
             if !self.window.need(total) {
                 return Err(self.cut_short(total));
             }
@@ -255,8 +311,8 @@ impl Reader {
     }
 
     /// Takes in a block of `total` bytes at the start of the window; `Some` when it is a packet.
-    fn look_at(&mut self, kind: u32, total: usize) -> Result<Option<Found>, Error> {
-        if !is_read(kind) {
+    fn look_at(&mut self, kind: u32, total: usize) -> Result<Option<Part>, Error> {
+        if !is_read(kind, total) {
             return Ok(None);
         }
         let order = self.order;
@@ -266,6 +322,7 @@ impl Reader {
             block::INTERFACE => 8,
             block::ENHANCED_PACKET | block::OBSOLETE_PACKET => 20,
             block::STATISTICS => 12,
+            block::CUSTOM | block::CUSTOM_NO_COPY => 0,
             _ => 4,
         };
         if body.len() < needed {
@@ -285,6 +342,7 @@ impl Reader {
                 }
                 self.section = section_of(Options::new(&body[16..], order));
                 self.interfaces.clear();
+                self.sections += 1;
             }
             block::INTERFACE => {
                 if self.interfaces.len() == MAX_INTERFACES {
@@ -308,8 +366,9 @@ impl Reader {
                     interface.statistics = Some(statistics);
                 }
             }
-            block::SIMPLE_PACKET => return self.simple(total).map(Some),
-            _ => return self.enhanced(kind, total).map(Some),
+            block::CUSTOM | block::CUSTOM_NO_COPY => return Ok(Some(Part::Custom(8..total - 4))),
+            block::SIMPLE_PACKET => return self.simple(total).map(|found| Some(Part::Packet(found))),
+            _ => return self.enhanced(kind, total).map(|found| Some(Part::Packet(found))),
         }
         Ok(None)
     }
@@ -376,7 +435,9 @@ impl Reader {
             offset: self.window.offset(),
             ..Packet::new(super::super::LinkType(0), bytes.get(found.captured).unwrap_or_default())
         };
-        for (code, value) in Options::new(bytes.get(found.options).unwrap_or_default(), self.order) {
+        packet.options = bytes.get(found.options).unwrap_or_default();
+        packet.order = self.order;
+        for (code, value) in Options::new(packet.options, self.order) {
             match (code, value.len()) {
                 (code::COMMENT, _) if packet.comment.is_none() => {
                     packet.comment = std::str::from_utf8(value).ok();
@@ -389,6 +450,7 @@ impl Reader {
         // Checked when the block was taken in.
         if let Some(interface) = self.interfaces.get(found.interface as usize) {
             packet.link_type = interface.link_type;
+            packet.identity = interface.identity;
             packet.timestamp =
                 found.units.and_then(|units| interface.resolution.to_timestamp(units, interface.time_offset));
             // Bits 5 to 8 of the flags: FCS length in bytes, 0 where not stated.
@@ -402,7 +464,11 @@ impl Reader {
 }
 
 /// Blocks that are looked at; all others are passed over without being brought into memory.
-fn is_read(kind: u32) -> bool {
+fn is_read(kind: u32, total: usize) -> bool {
+    if matches!(kind, block::CUSTOM | block::CUSTOM_NO_COPY) {
+        // What is longer is not ours.
+        return total <= lossless::MAX_BLOCK;
+    }
     matches!(
         kind,
         block::SECTION
@@ -418,6 +484,7 @@ fn section_of(options: Options<'_>) -> Section {
     let mut section = Section::default();
     for (code, value) in options {
         match code {
+            code::COMMENT if section.comment.is_empty() => section.comment = text_of(value),
             code::SECTION_HARDWARE => section.hardware = text_of(value),
             code::SECTION_OS => section.os = text_of(value),
             code::SECTION_APPLICATION => section.application = text_of(value),

@@ -1,17 +1,18 @@
 //! Writing pcapng from ERF records.
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 
 use erf_core::identity::Identity;
-use erf_core::{Record, Timestamp};
+use erf_core::{Record, Rounding, Timestamp};
 
-use super::super::writer::failed;
+use super::super::writer::{PIECE, drain, failed};
 use super::super::{LinkType, Resolution};
-use super::described::Described;
+use super::known::Known;
+use super::lossless;
 use super::options::{put, put_end, put_text};
 use super::{BYTE_ORDER_MAGIC, Section, block, code};
-use crate::convert::{FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
+use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
 use crate::error::Error;
 
 /// Interfaces kept. Their number is the input's to choose, memory is not.
@@ -25,7 +26,14 @@ pub struct WriterOptions {
     pub packets: PacketOptions,
     /// Unit of the stamps: nanoseconds, or [`Resolution::ERF`] to keep them exact.
     pub resolution: Resolution,
-    /// Snap length to state for the interfaces, in bytes; 0 is none.
+    /// How stamps become units of the file.
+    pub rounding: Rounding,
+    /// Write everything a record has, so that the [`Reader`](crate::Reader) gives it again byte for byte: whatever pcapng has no
+    /// field for in a custom option of the packet, records that are no packets in custom blocks, and stamps in
+    /// [`Resolution::ERF`]. Types without a link type are written as LINKTYPE_ERF. The layout is in `docs/lossless.md`.
+    pub lossless: bool,
+    /// Snap length to state for the interfaces, in bytes; 0 is none. That of META is not taken: libpcap refuses files whose
+    /// interfaces differ in it.
     pub snaplen: u32,
     /// Facts for the section header.
     pub section: Section,
@@ -39,6 +47,8 @@ impl Default for WriterOptions {
         WriterOptions {
             packets: PacketOptions::default(),
             resolution: Resolution::NANOS,
+            rounding: Rounding::HalfUp,
+            lossless: false,
             snaplen: 0,
             section: Section::default(),
             rx_error_is_crc_error: false,
@@ -49,11 +59,14 @@ impl Default for WriterOptions {
 /// Writes ERF records as a pcapng file of one section, little-endian.
 ///
 /// * An interface for every (Host ID, Source ID, port, link type), described just before its first packet
-///   with what META records have said about the port by then: name, description, speed, filter.
+///   with what META records have said about the port by then: name, description, speed, filter, address. Names that come
+///   later than the first packets are known in time to who shows them all to a [`Known`] before
+///   ([`with_known`](Writer::with_known)).
+/// * Comments that META gives to a packet through an anchor are comments of the packet.
 /// * The loss counter of a record is the packet's `epb_dropcount`; at the end an interface statistics
 ///   block for each interface has the packets received and the sum of drops. Counters of records that are
 ///   skipped count for the next packet of the port.
-/// * PAD is dropped, META is no packet.
+/// * PAD is dropped, META is no packet; with [`lossless`](WriterOptions::lossless) both stand in custom blocks.
 ///
 /// ```
 /// use erf::{Record, RecordBuilder, RecordType};
@@ -69,21 +82,24 @@ impl Default for WriterOptions {
 /// ```
 #[derive(Debug)]
 pub struct Writer<W: Write> {
-    out: BufWriter<W>,
+    out: W,
     name: String,
     options: WriterOptions,
-    described: Described,
+    known: Known,
     interfaces: Vec<Counted>,
     numbers: HashMap<Key, u32>,
     /// The last key and its number: most packets come from the interface before.
     recent: Option<(Key, u32)>,
     /// Losses stated by skipped records, for the next packet of the port.
     carried: [u64; 8],
-    /// A block on its way out.
+    /// Blocks on their way out, written in pieces of about [`PIECE`] bytes.
     block: Vec<u8>,
+    /// Where in it the last block begins.
+    start: usize,
     section_written: bool,
     position: u64,
     written: u64,
+    beside: u64,
     lost: u64,
     skipped: SkipCounts,
 }
@@ -100,21 +116,26 @@ struct Counted {
 }
 
 impl<W: Write> Writer<W> {
-    /// A writer of one file. Nothing is written before the first record or [`finish`](Writer::finish).
+    /// A writer of one file, to which it writes in large pieces. Nothing is written before the first record or
+    /// [`finish`](Writer::finish), and what is not [flushed](Writer::flush) or finished is lost.
     pub fn new(out: W, options: WriterOptions) -> Writer<W> {
+        let resolution = if options.lossless { Resolution::ERF } else { options.resolution };
+        let options = WriterOptions { resolution, ..options };
         Writer {
-            out: BufWriter::with_capacity(64 * 1024, out),
+            out,
             name: "pcapng output".to_owned(),
             options,
-            described: Described::default(),
+            known: Known::default(),
             interfaces: Vec::new(),
             numbers: HashMap::new(),
             recent: None,
             carried: [0; 8],
             block: Vec::new(),
+            start: 0,
             section_written: false,
             position: 0,
             written: 0,
+            beside: 0,
             lost: 0,
             skipped: SkipCounts::default(),
         }
@@ -123,6 +144,13 @@ impl<W: Write> Writer<W> {
     /// How error messages shall call the output.
     pub fn named(mut self, name: impl Into<String>) -> Writer<W> {
         self.name = name.into();
+        self
+    }
+
+    /// With what is known beforehand, for example from a first pass over the file: names that come later than the first
+    /// packets are known in time then.
+    pub fn with_known(mut self, known: Known) -> Writer<W> {
+        self.known = known;
         self
     }
 
@@ -148,14 +176,17 @@ impl<W: Write> Writer<W> {
         let port = usize::from(record.interface() & 7);
         let carried = self.carried.get(port).copied().unwrap_or(0);
         let dropped = carried.saturating_add(loss);
-        if record.is_meta() {
-            self.described.observe(record);
-        }
+        self.known.observe(record);
         match self.try_write(record, dropped, comment)? {
             Outcome::Written => {
                 self.carry(port, 0);
                 self.written += 1;
                 Ok(Outcome::Written)
+            }
+            Outcome::Beside(skip) => {
+                self.carry(port, dropped);
+                self.beside += 1;
+                Ok(Outcome::Beside(skip))
             }
             skipped => {
                 self.carry(port, dropped);
@@ -172,13 +203,13 @@ impl<W: Write> Writer<W> {
     }
 
     fn try_write(&mut self, record: &Record<'_>, dropped: u64, comment: Option<&str>) -> Result<Outcome, Error> {
-        let packet = match to_packet(record, &self.options.packets) {
+        let packet = match self.packet(record) {
             Ok(packet) => packet,
-            Err(skip) => return Ok(Outcome::Skipped(skip)),
+            Err(skip) => return self.write_beside(record, skip),
         };
         let identity = Identity::new(record.ext_headers(), record.interface());
         let Some(number) = self.interface((identity, packet.link_type))? else {
-            return Ok(Outcome::Skipped(Skip::TooManyInterfaces));
+            return self.write_beside(record, Skip::TooManyInterfaces);
         };
         let timestamp = record.timestamp();
         if let Some(counted) = self.interfaces.get_mut(number as usize) {
@@ -191,6 +222,36 @@ impl<W: Write> Writer<W> {
         }
         self.write_packet(record, number, &packet, dropped, comment)?;
         Ok(Outcome::Written)
+    }
+
+    /// What the record is as a packet of this file.
+    fn packet<'a>(&self, record: &Record<'a>) -> Result<WirePacket<'a>, Skip> {
+        let packet = to_packet(record, &self.options.packets);
+        if !self.options.lossless {
+            return packet;
+        }
+        let packet = match packet {
+            Err(Skip::NoLinkType(_)) => {
+                let whole = PacketOptions { encapsulation: Encapsulation::Erf, ..self.options.packets };
+                to_packet(record, &whole)?
+            }
+            Ok(_) if record.is_meta() => return Err(Skip::Meta),
+            packet => packet?,
+        };
+        if lossless::fits(record, &packet) { Ok(packet) } else { Err(Skip::TooLongForOptions) }
+    }
+
+    /// Without loss, what is no packet of the file stands in a block of its own.
+    fn write_beside(&mut self, record: &Record<'_>, skip: Skip) -> Result<Outcome, Error> {
+        if !self.options.lossless {
+            return Ok(Outcome::Skipped(skip));
+        }
+        self.write_section()?;
+        // PAD fills a place in the original file, and means nothing in one that was changed.
+        self.begin(if record.is_pad() { block::CUSTOM_NO_COPY } else { block::CUSTOM });
+        lossless::put_block(&mut self.block, record);
+        self.end()?;
+        Ok(Outcome::Beside(skip))
     }
 
     /// The number of an interface, which is described in the file first where it is new.
@@ -225,11 +286,13 @@ impl<W: Write> Writer<W> {
         self.block.extend_from_slice(&0u16.to_le_bytes());
         self.block.extend_from_slice(&(-1i64).to_le_bytes()); // length not stated
         let section = &self.options.section;
-        let described = self.described.section();
+        let described = self.known.described.section();
         let chosen = |own: &str, found: &str| if own.is_empty() { found.to_owned() } else { own.to_owned() };
         let hardware = chosen(&section.hardware, &described.hardware);
         let os = chosen(&section.os, &described.os);
         let application = chosen(&section.application, &described.application);
+        let comment = chosen(&section.comment, &described.comment);
+        put_text(&mut self.block, code::COMMENT, &comment);
         put_text(&mut self.block, code::SECTION_HARDWARE, &hardware);
         put_text(&mut self.block, code::SECTION_OS, &os);
         put_text(&mut self.block, code::SECTION_APPLICATION, &application);
@@ -246,9 +309,12 @@ impl<W: Write> Writer<W> {
         self.block.extend_from_slice(&(link_type.0 as u16).to_le_bytes());
         self.block.extend_from_slice(&[0; 2]);
         self.block.extend_from_slice(&self.options.snaplen.to_le_bytes());
-        let port = self.described.port(identity);
+        let port = self.known.described.port(identity);
         put_text(&mut self.block, code::IF_NAME, &port.name);
         put_text(&mut self.block, code::IF_DESCRIPTION, &port.description);
+        if let Some(mac) = port.mac {
+            put(&mut self.block, code::IF_MAC, &mac);
+        }
         if let Some(speed) = port.speed {
             put(&mut self.block, code::IF_SPEED, &speed.to_le_bytes());
         }
@@ -260,6 +326,9 @@ impl<W: Write> Writer<W> {
         }
         if self.options.packets.fcs == FcsPolicy::Keep && link_type == LinkType::ETHERNET {
             put(&mut self.block, code::IF_FCSLEN, &[32]);
+        }
+        if self.options.lossless {
+            lossless::put_identity(&mut self.block, identity);
         }
         put_end(&mut self.block);
         self.end()
@@ -273,7 +342,7 @@ impl<W: Write> Writer<W> {
         dropped: u64,
         comment: Option<&str>,
     ) -> Result<(), Error> {
-        let units = self.options.resolution.from_timestamp(record.timestamp());
+        let units = self.units(record.timestamp());
         self.begin(block::ENHANCED_PACKET);
         self.block.extend_from_slice(&interface.to_le_bytes());
         self.put_units(units);
@@ -282,10 +351,18 @@ impl<W: Write> Writer<W> {
         for part in packet.parts() {
             self.block.extend_from_slice(part);
         }
+        // A block begins at a multiple of 4 of the buffer, as it does in the file.
         self.block.resize(self.block.len().next_multiple_of(4), 0);
         let before = self.block.len();
-        if let Some(comment) = comment {
+        let mut comments = 0u8;
+        for comment in
+            comment.into_iter().chain(self.known.comments.of(record)).filter(|comment| !comment.is_empty()).take(255)
+        {
             put_text(&mut self.block, code::COMMENT, cut(comment));
+            comments += 1;
+        }
+        if self.options.lossless {
+            lossless::put_option(&mut self.block, record, packet, comments);
         }
         let crc_error = self.options.rx_error_is_crc_error && record.flags().rx_error();
         let flags = u32::from(packet.fcs_len) << 5 | u32::from(crc_error) << 24;
@@ -302,12 +379,11 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_statistics(&mut self, number: u32, counted: &Counted) -> Result<(), Error> {
-        let resolution = self.options.resolution;
         self.begin(block::STATISTICS);
         self.block.extend_from_slice(&number.to_le_bytes());
-        self.put_units(resolution.from_timestamp(counted.last));
+        self.put_units(self.units(counted.last));
         for (code, timestamp) in [(code::ISB_START, counted.first), (code::ISB_END, counted.last)] {
-            let value = split(resolution.from_timestamp(timestamp));
+            let value = split(self.units(timestamp));
             put(&mut self.block, code, &value);
         }
         // Received by the interface: the ones dropped behind it too.
@@ -318,28 +394,37 @@ impl<W: Write> Writer<W> {
         self.end()
     }
 
+    #[inline]
+    fn units(&self, timestamp: Timestamp) -> u64 {
+        self.options.resolution.rounded(timestamp, self.options.rounding)
+    }
+
     fn put_units(&mut self, units: u64) {
         self.block.extend_from_slice(&split(units));
     }
 
     /// Starts a block; its length is filled in by [`end`](Writer::end).
     fn begin(&mut self, kind: u32) {
-        self.block.clear();
+        self.start = self.block.len();
         self.block.extend_from_slice(&kind.to_le_bytes());
         self.block.extend_from_slice(&[0; 4]);
     }
 
     /// Fills in the length of the block, in front and behind, and writes it.
     fn end(&mut self) -> Result<(), Error> {
-        // Below 256 KiB: a record, a comment and a few short options.
-        let length = (self.block.len() as u32 + 4).to_le_bytes();
-        if let Some(field) = self.block.get_mut(4..8) {
+        // Below 32 MiB: a record, its comments and a few options.
+        let bytes = self.block.len() - self.start + 4;
+        let length = (bytes as u32).to_le_bytes();
+        if let Some(field) = self.block.get_mut(self.start + 4..self.start + 8) {
             field.copy_from_slice(&length);
         }
         self.block.extend_from_slice(&length);
-        self.out.write_all(&self.block).map_err(|cause| failed(&self.name, self.position, cause))?;
-        self.position += self.block.len() as u64;
-        Ok(())
+        self.position += bytes as u64;
+        if self.block.len() >= PIECE { self.drain() } else { Ok(()) }
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        drain(&mut self.out, &mut self.block).map_err(|cause| failed(&self.name, self.position, cause))
     }
 
     /// Hands what is buffered to the output.
@@ -348,6 +433,7 @@ impl<W: Write> Writer<W> {
     ///
     /// [`ErrorKind::Write`](crate::ErrorKind::Write) when the output fails.
     pub fn flush(&mut self) -> Result<(), Error> {
+        self.drain()?;
         self.out.flush().map_err(|cause| failed(&self.name, self.position, cause))
     }
 
@@ -362,13 +448,17 @@ impl<W: Write> Writer<W> {
             self.write_statistics(number, &counted)?;
         }
         self.flush()?;
-        let (name, position) = (self.name, self.position);
-        self.out.into_inner().map_err(|error| failed(&name, position, error.into_error()))
+        Ok(self.out)
     }
 
     /// Packets in the file.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Records that stand beside the packets, in blocks of their own ([`lossless`](WriterOptions::lossless)).
+    pub fn beside(&self) -> u64 {
+        self.beside
     }
 
     /// Bytes of the file so far, buffered ones included.

@@ -1,0 +1,463 @@
+//! `erf convert`: from one format to another.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use erf::convert::{
+    Converter, Difference, Encapsulation, FcsChoice, FcsGround, FcsPolicy, FileOptions, Hdlc, Summary, Survey, verify,
+};
+use erf::input::Source;
+use erf::pcap::Resolution;
+use erf::writer::{OutputOptions, WholeFile};
+use erf::{FileFormat, Reader, Rounding};
+use serde_json::{Value, json};
+
+use super::input::{ReadAs, files};
+use super::progress::Progress;
+use super::{Failure, PROGRAM, print};
+use crate::exit::Exit;
+use crate::messages::say;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// INPUT and OUTPUT, - for standard input and output; with --out-dir any number of files and folders to read.
+    #[arg(required = true, value_name = "INPUT OUTPUT")]
+    paths: Vec<PathBuf>,
+
+    /// Write a file for each input into this folder: names are kept, what they end in is changed.
+    #[arg(long, value_name = "DIR", help_heading = "Writing")]
+    out_dir: Option<PathBuf>,
+
+    /// Format of the output; without it, what the name ends in (.erf, .pcap, .pcapng).
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Writing")]
+    to: Option<To>,
+
+    /// pcapng from which the records come back byte for byte: headers, padding, META, PAD, everything.
+    #[arg(long, conflicts_with = "rounding", help_heading = "Writing")]
+    lossless: bool,
+
+    /// What packets begin with: what the record type stands for, or whole ERF records (LINKTYPE_ERF).
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Whole::Native, help_heading = "Writing")]
+    encapsulation: Whole,
+
+    /// The frame check sequence of Ethernet: taken off where there is one (auto, strip), kept and declared, or there is none.
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Fcs::Auto, help_heading = "Writing")]
+    fcs: Fcs,
+
+    /// The flavour of HDLC, which records do not state.
+    #[arg(long, value_enum, value_name = "FLAVOUR", default_value_t = HdlcFlavour::Guess, help_heading = "Writing")]
+    hdlc: HdlcFlavour,
+
+    /// Bits of frame check sequence to take off HDLC frames.
+    #[arg(long, value_name = "BITS", default_value = "0", value_parser = ["0", "16", "32"], help_heading = "Writing")]
+    hdlc_fcs: String,
+
+    /// How the stamps of ERF become the coarser ones of pcap.
+    #[arg(long, value_enum, value_name = "RULE", default_value_t = Rule::Nearest, help_heading = "Writing")]
+    rounding: Rule,
+
+    /// Replace files that exist.
+    #[arg(long, help_heading = "Writing")]
+    force: bool,
+
+    /// Read both files again and compare; where they differ there is no output.
+    #[arg(long, help_heading = "Writing")]
+    verify: bool,
+
+    /// Read the input once: names that come late in it are not known to interfaces before. Pipes are always read once.
+    #[arg(long, help_heading = "Reading")]
+    one_pass: bool,
+
+    /// Read as this format, whatever the content looks like.
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Reading")]
+    read_as: Option<ReadAs>,
+
+    /// Search for the next records after damage, instead of ending there.
+    #[arg(long, help_heading = "Reading")]
+    recover: bool,
+
+    /// The account as JSON on standard output, or on standard error when the file goes to standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+  erf convert wire.erf wire.pcapng
+  erf convert wire.erf - --to pcap | tcpdump -r -
+  erf convert --lossless --verify wire.erf wire.pcapng
+  erf convert --out-dir converted --to pcapng folder
+
+Exit status: 0 done; 1 it ran, and the answer is no: defects in the input, files that differ; 2 it could not run.";
+
+/// Formats by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum To {
+    Erf,
+    /// With nanoseconds.
+    Pcap,
+    /// With microseconds.
+    PcapUs,
+    Pcapng,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Whole {
+    Native,
+    Erf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Fcs {
+    Auto,
+    Strip,
+    Keep,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HdlcFlavour {
+    Guess,
+    Cisco,
+    Ppp,
+    FrameRelay,
+    Mtp2,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rule {
+    /// As Wireshark and libpcap do.
+    Nearest,
+    /// As libtrace does.
+    Truncate,
+}
+
+impl Args {
+    /// The options for an output of this name.
+    fn options(&self, output: &Path) -> Result<FileOptions, Failure> {
+        let by_name = FileFormat::of_name(output);
+        let format = match self.to {
+            Some(To::Erf) => FileFormat::Erf,
+            Some(To::Pcap | To::PcapUs) => FileFormat::Pcap,
+            Some(To::Pcapng) => FileFormat::PcapNg,
+            None if self.lossless => by_name.unwrap_or(FileFormat::PcapNg),
+            // What one pipes into other programs.
+            None if output.as_os_str() == "-" => FileFormat::PcapNg,
+            None => by_name.ok_or_else(|| {
+                Failure::Usage(format!("{}: the name does not say which format; name one by --to", output.display()))
+            })?,
+        };
+        if self.lossless && format != FileFormat::PcapNg {
+            return Err(Failure::Usage(format!("--lossless is pcapng, not {format}; ERF holds everything itself")));
+        }
+        let mut options = FileOptions::new(format);
+        options.lossless = self.lossless;
+        if self.to == Some(To::PcapUs) {
+            options.resolution = Resolution::MICROS;
+        }
+        if self.lossless {
+            options.resolution = Resolution::ERF;
+        }
+        options.rounding = match self.rounding {
+            Rule::Nearest => Rounding::HalfUp,
+            Rule::Truncate => Rounding::Truncate,
+        };
+        options.encapsulation = match self.encapsulation {
+            Whole::Native => Encapsulation::Native,
+            Whole::Erf => Encapsulation::Erf,
+        };
+        options.fcs = match self.fcs {
+            Fcs::Auto => FcsChoice::Auto,
+            Fcs::Strip => FcsChoice::Strip,
+            Fcs::Keep => FcsChoice::Keep,
+            Fcs::None => FcsChoice::None,
+        };
+        options.hdlc = match self.hdlc {
+            HdlcFlavour::Guess => Hdlc::Guess,
+            HdlcFlavour::Cisco => Hdlc::Cisco,
+            HdlcFlavour::Ppp => Hdlc::Ppp,
+            HdlcFlavour::FrameRelay => Hdlc::FrameRelay,
+            HdlcFlavour::Mtp2 => Hdlc::Mtp2,
+        };
+        options.hdlc_fcs_len = match self.hdlc_fcs.as_str() {
+            "16" => 2,
+            "32" => 4,
+            _ => 0,
+        };
+        Ok(options)
+    }
+
+    fn open(&self, input: &Path, options: &FileOptions) -> Result<Reader, Failure> {
+        let mut builder = Reader::builder().recover(self.recover).record_options(options.record_options());
+        if let Some(format) = self.read_as {
+            builder = builder.force_format(format.into());
+        }
+        Ok(builder.open(Source::from_arg(input))?)
+    }
+
+    /// What is read and what is written.
+    fn work(&self) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+        let Some(folder) = &self.out_dir else {
+            return match self.paths.as_slice() {
+                [input, _] if input.is_dir() => Err(Failure::Usage(format!(
+                    "{} is a folder: name one for the outputs by --out-dir",
+                    input.display()
+                ))),
+                [input, output] => Ok(vec![(input.clone(), output.clone())]),
+                _ => Err(Failure::Usage(
+                    "name one input and one output, or any number of inputs and --out-dir".to_owned(),
+                )),
+            };
+        };
+        let Some(to) = self.to.or(self.lossless.then_some(To::Pcapng)) else {
+            return Err(Failure::Usage("--out-dir needs the format of the outputs: name it by --to".to_owned()));
+        };
+        let mut made: HashMap<PathBuf, PathBuf> = HashMap::new();
+        let mut work = Vec::new();
+        for input in files(&self.paths)? {
+            if input.as_os_str() == "-" {
+                return Err(Failure::Usage(
+                    "standard input has no name for a file in --out-dir; name an output".to_owned(),
+                ));
+            }
+            let output = folder.join(renamed(&input, to));
+            if let Some(other) = made.insert(output.clone(), input.clone()) {
+                let (one, two) = (other.display(), input.display());
+                return Err(Failure::Usage(format!("{one} and {two} would both become {}", output.display())));
+            }
+            work.push((input, output));
+        }
+        Ok(work)
+    }
+}
+
+/// The file name of `input` with the ending of the format, in place of its own and of that of a compression.
+fn renamed(input: &Path, to: To) -> OsString {
+    let mut stem = PathBuf::from(input.file_name().unwrap_or_default());
+    for endings in [&["gz", "bz2", "xz", "zst", "lz4"][..], &["erf", "pcap", "cap", "pcapng", "ntar"]] {
+        let extension = stem.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+        if extension.is_some_and(|extension| endings.contains(&extension.as_str())) {
+            stem.set_extension("");
+        }
+    }
+    let mut name = stem.into_os_string();
+    name.push(match to {
+        To::Erf => ".erf",
+        To::Pcap | To::PcapUs => ".pcap",
+        To::Pcapng => ".pcapng",
+    });
+    name
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let work = args.work()?;
+    let mut exit = Exit::Done;
+    let mut accounts = Vec::new();
+    let mut to_stdout = false;
+    for (input, output) in &work {
+        let done = one(args, input, output);
+        let (summary, difference) = match done {
+            Ok(done) => done,
+            // The others need not wait for this one.
+            Err(failure) if work.len() > 1 => {
+                say(PROGRAM, failure);
+                exit = Exit::Failed;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        if (summary.defects > 0 || difference.is_some()) && exit == Exit::Done {
+            exit = Exit::No;
+        }
+        to_stdout |= output.as_os_str() == "-";
+        if args.json {
+            accounts.push(account(input, output, &summary, difference.as_ref(), args.verify));
+        } else {
+            tell(input, output, &summary, difference.as_ref(), args.verify);
+        }
+    }
+    if args.json {
+        let all = if work.len() == 1 { accounts.pop().unwrap_or_default() } else { Value::Array(accounts) };
+        let text = format!("{all}\n");
+        if to_stdout { eprint!("{text}") } else { print(&text)? }
+    }
+    Ok(exit)
+}
+
+fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Difference>), Failure> {
+    let options = args.options(output)?;
+    let read = [input.to_owned()];
+    let file = WholeFile::create(output, OutputOptions::new().force(args.force), &[input])?;
+    if args.verify && (file.unfinished().is_none() || input.as_os_str() == "-") {
+        return Err(Failure::Usage("--verify reads both files again, which pipes do not allow".to_owned()));
+    }
+    let name = file.name().to_owned();
+    let mut converter = Converter::new(file, &name, options);
+    // Names that come late matter to pcapng alone.
+    if options.format == FileFormat::PcapNg && !args.one_pass && input.is_file() {
+        let mut progress = Progress::over(&read);
+        let survey = Survey::of(&mut args.open(input, &options)?, |bytes| progress.add(bytes))?;
+        converter = converter.with_survey(survey);
+    }
+    let mut reader = args.open(input, &options)?;
+    let mut progress = Progress::over(&read);
+    converter.run(&mut reader, |bytes| progress.add(bytes))?;
+    drop(progress);
+    let (file, summary) = converter.finish()?;
+    let mut difference = None;
+    if args.verify
+        && let Some(written) = file.unfinished()
+    {
+        let fcs = summary.fcs.map(|(policy, _)| policy);
+        difference = verify(&mut args.open(input, &options)?, input, written, &options, fcs)?;
+    }
+    if difference.is_none() {
+        file.finish()?;
+    }
+    Ok((summary, difference))
+}
+
+/// The account in lines on standard error.
+fn tell(input: &Path, output: &Path, summary: &Summary, difference: Option<&Difference>, verified: bool) {
+    let line = |text: String| say(PROGRAM, format_args!("{}: {text}", input.display()));
+    for defect in &summary.first_defects {
+        line(defect.to_string());
+    }
+    if let Some(difference) = difference {
+        line(format!("{} is not what it was made of, and was not kept: {difference}", output.display()));
+        return;
+    }
+    let beside =
+        if summary.beside > 0 { format!(" and {} records beside them", summary.beside) } else { String::new() };
+    let same = if verified { ", read back and found equal" } else { "" };
+    line(format!("{} records, {} written{beside} to {}{same}", summary.records, summary.written, output.display()));
+    if let Some((policy, ground)) = summary.fcs {
+        line(format!("Ethernet FCS {}: {}", policy_text(policy), ground_text(ground)));
+    }
+    if summary.lost > 0 {
+        line(format!("the loss counters say that {} packets were lost before the recording", summary.lost));
+    }
+    for left in &summary.skipped {
+        line(format!("left out {} {} records: {}", left.count, left.record_type, left.reason));
+    }
+    if let Some((count, refusal)) = summary.refused {
+        line(format!("left out {count} packets, the first because of this: {refusal}"));
+    }
+    for (count, what) in uncarried(summary) {
+        if count > 0 {
+            line(format!("not carried over: {} of {count} records", what.replace('_', " ")));
+        }
+    }
+    let restored = &summary.restored;
+    if restored.packets + restored.beside > 0 {
+        line(format!("{} records restored", restored.packets + restored.beside));
+    }
+    for (count, what) in [
+        (restored.restamped, "packets have another stamp than their record had; it is the record's now"),
+        (restored.edited, "packets were changed since they were records, and were converted as any other"),
+        (restored.damaged, "records beside the packets are damaged and lost"),
+    ] {
+        if count > 0 {
+            line(format!("{count} {what}"));
+        }
+    }
+}
+
+fn policy_text(policy: FcsPolicy) -> &'static str {
+    match policy {
+        FcsPolicy::Strip => "taken off",
+        FcsPolicy::Keep => "kept",
+        FcsPolicy::Absent => "absent",
+    }
+}
+
+fn ground_text(ground: FcsGround) -> String {
+    match ground {
+        FcsGround::Asked => "as asked".to_owned(),
+        FcsGround::Meta => "META states its length".to_owned(),
+        FcsGround::Checked { right, of } => format!("{right} of the first {of} whole frames end in the right one"),
+        FcsGround::Assumed => "assumed, no frame is stored whole".to_owned(),
+        _ => "for another reason".to_owned(),
+    }
+}
+
+fn uncarried(summary: &Summary) -> [(u64, &'static str); 6] {
+    let uncarried = &summary.uncarried;
+    [
+        (uncarried.colors, "colors"),
+        (uncarried.ext_headers, "ext_headers"),
+        (uncarried.sub_headers, "sub_headers"),
+        (uncarried.rx_errors, "rx_errors"),
+        (uncarried.ds_errors, "ds_errors"),
+        (uncarried.loss_counters, "loss_counters"),
+    ]
+}
+
+/// The account as JSON.
+fn account(input: &Path, output: &Path, summary: &Summary, difference: Option<&Difference>, verified: bool) -> Value {
+    let skipped: Vec<_> = summary
+        .skipped
+        .iter()
+        .map(|left| {
+            let name = left.record_type.to_string();
+            json!({"type": name, "reason": left.reason.code(), "text": left.reason.to_string(), "count": left.count})
+        })
+        .collect();
+    let defects: Vec<_> = summary
+        .first_defects
+        .iter()
+        .map(|defect| json!({"offset": defect.offset, "code": defect.kind.code(), "text": defect.to_string()}))
+        .collect();
+    let fcs = summary.fcs.map(|(policy, ground)| json!({"policy": policy_text(policy), "ground": ground_text(ground)}));
+    let not_carried: serde_json::Map<_, _> =
+        uncarried(summary).into_iter().map(|(count, name)| (name.to_owned(), json!(count))).collect();
+    let restored = &summary.restored;
+    let refused = summary.refused.map(|(count, first)| json!({"count": count, "first": first.to_string()}));
+    let difference = difference
+        .map(|difference| json!({"number": difference.number, "offset": difference.offset, "text": difference.what}));
+    json!({
+        "schema": 1,
+        "input": input.display().to_string(),
+        "output": output.display().to_string(),
+        "records": summary.records,
+        "written": summary.written,
+        "beside": summary.beside,
+        "lost": summary.lost,
+        "fcs": fcs,
+        "skipped": skipped,
+        "refused": refused,
+        "not_carried": not_carried,
+        "restored": {
+            "packets": restored.packets,
+            "beside": restored.beside,
+            "restamped": restored.restamped,
+            "edited": restored.edited,
+            "damaged": restored.damaged,
+        },
+        "defect_count": summary.defects,
+        "defects": defects,
+        "verified": verified.then(|| difference.is_none()),
+        "difference": difference,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_and_their_ends_are_not() {
+        for (input, to, output) in [
+            ("folder/wire.erf", To::Pcapng, "wire.pcapng"),
+            ("wire.erf.gz", To::Pcap, "wire.pcap"),
+            ("a.b.PCAPNG", To::Erf, "a.b.erf"),
+            ("wire.2024", To::PcapUs, "wire.2024.pcap"),
+            ("wire", To::Erf, "wire.erf"),
+            ("erf", To::Erf, "erf.erf"),
+        ] {
+            assert_eq!(renamed(Path::new(input), to), output, "{input}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! `erf convert`, judged by other people's programs.
+//!
+//! Known of these programs (Wireshark 4.0.17), and not copied:
+//!
+//! * stamps of if_tsresol 2^-32 are cut to nanoseconds, where those of ERF files are rounded: half of them look 1 ns earlier;
+//!   every rewrite by editcap cuts again;
+//! * tshark shows custom blocks as frames, capinfos does not count them;
+//! * editcap and mergecap drop options from 0x8000 on, option 19373, and blocks that are not to be copied (0x40000BAD);
+//! * tshark writes no ERF file of Ethernet with extension headers that it reads back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use erf::ext::{AnchorId, HostId};
+use erf::meta::{MetaWriter, SectionId, SectionType, TagType};
+use erf::pcap::Packets;
+use erf::{ExtHeader, Reader, RecordBuilder, RecordType, Timestamp};
+use house_skip::{need_program, sample};
+use house_tests::judge::{capinfos, tshark};
+use house_tests::run::{Ran, erf_tool, run};
+use serde_json::Value;
+
+fn convert(folder: &Path, args: &str) -> Ran {
+    run(erf_tool().current_dir(folder).arg("convert").args(args.split_whitespace()))
+}
+
+/// What it says in JSON, one line on standard output.
+fn account(ran: &Ran) -> Value {
+    let text = std::str::from_utf8(&ran.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    serde_json::from_str(text).unwrap()
+}
+
+fn stamp(number: u64) -> Timestamp {
+    Timestamp::from_raw((1_700_000_000 << 32) + number * 0x1_2345_6789)
+}
+
+fn frame(number: u8) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    frame.extend([0x45, 0, 0, 46, 0, number, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    frame.extend([0, 9, 0, 9, 0, 26, 0, 0]);
+    frame.extend([number; 18]);
+    frame
+}
+
+/// What a META record says of ports 0 and 1, of the host and of the recording.
+fn description() -> Vec<u8> {
+    let mut area = [0; 2048];
+    let mut writer = MetaWriter::new(&mut area);
+    writer.put(TagType::GEN_TIME, stamp(0)).unwrap();
+    writer.section(SectionType::CAPTURE, SectionId::from_bits(1)).unwrap().put(TagType::APP_NAME, "dagcap").unwrap();
+    writer.section(SectionType::HOST, SectionId::from_bits(1)).unwrap();
+    writer.put(TagType::HOSTNAME, "probe7").unwrap().put(TagType::MODEL, "DAG 9.2X2").unwrap();
+    for (port, name) in [(0, "tap a"), (1, "tap b")] {
+        writer.section(SectionType::INTERFACE, SectionId::interface(port)).unwrap();
+        writer.put(TagType::NAME, name).unwrap().put(TagType::DESCR, "the east link").unwrap();
+        writer.put(TagType::IF_SPEED, 10_000_000_000u64).unwrap().put(TagType::FILTER, "udp port 9").unwrap();
+        writer.tag(TagType::IF_MAC, &[2, 0, 0, 0, 0, port]).unwrap();
+    }
+    let area = writer.finish().to_vec();
+    RecordBuilder::new(RecordType::META).timestamp(stamp(0)).payload(&area).to_vec().unwrap()
+}
+
+/// A comment on packets that carry the anchor, and the headers of such a packet.
+fn comment(text: &str) -> (Vec<u8>, [ExtHeader; 2]) {
+    let headers = |definition| {
+        [HostId { source_id: 0, host_id: 0 }.into(), ExtHeader::from(AnchorId { definition, anchor_id: 77 })]
+    };
+    let mut area = [0; 256];
+    let mut writer = MetaWriter::new(&mut area);
+    writer.put(TagType::GEN_TIME, stamp(1)).unwrap();
+    writer.section(SectionType::INFORMATION, SectionId::from_bits(0).into_local()).unwrap();
+    writer.put(TagType::COMMENT, text).unwrap();
+    let area = writer.finish().to_vec();
+    let record = RecordBuilder::new(RecordType::META).timestamp(stamp(1)).ext_headers(&headers(true)).payload(&area);
+    (record.to_vec().unwrap(), headers(false))
+}
+
+/// A file of frames on two ports with losses, a comment, an error, PAD, other types, and META that comes late.
+fn made() -> Vec<u8> {
+    let (defined, headers) = comment("look at this");
+    let mut file = Vec::new();
+    for number in 0..20u8 {
+        let frame = frame(number);
+        let record = RecordBuilder::new(RecordType::ETH).timestamp(stamp(number.into())).interface(number % 2);
+        let record = record.lctr(u16::from(number == 5) * 9).payload(&frame).append_fcs();
+        let record = if number == 7 { record.ext_headers(&headers) } else { record };
+        file.extend(record.to_vec().unwrap());
+    }
+    file.extend(defined);
+    file.extend(description());
+    file.extend(RecordBuilder::new(RecordType::PAD).padding_bytes(&[9; 16]).to_vec().unwrap());
+    let raw = RecordBuilder::new(RecordType::MC_RAW).timestamp(stamp(21)).payload(&[4; 40]);
+    file.extend(raw.to_vec().unwrap());
+    let color = RecordBuilder::new(RecordType::COLOR_ETH).timestamp(stamp(22)).lctr(3).payload(&[1; 60]).append_fcs();
+    file.extend(color.to_vec().unwrap());
+    let ip = RecordBuilder::new(RecordType::IPV4).timestamp(stamp(23)).wire_len(1500).payload(&[0x45; 80]);
+    file.extend(ip.to_vec().unwrap());
+    file
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    fs::write(path.join("made.erf"), made()).unwrap();
+    (dir, path)
+}
+
+/// All records of a file, sorted.
+fn records(path: &Path) -> Vec<Vec<u8>> {
+    let mut reader = Reader::open_path(path).unwrap();
+    let mut records = Vec::new();
+    reader.for_each(|item| records.push(item.unwrap().bytes().to_vec())).unwrap();
+    records.sort();
+    records
+}
+
+#[test]
+fn pcapng_says_what_meta_and_records_say() {
+    if !need_program("tshark") || !need_program("capinfos") {
+        return;
+    }
+    let (_dir, path) = folder();
+    let ran = convert(&path, "made.erf made.pcapng --verify --json").exits(0);
+    let told = account(&ran);
+    assert_eq!((&told["schema"], &told["records"], &told["written"]), (&1.into(), &26.into(), &22.into()));
+    assert_eq!((&told["lost"], &told["not_carried"]["colors"]), (&9.into(), &1.into()));
+    assert_eq!((&told["fcs"]["policy"], &told["verified"]), (&"taken off".into(), &true.into()));
+    let skipped: Vec<_> = told["skipped"].as_array().unwrap().iter().map(|left| left["reason"].clone()).collect();
+    assert_eq!(skipped, ["no-link-type", "meta", "pad"]);
+
+    let made = path.join("made.pcapng");
+    let said = capinfos(&made);
+    assert_eq!((said.packets, said.first), (22, Some(stamp(0).nanos())));
+    let fields =
+        ["frame.time_epoch", "frame.len", "frame.interface_name", "frame.interface_description", "frame.comment"];
+    let rows = tshark(&made, "udp", &fields);
+    assert_eq!(rows.len(), 20);
+    for (number, row) in rows.iter().enumerate() {
+        assert_eq!(house_tests::judge::nanos(&row[0]), Some(stamp(number as u64).nanos()));
+        let name = ["tap a", "tap b"][number % 2];
+        assert_eq!(row[1..4], ["60", name, "the east link"], "late META is known in time");
+        assert_eq!(row[4], if number == 7 { "look at this" } else { "" });
+    }
+    let mut reader = erf::pcapng::Reader::open(made.as_path()).unwrap();
+    let mut drops = Vec::new();
+    while let Some(packet) = reader.next_packet().unwrap() {
+        drops.extend(packet.drop_count);
+    }
+    assert_eq!(drops, [9]);
+    assert_eq!(reader.section().comment, "host: probe7");
+    assert_eq!((reader.section().hardware.as_str(), reader.section().application.as_str()), ("DAG 9.2X2", "dagcap"));
+    let second = &reader.interfaces()[1];
+    assert_eq!((second.speed, second.mac), (Some(10_000_000_000), Some([2, 0, 0, 0, 0, 1])));
+    assert_eq!((second.filter.as_str(), second.statistics.unwrap().dropped), ("udp port 9", Some(9)));
+
+    // And back: what it says of interfaces and packets stays, through ERF.
+    convert(&path, "made.pcapng back.erf --verify").exits(0);
+    convert(&path, "back.erf again.pcapng --verify").exits(0);
+    let again = path.join("again.pcapng");
+    assert_eq!(tshark(&again, "udp", &fields), rows);
+    let mut reader_again = erf::pcapng::Reader::open(again.as_path()).unwrap();
+    while reader_again.next_packet().unwrap().is_some() {}
+    assert_eq!(reader_again.section(), reader.section());
+    assert_eq!(reader_again.interfaces()[1].filter, "udp port 9");
+    assert_eq!(reader_again.interfaces()[1].mac, second.mac);
+}
+
+#[test]
+fn without_loss_the_file_comes_back_and_others_read_it() {
+    let (_dir, path) = folder();
+    convert(&path, "made.erf made.pcapng --lossless --verify").exits(0);
+    convert(&path, "made.pcapng back.erf --verify").exits(0);
+    assert_eq!(fs::read(path.join("back.erf")).unwrap(), made());
+    if !need_program("editcap") || !need_program("mergecap") || !need_program("capinfos") {
+        return;
+    }
+    assert_eq!(capinfos(&path.join("made.pcapng")).packets, 23);
+    let other = |program: &str, args: &str| {
+        run(Command::new(program).current_dir(&path).args(args.split_whitespace())).exits(0);
+    };
+    // Rewritten by another program: all but PAD, which must not be copied.
+    other("editcap", "made.pcapng edited.pcapng");
+    convert(&path, "edited.pcapng edited.erf").exits(0);
+    let pad = |record: &Vec<u8>| record[8] != 48;
+    let expected: Vec<_> = records(&path.join("made.erf")).into_iter().filter(pad).collect();
+    assert_eq!(records(&path.join("edited.erf")), expected);
+
+    // Snapped: packets are what they are now, their stamps and lengths what they were.
+    other("editcap", "-s 40 made.pcapng short.pcapng");
+    let told = account(&convert(&path, "short.pcapng short.erf --json").exits(0));
+    assert_eq!(told["restored"]["edited"], 23, "{told}");
+    let mut reader = Reader::open_path(path.join("short.erf")).unwrap();
+    let first = reader.next_record().unwrap().unwrap().unwrap();
+    assert_eq!((first.wire_len(), first.is_snapped()), (64, true));
+
+    // Shifted by an hour: the records are, too.
+    other("editcap", "-t 3600 made.pcapng later.pcapng");
+    let told = account(&convert(&path, "later.pcapng later.erf --json").exits(0));
+    assert_eq!(told["restored"]["restamped"], 23, "{told}");
+
+    // Joined with another file whose interfaces come first.
+    let more: Vec<u8> = (0..5)
+        .flat_map(|number| {
+            let record = RecordBuilder::new(RecordType::ETH).timestamp(stamp(number)).interface(3).payload(&[7; 60]);
+            record.append_fcs().to_vec().unwrap()
+        })
+        .collect();
+    fs::write(path.join("more.erf"), more).unwrap();
+    convert(&path, "more.erf more.pcapng --lossless").exits(0);
+    other("mergecap", "-w both.pcapng more.pcapng made.pcapng");
+    convert(&path, "both.pcapng both.erf").exits(0);
+    let mut expected = [expected, records(&path.join("more.erf"))].concat();
+    expected.sort();
+    assert_eq!(records(&path.join("both.erf")), expected);
+}
+
+#[test]
+fn every_sample_comes_back_from_pcapng_without_loss() {
+    for name in [
+        "libtrace-100_packets.erf",
+        "libtrace-5_packets.erf.gz",
+        "libtrace-provenance.erf",
+        "scapy-erf_eth_exthdr.erf",
+        "infiniband-linktype-erf.pcap",
+        "editcap-100-linktype-erf.nsec.pcap",
+    ] {
+        let Some(sample) = sample(name) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let sample = sample.display();
+        convert(dir.path(), &format!("{sample} plain.erf")).exits(0);
+        convert(dir.path(), &format!("{sample} made.pcapng --lossless --verify")).exits(0);
+        convert(dir.path(), "made.pcapng back.erf --verify").exits(0);
+        let plain = fs::read(dir.path().join("plain.erf")).unwrap();
+        assert_eq!(fs::read(dir.path().join("back.erf")).unwrap(), plain, "{name}");
+        for to in ["pcap", "pcap-us", "pcapng"] {
+            let ran = convert(dir.path(), &format!("{sample} {to}.out --to {to} --verify --json")).exits(0);
+            assert_eq!(account(&ran)["verified"], true);
+        }
+        if !need_program("capinfos") {
+            return;
+        }
+        let is_meta = name.contains("provenance");
+        let packets = Reader::open_path(dir.path().join("plain.erf")).map(|mut reader| {
+            let mut count = 0;
+            reader.for_each(|item| count += u64::from(item.unwrap().is_packet())).unwrap();
+            count
+        });
+        for file in ["made.pcapng", "pcap.out", "pcap-us.out", "pcapng.out"] {
+            let said = capinfos(&dir.path().join(file));
+            assert_eq!(
+                (said.packets, packets.as_ref().unwrap()),
+                (*packets.as_ref().unwrap(), &said.packets),
+                "{name} {file}"
+            );
+            assert_eq!(said.first.is_none(), is_meta);
+        }
+    }
+}
+
+#[test]
+fn pipes_into_other_programs() {
+    if !need_program("tcpdump") || !need_program("tshark") {
+        return;
+    }
+    let (_dir, path) = folder();
+    for (to, program, args) in
+        [("pcap", "tcpdump", "-nr -"), ("pcapng", "tshark", "-n -r -"), ("pcap-us", "tshark", "-nr -")]
+    {
+        let mut converts = erf_tool();
+        converts.current_dir(&path).args(["convert", "made.erf", "-", "--to", to]);
+        let mut converts = converts.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut reads = Command::new(program);
+        reads.args(args.split_whitespace()).stdin(converts.stdout.take().unwrap());
+        let shown = String::from_utf8(run(&mut reads).exits(0).stdout).unwrap();
+        assert!(converts.wait().unwrap().success());
+        assert!(shown.lines().count() >= 21 && shown.contains("10.0.0.1"), "{program}: {shown}");
+    }
+}
+
+#[test]
+fn a_folder_is_converted_and_names_do_not_collide() {
+    let (_dir, path) = folder();
+    fs::create_dir(path.join("in")).unwrap();
+    fs::create_dir(path.join("out")).unwrap();
+    fs::copy(path.join("made.erf"), path.join("in/one.erf")).unwrap();
+    fs::copy(path.join("made.erf"), path.join("in/two.erf")).unwrap();
+    let accounts = account(&convert(&path, "in --out-dir out --to pcapng --json").exits(0));
+    assert_eq!(accounts.as_array().unwrap().len(), 2);
+    assert!(path.join("out/one.pcapng").is_file() && path.join("out/two.pcapng").is_file());
+    fs::copy(path.join("made.erf"), path.join("in/one.cap")).unwrap();
+    convert(&path, "in --out-dir out --to pcapng --force").exits(2).says("would both become out/one.pcapng");
+    convert(&path, "made.erf - --verify --to pcap").exits(2).says("--verify");
+    convert(&path, "made.erf made.erf --force").exits(2).says("written over while it is read");
+}
+
+#[test]
+fn every_link_type_is_what_tshark_takes_it_for() {
+    if !need_program("tshark") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let plain = |record_type: RecordType, payload: &[u8]| {
+        RecordBuilder::new(record_type).timestamp(stamp(1)).payload(payload).to_vec().unwrap()
+    };
+    let ip = &frame(1)[14..];
+    let ppp = [&[0xFF, 3, 0, 0x21], ip].concat();
+    let cisco = [&[0x0F, 0, 8, 0], ip].concat();
+    let cell = [&[0; 4][..], &[0xAA, 0xAA, 3, 0, 0, 0, 8, 0], &ip[..40]].concat();
+    let all = [
+        (plain(RecordType::ETH, &frame(1)), "--fcs none", "1"),
+        (plain(RecordType::HDLC_POS, &ppp), "", "4"),
+        (plain(RecordType::MC_HDLC, &cisco), "", "28"),
+        (plain(RecordType::ATM, &cell), "", "10"),
+        (plain(RecordType::IPV4, ip), "", "7"),
+        (plain(RecordType::IPV6, &[0x60; 60]), "", "7"),
+        (plain(RecordType::INFINIBAND, &[0; 60]), "", "150"),
+        (plain(RecordType::ETH, &frame(1)), "--encapsulation erf", "98"),
+    ];
+    for (record, options, encapsulation) in all {
+        fs::write(dir.path().join("one.erf"), &record).unwrap();
+        for to in ["pcap", "pcapng"] {
+            convert(dir.path(), &format!("one.erf one.{to} --force --verify {options}")).exits(0);
+            let file = dir.path().join(format!("one.{to}"));
+            let rows = tshark(&file, "", &["frame.encap_type", "frame.time_epoch"]);
+            assert_eq!(rows[0][0], encapsulation, "{to} {options}");
+            assert_eq!(house_tests::judge::nanos(&rows[0][1]), Some(stamp(1).nanos()));
+            assert!(matches!(Packets::open(file.as_path()).unwrap().next_packet(), Ok(Some(_))));
+        }
+    }
+}
