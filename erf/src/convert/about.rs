@@ -54,7 +54,9 @@ impl About {
             Packets::PcapNg(reader) => {
                 let new = reader.interfaces().iter().enumerate().skip(first);
                 // Where the file has the META records themselves, nothing is made up.
-                let new: Vec<_> = new.filter(|(_, interface)| interface.identity.is_none()).collect();
+                let has_none =
+                    |interface: &Interface| interface.identity.is_none() && interface.link_type != LinkType::ERF;
+                let new: Vec<_> = new.filter(|(_, interface)| has_none(interface)).collect();
                 for group in new.chunk_by(|one, other| one.0 / 8 == other.0 / 8) {
                     self.group(group, reader.section(), stamp, &mut made);
                 }

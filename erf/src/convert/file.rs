@@ -75,6 +75,7 @@ impl FileOptions {
 pub struct Survey {
     known: Known,
     evidence: Evidence,
+    is_done: bool,
 }
 
 impl Survey {
@@ -84,7 +85,7 @@ impl Survey {
     ///
     /// Those of [`Reader::next_batch`].
     pub fn of(reader: &mut Reader, mut done: impl FnMut(u64)) -> Result<Survey, Error> {
-        let mut survey = Survey::default();
+        let mut survey = Survey { is_done: true, ..Survey::default() };
         while let Some(batch) = reader.next_batch()? {
             for record in batch.iter().flatten() {
                 survey.known.observe(&record);
@@ -140,7 +141,7 @@ pub struct Summary {
     pub skipped: Vec<Left>,
     /// Sum of the loss counters of all records read.
     pub lost: u64,
-    /// What was done about the Ethernet FCS and why; `None` where nothing had to be decided.
+    /// What was done about the Ethernet FCS and why; `None` where no frame was written as such.
     pub fcs: Option<(FcsPolicy, FcsGround)>,
     /// What the packets do not say of their records.
     pub uncarried: Uncarried,
@@ -190,6 +191,7 @@ pub struct Converter<W: Write> {
     out: Option<W>,
     writer: Option<AnyWriter<W>>,
     skipped: BTreeMap<(u8, &'static str), Left>,
+    fcs: Option<(FcsPolicy, FcsGround)>,
     summary: Summary,
 }
 
@@ -203,6 +205,7 @@ impl<W: Write> Converter<W> {
             out: Some(out),
             writer: None,
             skipped: BTreeMap::new(),
+            fcs: None,
             summary: Summary::default(),
         }
     }
@@ -261,6 +264,7 @@ impl<W: Write> Converter<W> {
             Error::new(ErrorKind::InvalidInput, "the conversion failed before, there is no output").in_file(&self.name)
         };
         let out = self.out.take().ok_or_else(failed)?;
+        let first = first.filter(|_| !self.survey.is_done);
         for record in first.into_iter().flat_map(|batch| batch.iter().flatten()) {
             self.survey.evidence.observe(&record);
         }
@@ -268,7 +272,7 @@ impl<W: Write> Converter<W> {
         let FileOptions { format, resolution, rounding, lossless, encapsulation, .. } = self.options;
         let packets = self.options.packets(fcs);
         if format != FileFormat::Erf && encapsulation == Encapsulation::Native {
-            self.summary.fcs = Some((fcs, ground));
+            self.fcs = Some((fcs, ground));
         }
         Ok(match format {
             FileFormat::Erf => AnyWriter::Erf(Box::new(ErfWriter::new(out).named(&self.name))),
@@ -291,7 +295,12 @@ impl<W: Write> Converter<W> {
         let loss = record.loss().unwrap_or(0);
         self.summary.lost += u64::from(loss);
         match writer.write_record(record)? {
-            Outcome::Written => self.summary.written += 1,
+            Outcome::Written => {
+                self.summary.written += 1;
+                if record.record_type().is_ethernet() {
+                    self.summary.fcs = self.fcs;
+                }
+            }
             Outcome::Beside(_) => {
                 self.summary.beside += 1;
                 return Ok(());

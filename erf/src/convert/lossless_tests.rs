@@ -238,8 +238,7 @@ fn options_and_blocks_of_others_with_the_same_number_are_not_taken_for_ours() {
 
 #[test]
 fn a_record_with_more_padding_than_an_option_holds_stands_beside_the_packets() {
-    let record =
-        RecordBuilder::new(RecordType::ETH).payload(&[1; 20]).padding_bytes(&vec![3; 65_497]).to_vec().unwrap();
+    let record = RecordBuilder::new(RecordType::ETH).payload(&[1; 4]).padding_bytes(&vec![3; 65_513]).to_vec().unwrap();
     let (file, summary) = lossless(&record, options());
     assert_eq!((summary.written, summary.beside), (0, 1));
     assert_eq!(back(&file).0, record);
@@ -256,5 +255,33 @@ fn flags_and_stamps_of_every_value_come_back() {
             .unwrap();
         assert!(record.len() > HEADER_LEN);
         assert_eq!(back(&lossless(&record, options()).0).0, record);
+    }
+}
+
+#[test]
+fn the_fcs_is_found_by_meta_or_by_the_first_whole_frames() {
+    let frame = |right: bool| {
+        let builder = RecordBuilder::new(RecordType::ETH).payload(&[0x11; 64]);
+        if right { builder.append_fcs().to_vec() } else { builder.to_vec() }.unwrap()
+    };
+    let snapped = RecordBuilder::new(RecordType::ETH).payload(&[0x11; 64]).wire_len(500).to_vec().unwrap();
+    let stated = |bits: u8| {
+        let area = [0xFF, 3, 0, 4, 0, 1, 0, 0, 0, 8, 0, 4, 0, 0, 0, bits];
+        RecordBuilder::new(RecordType::META).payload(&area).to_vec().unwrap()
+    };
+    for (records, policy, ground, captured) in [
+        ([frame(true), frame(false)].concat(), FcsPolicy::Strip, FcsGround::Checked { right: 1, of: 2 }, 64),
+        (frame(false), FcsPolicy::Absent, FcsGround::Checked { right: 0, of: 1 }, 64),
+        (snapped, FcsPolicy::Strip, FcsGround::Assumed, 62),
+        ([stated(0), frame(true)].concat(), FcsPolicy::Absent, FcsGround::Meta, 68),
+        ([stated(32), frame(false)].concat(), FcsPolicy::Strip, FcsGround::Meta, 60),
+    ] {
+        let mut converter = Converter::new(Vec::new(), "made", FileOptions::new(FileFormat::Pcap));
+        let mut reader = Reader::builder().force_format(FileFormat::Erf).open(source(&records)).unwrap();
+        converter.run(&mut reader, |_| {}).unwrap();
+        let (file, summary) = converter.finish().unwrap();
+        assert_eq!(summary.fcs, Some((policy, ground)));
+        let mut packets = crate::pcap::Packets::open(source(&file)).unwrap();
+        assert_eq!(packets.next_packet().unwrap().unwrap().captured.len(), captured);
     }
 }

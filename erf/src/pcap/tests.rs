@@ -534,19 +534,21 @@ fn another_reader_agrees() {
     }
     assert!(theirs.next_packet().is_none());
 
-    let file = to_pcapng(ng::WriterOptions::default());
-    let (ours, _) = all(&file);
-    let mut theirs = pcapng::PcapNgReader::new(&file[..]).unwrap();
-    let mut at = 0;
-    while let Some(next) = theirs.next_block() {
-        if let pcapng::Block::EnhancedPacket(other) = next.unwrap() {
-            assert_eq!(other.data[..], ours[at].captured);
-            assert_eq!(other.interface_id, ours[at].interface);
-            at += 1;
+    for (lossless, interfaces) in [(false, 4), (true, 5)] {
+        let file = to_pcapng(ng::WriterOptions { lossless, ..Default::default() });
+        let (ours, _) = all(&file);
+        let mut theirs = pcapng::PcapNgReader::new(&file[..]).unwrap();
+        let mut at = 0;
+        while let Some(next) = theirs.next_block() {
+            if let pcapng::Block::EnhancedPacket(other) = next.unwrap() {
+                assert_eq!(other.data[..], ours[at].captured);
+                assert_eq!(other.interface_id, ours[at].interface);
+                at += 1;
+            }
         }
+        assert_eq!(at, ours.len());
+        assert_eq!(theirs.interfaces().len(), interfaces);
     }
-    assert_eq!(at, ours.len());
-    assert_eq!(theirs.interfaces().len(), 4);
 
     // And the other way: what it writes, we read.
     let mut out = Vec::new();

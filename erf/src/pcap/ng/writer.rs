@@ -30,7 +30,7 @@ pub struct WriterOptions {
     pub rounding: Rounding,
     /// Write everything a record has, so that the [`Reader`](crate::Reader) gives it again byte for byte: whatever pcapng has no
     /// field for in a custom option of the packet, records that are no packets in custom blocks, and stamps in
-    /// [`Resolution::ERF`]. Types without a link type are written as LINKTYPE_ERF. The layout is in `docs/lossless.md`.
+    /// [`Resolution::ERF`]. Types without a link type, and InfiniBand, are written as LINKTYPE_ERF. The layout is in `docs/lossless.md`.
     pub lossless: bool,
     /// Snap length to state for the interfaces, in bytes; 0 is none. That of META is not taken: libpcap refuses files whose
     /// interfaces differ in it.
@@ -231,11 +231,12 @@ impl<W: Write> Writer<W> {
             return packet;
         }
         let packet = match packet {
-            Err(Skip::NoLinkType(_)) => {
+            Ok(_) if record.is_meta() => return Err(Skip::Meta),
+            // Wireshark 4.0 knows no LINKTYPE_INFINIBAND, and rewrites no file that has packets of it.
+            Ok(WirePacket { link_type: LinkType::INFINIBAND, .. }) | Err(Skip::NoLinkType(_)) => {
                 let whole = PacketOptions { encapsulation: Encapsulation::Erf, ..self.options.packets };
                 to_packet(record, &whole)?
             }
-            Ok(_) if record.is_meta() => return Err(Skip::Meta),
             packet => packet?,
         };
         if lossless::fits(record, &packet) { Ok(packet) } else { Err(Skip::TooLongForOptions) }
@@ -443,7 +444,14 @@ impl<W: Write> Writer<W> {
     ///
     /// [`ErrorKind::Write`](crate::ErrorKind::Write) when the output fails.
     pub fn finish(mut self) -> Result<W, Error> {
-        self.write_section()?;
+        if self.interfaces.is_empty() {
+            // libpcap and Wireshark's editors accept no file without an interface.
+            let link_type = match self.options.packets.encapsulation {
+                Encapsulation::Native => LinkType::ETHERNET,
+                Encapsulation::Erf => LinkType::ERF,
+            };
+            self.interface((Identity::default(), link_type))?;
+        }
         for (number, counted) in (0..).zip(std::mem::take(&mut self.interfaces)) {
             self.write_statistics(number, &counted)?;
         }
