@@ -283,7 +283,6 @@ fn pipes_into_other_programs() {
 fn a_folder_is_converted_and_names_do_not_collide() {
     let (_dir, path) = folder();
     fs::create_dir(path.join("in")).unwrap();
-    fs::create_dir(path.join("out")).unwrap();
     fs::copy(path.join("made.erf"), path.join("in/one.erf")).unwrap();
     fs::copy(path.join("made.erf"), path.join("in/two.erf")).unwrap();
     let accounts = account(&convert(&path, "in --out-dir out --to pcapng --json").exits(0));

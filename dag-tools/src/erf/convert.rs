@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -253,6 +255,9 @@ fn renamed(input: &Path, to: To) -> OsString {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let work = args.work()?;
+    if let Some(folder) = &args.out_dir {
+        fs::create_dir_all(folder).map_err(|cause| Failure::File { path: folder.display().to_string(), cause })?;
+    }
     let mut exit = Exit::Done;
     let mut accounts = Vec::new();
     let mut to_stdout = false;
@@ -281,7 +286,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         let all = if work.len() == 1 { accounts.pop().unwrap_or_default() } else { Value::Array(accounts) };
         let text = format!("{all}\n");
-        if to_stdout { eprint!("{text}") } else { print(&text)? }
+        if to_stdout {
+            // Nobody listens: there is nobody to tell.
+            let _ = io::stderr().write_all(text.as_bytes());
+        } else {
+            print(&text)?;
+        }
     }
     Ok(exit)
 }
@@ -296,7 +306,7 @@ fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Diff
     let name = file.name().to_owned();
     let mut converter = Converter::new(file, &name, options);
     // Names that come late matter to pcapng alone.
-    if options.format == FileFormat::PcapNg && !args.one_pass && input.is_file() {
+    if options.format == FileFormat::PcapNg && !args.one_pass && input.as_os_str() != "-" && input.is_file() {
         let mut progress = Progress::over(&read);
         let survey = Survey::of(&mut args.open(input, &options)?, |bytes| progress.add(bytes))?;
         converter = converter.with_survey(survey);
