@@ -26,9 +26,9 @@ impl About {
         About { fcs, sections: 0, described: 0, anchors: 0 }
     }
 
-    /// Puts META records before those in `out`, about the interfaces that have become known since the last call: a record for
+    /// Puts META records with the stamp of `record`, the first packet of theirs, before those in `out`, about the interfaces that have become known since the last call: a record for
     /// each eight of them, which are the ports of one source.
-    pub(crate) fn describe(&mut self, packets: &Packets, stamp: Timestamp, out: &mut Vec<u8>) {
+    pub(crate) fn describe(&mut self, packets: &Packets, record: &[u8], out: &mut Vec<u8>) {
         let (sections, interfaces) = match packets {
             Packets::Pcap(_) => (1, 1),
             Packets::PcapNg(reader) => (reader.sections(), reader.interfaces().len()),
@@ -38,6 +38,7 @@ impl About {
         }
         let first = if sections == self.sections { self.described } else { 0 };
         (self.sections, self.described) = (sections, interfaces);
+        let stamp = Record::parse(record).map(|record| record.timestamp()).unwrap_or_default();
         let mut made = Vec::new();
         match packets {
             // Nothing is said but what we do ourselves.

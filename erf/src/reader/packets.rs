@@ -4,7 +4,7 @@ use crate::convert::{About, RecordOptions, Refusal, Restorations, ToRecord};
 use crate::error::Error;
 use crate::pcap::Packets;
 use crate::pcapng::{Item, Restored};
-use crate::{HEADER_LEN, MAX_RECORD_LEN, Record};
+use crate::{HEADER_LEN, MAX_RECORD_LEN};
 
 /// Records made from packets, a block at a time.
 pub(super) struct PacketFeed {
@@ -156,8 +156,7 @@ impl PacketFeed {
         }
         let said = packet.comments().skip(known.into());
         length = self.about.comment(said, out, length, &mut self.pending);
-        let stamp = Record::parse(out).map(|record| record.timestamp()).unwrap_or_default();
-        self.about.describe(&self.packets, stamp, &mut self.pending);
+        self.about.describe(&self.packets, out, &mut self.pending);
         if self.pending.is_empty() {
             return Some(length);
         }
