@@ -321,7 +321,7 @@ fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Diff
         && let Some(written) = file.unfinished()
     {
         let fcs = summary.fcs.map(|(policy, _)| policy);
-        difference = verify(&mut args.open(input, &options)?, input, written, &options, fcs)?;
+        difference = verify(&mut args.open(input, &options)?, input, &written, &options, fcs)?;
     }
     if difference.is_none() {
         file.finish()?;

@@ -109,10 +109,15 @@ impl WholeFile {
     }
 
     /// Where the unfinished file lies, to be looked at before it gets its name; `None` for what cannot be taken back.
-    pub fn unfinished(&self) -> Option<&Path> {
+    pub fn unfinished(&self) -> Option<PathBuf> {
         match &self.to {
-            To::Part { part, .. } => part.as_deref(),
-            To::Stream(_) => None,
+            #[cfg(target_os = "linux")]
+            To::Part { file, place: Place::Unnamed, .. } => {
+                use std::os::fd::AsRawFd;
+                Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into())
+            }
+            To::Part { place: Place::Beside(part), .. } => Some(part.clone()),
+            To::Part { place: Place::There, .. } | To::Stream(_) => None,
         }
     }
 
