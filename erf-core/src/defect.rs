@@ -174,6 +174,89 @@ impl DefectKind {
         }
     }
 
+    /// Every kind once, with values of zero: what there is to be found.
+    pub const ALL: &[Self] = &[
+        Self::RecordLength { rlen: 0 },
+        Self::HeadersTooLong { rlen: 0, needed: 0 },
+        Self::OpenChain { rlen: 0 },
+        Self::TornHeader { have: 0 },
+        Self::TornRecord { rlen: 0, have: 0 },
+        Self::Garbage { rlen: 0 },
+        Self::Skipped { bytes: 0 },
+        Self::ZeroTail { len: 0 },
+        Self::LegacyType,
+        Self::ZeroWireLength { available: 0 },
+        Self::MetaTruncated { missing: 0 },
+        Self::MetaTag { at: 0 },
+        Self::MetaValue { tag: 0, len: 0 },
+        Self::UnknownType { number: 0 },
+        Self::TimeBackwards { by: TimeDelta::ZERO },
+        Self::TimeJump { by: TimeDelta::ZERO },
+        Self::TimeZero,
+        Self::ReservedFlag,
+    ];
+
+    /// What it means for the data, and what reading does about it.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::RecordLength { .. } => {
+                "The length of a record is below the 16 bytes of its header, so there is no way to the next one. Reading ends \
+                 here, unless it recovers."
+            }
+            Self::HeadersTooLong { .. } => {
+                "The extension headers and the sub-header that the type calls for do not fit the length of the record. It is \
+                 left out; reading goes on behind it."
+            }
+            Self::OpenChain { .. } => {
+                "Every extension header says that another one follows, up to the end of the record. It is left out; reading \
+                 goes on behind it."
+            }
+            Self::TornHeader { .. } => {
+                "The data ends inside the header of a record: a copy or a recording that broke off. All records before it are \
+                 good."
+            }
+            Self::TornRecord { .. } => {
+                "A record runs past the end of the data: a copy or a recording that broke off, or a wrong length in the last \
+                 record that could be reached. All records before it are good."
+            }
+            Self::Garbage { .. } => {
+                "Bytes that can be read as a record, but neither look like one nor lead to one. Found only when recovering."
+            }
+            Self::Skipped { .. } => {
+                "Bytes passed over until records follow one another again. Found only when recovering."
+            }
+            Self::ZeroTail { .. } => {
+                "Nothing but zero bytes up to the end: space that was allocated and never written. No record is lost."
+            }
+            Self::LegacyType => {
+                "A record of type 0, from before ERF. What is in it is not stated; it is delivered as it is."
+            }
+            Self::ZeroWireLength { .. } => {
+                "The wire length is zero although bytes are stored. The packet is delivered empty."
+            }
+            Self::MetaTruncated { .. } => {
+                "A META record has fewer bytes of tags than it states. The tags that are there are read."
+            }
+            Self::MetaTag { .. } => {
+                "A META tag runs over the end of its record, or a few bytes are left over behind the last one. The tags \
+                 before it are read."
+            }
+            Self::MetaValue { .. } => {
+                "A META tag has fewer bytes than a value of its kind takes. The tag is passed over."
+            }
+            Self::UnknownType { .. } => "The type of a record has no public meaning. It is delivered as it is.",
+            Self::TimeBackwards { .. } => {
+                "A record is stamped earlier than the one before it on the same interface: the clock was set, or records were \
+                 put together out of order."
+            }
+            Self::TimeJump { .. } => {
+                "A record is stamped more than a year after the one before it on the same interface: the clock was set."
+            }
+            Self::TimeZero => "A record is stamped 1970-01-01 00:00:00: it was made without a clock.",
+            Self::ReservedFlag => "Bit 7 of the flags is set, which has no public meaning.",
+        }
+    }
+
     /// For a bad record whose length can be believed: that length, so that a walk goes on behind it.
     pub const fn next_record(self) -> Option<u16> {
         match self {
@@ -185,6 +268,17 @@ impl DefectKind {
     /// The data ends inside a record.
     pub const fn is_torn(self) -> bool {
         matches!(self, Self::TornHeader { .. } | Self::TornRecord { .. })
+    }
+}
+
+/// One word.
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
     }
 }
 
