@@ -62,6 +62,11 @@
 //! | [`Reader`], [`reader`] | records from files, by block or by map |
 //! | [`writer`] | records into files, never half a one |
 //! | [`session`] | who recorded, and where every packet went: META records around a recording |
+//! | [`summary`] | what is in a file: counts, times, loss, who captured |
+//! | [`pieces`] | one file walked by several threads, to the result of one |
+//! | [`check`], [`repair`] | what is wrong with a file, and what can be kept of it |
+//! | [`describe`] | records in words |
+//! | [`clock`] | what stamps say about the clock that made them |
 //! | [`select`] | which records are wanted: by time, interface, type, length, number |
 //! | [`merge`], [`sort`], [`split`] | files put together, in order, apart |
 //! | [`shift`], [`resize`], [`dedup`] | stamps corrected, records aligned and snapped, packets that came twice |
@@ -76,9 +81,12 @@
 // The mapped reader and the caller of libpcap are the exceptions, and say why they may.
 #![deny(unsafe_code)]
 
+pub mod check;
+pub mod clock;
 pub mod convert;
 pub mod dedup;
 pub mod diff;
+pub mod describe;
 mod error;
 pub mod filter;
 pub mod gaps;
@@ -94,6 +102,12 @@ pub mod shift;
 pub mod sort;
 pub mod split;
 mod totals;
+pub mod pieces;
+pub mod reader;
+pub mod repair;
+pub mod select;
+pub mod session;
+pub mod summary;
 pub mod writer;
 
 pub use erf_core as core;

@@ -101,6 +101,11 @@ impl ReaderBuilder {
         self
     }
 
+    /// Whether it searches for the next records after damage.
+    pub(crate) const fn recovers(&self) -> bool {
+        self.recover
+    }
+
     fn block(&self) -> usize {
         if self.recover { self.block.max(RESUME_MIN) } else { self.block }
     }

@@ -1,0 +1,147 @@
+//! A stretch of a file in a buffer, and walking through it.
+
+use std::fs::File;
+use std::io;
+
+use crate::error::{Error, ErrorKind};
+use crate::{Defect, RESUME_MIN, Record, Records, WalkState};
+
+/// Bytes read at a time, unless a search needs more.
+const BLOCK: usize = 256 * 1024;
+
+/// Bytes in front of a chunk in which a chain of records is looked for: room for the longest record and some more.
+const WARM: u64 = 128 * 1024;
+
+/// A regular file, as long as it was when it was opened.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub(super) file: &'a File,
+    pub(super) name: &'a str,
+    pub(super) len: u64,
+}
+
+impl Stored<'_> {
+    /// Fills `out` from byte `at` on.
+    fn read(&self, mut out: &mut [u8], mut at: u64) -> Result<(), Error> {
+        while !out.is_empty() {
+            let cause = match read_at(self.file, out, at) {
+                Ok(0) => io::Error::from(io::ErrorKind::UnexpectedEof),
+                Ok(count) => {
+                    out = &mut out[count..];
+                    at += count as u64;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            let what = match cause.kind() {
+                io::ErrorKind::UnexpectedEof => "became shorter while it was read",
+                _ => "read failed",
+            };
+            return Err(Error::new(ErrorKind::Read, what).at(at).in_file(self.name).because(cause));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, out, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, out, at)
+}
+
+/// What of a file is in memory.
+pub(super) struct Blocks<'a> {
+    stored: Stored<'a>,
+    recover: bool,
+    buffer: Vec<u8>,
+    /// Offset of the first byte of the buffer.
+    at: u64,
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn new(stored: Stored<'a>, recover: bool) -> Self {
+        Self { stored, recover, buffer: Vec::new(), at: 0 }
+    }
+
+    /// Brings `bytes` from `from` on into memory, or what there is of them.
+    fn fill(&mut self, from: u64, bytes: usize) -> Result<(), Error> {
+        let kept = usize::try_from(from.wrapping_sub(self.at)).ok().filter(|&skip| skip <= self.buffer.len());
+        match kept {
+            Some(skip) => drop(self.buffer.drain(..skip)),
+            None => self.buffer.clear(),
+        }
+        self.at = from;
+        let have = self.buffer.len();
+        let there = self.stored.len.saturating_sub(from);
+        let want = bytes.min(usize::try_from(there).unwrap_or(usize::MAX));
+        if want > have {
+            self.buffer.resize(want, 0);
+            let read = self.stored.read(&mut self.buffer[have..], from + have as u64);
+            if read.is_err() {
+                self.buffer.truncate(have);
+            }
+            return read;
+        }
+        Ok(())
+    }
+
+    /// Nothing follows what is in memory.
+    fn is_last(&self) -> bool {
+        self.at + self.buffer.len() as u64 >= self.stored.len
+    }
+
+    /// Walks from `state` on, until a record would begin at `until` or behind it, or the data is over.
+    pub(super) fn walk(
+        &mut self,
+        mut state: WalkState,
+        until: u64,
+        mut visit: impl FnMut(u64, Result<Record<'_>, Defect>),
+    ) -> Result<WalkState, Error> {
+        let mut block = if self.recover { RESUME_MIN } else { BLOCK };
+        while !state.is_ended() && state.offset() < until {
+            self.fill(state.offset(), block)?;
+            let last = self.is_last();
+            let mut walk = Records::resume(&self.buffer, state, last);
+            loop {
+                let at = walk.offset();
+                if at >= until {
+                    return Ok(walk.into_state());
+                }
+                match walk.next() {
+                    Some(item) => visit(at, item),
+                    None => break,
+                }
+            }
+            let before = state.offset();
+            state = walk.into_state();
+            if last {
+                break;
+            }
+            // Cannot be asked for more than once while a block holds what a walk may ask for; more beats a loop.
+            if state.offset() == before {
+                block *= 2;
+            }
+        }
+        Ok(state)
+    }
+
+    /// Where, as it seems, a walk that comes from before `boundary` steps over it, and in which state.
+    pub(super) fn guess(&mut self, boundary: u64) -> Result<Option<WalkState>, Error> {
+        let from = boundary.saturating_sub(WARM);
+        self.fill(from, WARM as usize + BLOCK)?;
+        let mut walk = Records::resume(&self.buffer, WalkState::new(from).with_recover(true), self.is_last());
+        while walk.offset() < boundary {
+            if walk.next().is_none() {
+                return Ok(None);
+            }
+        }
+        let state = walk.into_state();
+        // A walk that does not recover has no state but its offset.
+        Ok(Some(if self.recover { state } else { WalkState::new(state.offset()) }))
+    }
+}

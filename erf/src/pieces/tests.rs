@@ -1,0 +1,169 @@
+use std::io::Write;
+
+use proptest::prelude::*;
+
+use super::{Piece, Pieces};
+use crate::reader::{FileFormat, Reader};
+use crate::{Defect, Record, RecordBuilder, RecordType, Records, Timestamp};
+
+/// Everything, in order.
+#[derive(Debug, Default, PartialEq)]
+struct All(Vec<(u64, Result<Vec<u8>, Defect>)>);
+
+impl Piece for All {
+    fn record(&mut self, offset: u64, record: &Record<'_>) {
+        self.0.push((offset, Ok(record.bytes().to_vec())));
+    }
+
+    fn defect(&mut self, defect: Defect) {
+        self.0.push((defect.offset, Err(defect)));
+    }
+
+    fn merge(&mut self, next: Self) {
+        self.0.extend(next.0);
+    }
+}
+
+fn file_of(count: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for n in 0..count as u32 {
+        let frame = vec![n as u8; 14 + (n as usize * 37) % 400];
+        let record_type = match n % 7 {
+            0..4 => RecordType::ETH,
+            4 => RecordType::IPV4,
+            5 => RecordType::META,
+            _ => RecordType::PAD,
+        };
+        let stamp = Timestamp::from_parts(1_700_000_000 + n / 50, n << 20);
+        let record = RecordBuilder::new(record_type).timestamp(stamp).interface((n % 3) as u8).payload(&frame);
+        bytes.extend(record.to_vec().unwrap());
+    }
+    bytes
+}
+
+fn sequential(bytes: &[u8], recover: bool) -> All {
+    let mut walk = Records::new(bytes).recover(recover);
+    let mut all = All::default();
+    loop {
+        let at = walk.offset();
+        match walk.next() {
+            Some(Ok(record)) => all.record(at, &record),
+            Some(Err(defect)) => all.defect(defect),
+            None => return all,
+        }
+    }
+}
+
+fn in_pieces(bytes: &[u8], recover: bool, chunk: u64, threads: usize) -> (All, u64) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let reader = Reader::builder().force_format(FileFormat::Erf).recover(recover);
+    let pieces = Pieces::new().threads(threads).chunk(chunk).reader(reader);
+    let mut told = 0;
+    let visited = pieces.visit(file.path(), All::default, |bytes| told += bytes).unwrap();
+    assert!(visited.error.is_none());
+    assert_eq!(told, visited.end);
+    (visited.piece, visited.end)
+}
+
+#[test]
+fn a_guess_holds_for_a_good_file() {
+    let bytes = file_of(4000);
+    let file = {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        file
+    };
+    let stored = super::Stored { file: &file, name: "good", len: bytes.len() as u64 };
+    for recover in [false, true] {
+        let mut blocks = super::blocks::Blocks::new(stored, recover);
+        let mut state = crate::WalkState::new(0).with_recover(recover);
+        for boundary in (10_000..bytes.len() as u64).step_by(20_000) {
+            state = blocks.walk(state, boundary, |_, _| ()).unwrap();
+            let guess = super::blocks::Blocks::new(stored, recover).guess(boundary).unwrap();
+            assert_eq!(guess, Some(state), "{boundary}");
+        }
+    }
+}
+
+#[test]
+fn a_tail_of_zeros_and_a_torn_one_are_told_once() {
+    let good = file_of(300);
+    for cut in [0, 5, 30] {
+        let mut bytes = good[..good.len() - cut].to_vec();
+        for zeros in [0, 10, 100, 30_000] {
+            bytes.resize(good.len() - cut + zeros, 0);
+            for recover in [false, true] {
+                let expected = sequential(&bytes, recover);
+                for chunk in [64, 5000, 40_000] {
+                    assert_eq!(in_pieces(&bytes, recover, chunk, 2).0, expected, "{cut} {zeros} {recover} {chunk}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_file_has_nothing() {
+    assert_eq!(in_pieces(&[], false, 100, 2), (All::default(), 0));
+}
+
+#[test]
+fn a_panic_of_a_piece_is_passed_on() {
+    struct Falls;
+    impl Piece for Falls {
+        fn record(&mut self, offset: u64, _: &Record<'_>) {
+            assert!(offset < 20_000, "falls");
+        }
+        fn defect(&mut self, _: Defect) {}
+        fn merge(&mut self, _: Self) {}
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&file_of(300)).unwrap();
+    let pieces = Pieces::new().threads(2).chunk(5000);
+    let fallen = std::panic::catch_unwind(|| pieces.visit(file.path(), || Falls, |_| ()).map(|_| ()));
+    assert!(fallen.is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn pieces_of_a_damaged_file_give_what_one_walk_gives(
+        count in 1usize..150,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        gaps in prop::collection::vec((any::<prop::sample::Index>(), 1usize..300), 0..3),
+        cut in 0usize..100,
+        chunk in 1u64..30_000,
+        threads in 1usize..4,
+        recover: bool,
+    ) {
+        let mut bytes = file_of(count);
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        for (at, len) in gaps {
+            let at = at.index(bytes.len());
+            let end = (at + len).min(bytes.len());
+            bytes.drain(at..end);
+            if bytes.is_empty() {
+                return Ok(());
+            }
+        }
+        bytes.truncate(bytes.len() - cut.min(bytes.len()));
+        let expected = sequential(&bytes, recover);
+        prop_assert_eq!(in_pieces(&bytes, recover, chunk.max(bytes.len() as u64 / 200 + 1), threads).0, expected);
+    }
+
+    #[test]
+    fn pieces_of_any_bytes_give_what_one_walk_gives(
+        bytes in prop::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..3000),
+        chunk in 16u64..800,
+        recover: bool,
+    ) {
+        prop_assume!(!crate::input::Compression::detect(&bytes).is_compressed());
+        let expected = sequential(&bytes, recover);
+        prop_assert_eq!(in_pieces(&bytes, recover, chunk, 2).0, expected);
+    }
+}

@@ -1,0 +1,310 @@
+//! What is in a file: counts, times, rates, sizes, loss, errors, who captured.
+//!
+//! A [`Summary`] takes records one by one, and is a [`Piece`], so that several threads can make
+//! one together.
+//!
+//! ```
+//! use erf::summary::Summary;
+//! use erf::{Record, RecordBuilder, RecordType, Timestamp};
+//!
+//! let stamp = Timestamp::from_parts(1_700_000_000, 0);
+//! let packet = RecordBuilder::new(RecordType::ETH).timestamp(stamp).payload(&[7; 60]).append_fcs().to_vec()?;
+//! let mut summary = Summary::new();
+//! summary.add(0, &Record::parse(&packet)?);
+//! assert_eq!((summary.records(), summary.sizes.wire.sum), (1, 64));
+//! assert_eq!(summary.fcs.verdict(), erf::summary::FcsVerdict::Present);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod described;
+mod fcs;
+mod findings;
+mod port;
+mod sizes;
+mod stamps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use described::{Comment, Described, Object};
+pub use fcs::{FcsSample, FcsVerdict};
+pub use findings::Findings;
+pub use port::Port;
+pub use sizes::{Class, Lengths, Sizes};
+pub use stamps::Stamps;
+
+use crate::identity::Identity;
+use crate::pieces::Piece;
+use crate::{Audit, Defect, DefectKind, Record, RecordType, TimeDelta};
+
+/// Hosts, sources and interfaces told apart at most; a made-up file may name any number.
+const PORTS: usize = 4096;
+
+/// Everything about a file that one look at each record tells.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Summary {
+    by_type: [u64; 128],
+    by_interface: [u64; 8],
+    /// Ports of records that name neither host nor source, by interface.
+    plain: [Port; 8],
+    named: BTreeMap<Identity, Port>,
+    /// Packets of ports past the limit.
+    unnamed: Port,
+    /// Stamps of the packets.
+    pub stamps: Stamps,
+    /// Stamps of the META records.
+    pub meta_stamps: Stamps,
+    /// Lengths of the packets.
+    pub sizes: Sizes,
+    /// Sum of the loss counters of all records that have one, PAD and META among them (`erf-format.md` section 2.2).
+    pub lost: u64,
+    /// A loss counter stood at 65 535, which means "at least": more may be lost.
+    pub lost_at_least: bool,
+    /// Packets that were bad on the wire.
+    pub rx_errors: u64,
+    /// Packets with an error in the card's data stream.
+    pub ds_errors: u64,
+    /// Packets of which the end is not stored, those that lack only the FCS among them.
+    pub snapped: u64,
+    /// Ethernet packets that lack the FCS, which their wire length counts, and nothing else.
+    pub fcs_not_stored: u64,
+    /// Whether the packets end in their FCS.
+    pub fcs: FcsSample,
+    /// Packets that colour stands for, not loss.
+    pub coloured: u64,
+    /// The greatest step back, on one interface.
+    pub greatest_step_back: TimeDelta,
+    /// What META records say.
+    pub described: Described,
+    /// What is wrong or odd.
+    pub findings: Findings,
+    audit: Audit,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Summary {
+    /// Of no records yet.
+    pub fn new() -> Self {
+        Self {
+            by_type: [0; 128],
+            by_interface: [0; 8],
+            plain: Default::default(),
+            named: BTreeMap::new(),
+            unnamed: Port::default(),
+            stamps: Stamps::default(),
+            meta_stamps: Stamps::default(),
+            sizes: Sizes::default(),
+            lost: 0,
+            lost_at_least: false,
+            rx_errors: 0,
+            ds_errors: 0,
+            snapped: 0,
+            fcs_not_stored: 0,
+            fcs: FcsSample::default(),
+            coloured: 0,
+            greatest_step_back: TimeDelta::ZERO,
+            described: Described::default(),
+            findings: Findings::default(),
+            audit: Audit::new(),
+        }
+    }
+
+    /// Takes the next record, which stands at `offset` of the decoded data.
+    #[inline]
+    pub fn add(&mut self, offset: u64, record: &Record<'_>) {
+        let record_type = record.record_type();
+        count(&mut self.by_type, record_type.number());
+        count(&mut self.by_interface, record.interface());
+        let lost = record.loss().unwrap_or(0);
+        self.lost += u64::from(lost);
+        self.lost_at_least |= lost == u16::MAX;
+        let (findings, greatest) = (&mut self.findings, &mut self.greatest_step_back);
+        self.audit.record(offset, record, |defect| {
+            if let DefectKind::TimeBackwards { by } = defect.kind {
+                *greatest = by.max(*greatest);
+            }
+            findings.add(defect);
+        });
+        match () {
+            () if record_type.is_packet() => self.packet(record, lost),
+            () if record.is_meta() => {
+                self.meta_stamps.add(record.timestamp());
+                self.described.add(offset, record);
+            }
+            () => {}
+        }
+    }
+
+    #[inline]
+    fn packet(&mut self, record: &Record<'_>, lost: u16) {
+        let flags = record.flags();
+        self.rx_errors += u64::from(flags.rx_error());
+        self.ds_errors += u64::from(flags.ds_error());
+        self.coloured += u64::from(record.record_type().is_color());
+        self.stamps.add(record.timestamp());
+        self.sizes.add(record);
+        if record.is_snapped() {
+            self.snapped += 1;
+            self.fcs_not_stored += u64::from(record.fcs() == crate::Fcs::NotStored);
+        }
+        self.fcs.add(record);
+        self.described.packet(record);
+        let port = if record.has_ext_headers() {
+            let identity = Identity::new(record.ext_headers(), record.interface());
+            self.port(identity)
+        } else {
+            // An interface number has three bits.
+            &mut self.plain[usize::from(record.interface() & 7)]
+        };
+        port.add(record, lost);
+    }
+
+    fn port(&mut self, identity: Identity) -> &mut Port {
+        if identity.host_id == 0 && identity.source_id == 0 {
+            return &mut self.plain[usize::from(identity.interface & 7)];
+        }
+        if self.named.len() >= PORTS && !self.named.contains_key(&identity) {
+            return &mut self.unnamed;
+        }
+        self.named.entry(identity).or_default()
+    }
+
+    /// Takes the next defect of the walk.
+    pub fn add_defect(&mut self, defect: Defect) {
+        self.described.damage();
+        self.findings.add(defect);
+    }
+
+    /// Takes in the summary of what follows.
+    pub fn merge(&mut self, next: Self) {
+        for (count, more) in self.by_type.iter_mut().zip(next.by_type) {
+            *count += more;
+        }
+        for (count, more) in self.by_interface.iter_mut().zip(next.by_interface) {
+            *count += more;
+        }
+        for (port, more) in self.plain.iter_mut().zip(&next.plain) {
+            port.merge(more);
+        }
+        for (identity, more) in &next.named {
+            self.port(*identity).merge(more);
+        }
+        self.unnamed.merge(&next.unnamed);
+        self.stamps.merge(&next.stamps);
+        self.meta_stamps.merge(&next.meta_stamps);
+        self.sizes.merge(&next.sizes);
+        self.lost += next.lost;
+        self.lost_at_least |= next.lost_at_least;
+        self.rx_errors += next.rx_errors;
+        self.ds_errors += next.ds_errors;
+        self.snapped += next.snapped;
+        self.fcs_not_stored += next.fcs_not_stored;
+        self.fcs.merge(next.fcs);
+        self.coloured += next.coloured;
+        self.greatest_step_back = self.greatest_step_back.max(next.greatest_step_back);
+        self.described.merge(next.described);
+        let mut between = Vec::new();
+        self.audit.join(&next.audit, |defect| {
+            if let DefectKind::TimeBackwards { by } = defect.kind {
+                self.greatest_step_back = by.max(self.greatest_step_back);
+            }
+            between.push(defect);
+        });
+        self.findings.merge(next.findings, between);
+    }
+
+    /// All records, META and PAD among them.
+    pub fn records(&self) -> u64 {
+        self.by_type.iter().sum()
+    }
+
+    /// Records that are neither META nor PAD.
+    pub fn packets(&self) -> u64 {
+        self.stamps.count
+    }
+
+    /// PAD records.
+    pub fn pads(&self) -> u64 {
+        self.of_type(RecordType::PAD)
+    }
+
+    /// Records of one type.
+    pub fn of_type(&self, record_type: RecordType) -> u64 {
+        self.by_type[usize::from(record_type.number())]
+    }
+
+    /// Every type that occurs, and how often.
+    pub fn by_type(&self) -> impl Iterator<Item = (RecordType, u64)> + '_ {
+        (0u8..).zip(self.by_type).filter(|&(_, count)| count > 0).map(|(n, count)| (RecordType::new(n), count))
+    }
+
+    /// Every interface number that occurs in the flags of a record, and how often.
+    pub fn by_interface(&self) -> impl Iterator<Item = (u8, u64)> + '_ {
+        (0u8..).zip(self.by_interface).filter(|&(_, count)| count > 0)
+    }
+
+    /// Every port that packets came from. Records that do not name their host have that of the file, where META says which
+    /// one that is.
+    pub fn ports(&self) -> BTreeMap<Identity, Port> {
+        let plain = (0u8..).zip(&self.plain).filter(|(_, port)| port.packets > 0);
+        let plain = plain.map(|(interface, port)| (Identity { interface, ..Identity::default() }, port));
+        let mut ports: BTreeMap<Identity, Port> = BTreeMap::new();
+        for (identity, port) in plain.chain(self.named.iter().map(|(identity, port)| (*identity, port))) {
+            ports.entry(self.described.host.resolve(identity)).or_default().merge(port);
+        }
+        ports
+    }
+
+    /// Packets of ports past those told apart.
+    pub fn other_ports(&self) -> u64 {
+        self.unnamed.packets
+    }
+
+    /// The stamps that stand for the file: those of its packets, or of META records where there are no packets.
+    pub fn times(&self) -> &Stamps {
+        if self.stamps.count == 0 { &self.meta_stamps } else { &self.stamps }
+    }
+
+    /// Stamps that are earlier than the one before on the same interface.
+    pub fn backward_steps(&self) -> u64 {
+        self.findings.count(DefectKind::TimeBackwards { by: TimeDelta::ZERO }.code())
+    }
+
+    /// Stamps more than a year after the one before on the same interface.
+    pub fn forward_jumps(&self) -> u64 {
+        self.findings.count(DefectKind::TimeJump { by: TimeDelta::ZERO }.code())
+    }
+
+    /// Something is wrong: a [warning](crate::Severity::Warning) or an [error](crate::Severity::Error). Notes are no defects.
+    pub fn is_defective(&self) -> bool {
+        self.findings.defects() > 0
+    }
+}
+
+fn count<const N: usize>(counters: &mut [u64; N], index: u8) {
+    if let Some(counter) = counters.get_mut(usize::from(index)) {
+        *counter += 1;
+    }
+}
+
+impl Piece for Summary {
+    #[inline]
+    fn record(&mut self, offset: u64, record: &Record<'_>) {
+        self.add(offset, record);
+    }
+
+    fn defect(&mut self, defect: Defect) {
+        self.add_defect(defect);
+    }
+
+    fn merge(&mut self, next: Self) {
+        Summary::merge(self, next);
+    }
+}
