@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use erf::input::Source;
-use erf::{FileFormat, Reader};
+use erf::{FileFormat, Reader, ReaderBuilder};
 
 use super::Failure;
 
@@ -53,6 +53,16 @@ impl Reading {
             builder = builder.force_format(format.into());
         }
         builder.open(Source::from_arg(input))
+        Ok(self.builder().open(Source::from_arg(input))?)
+    }
+
+    /// How a reader is to be made.
+    pub(super) fn builder(&self) -> ReaderBuilder {
+        let builder = Reader::builder().recover(self.recover);
+        match self.read_as {
+            Some(format) => builder.force_format(format.into()),
+            None => builder,
+        }
     }
 }
 

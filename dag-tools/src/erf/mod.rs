@@ -6,6 +6,10 @@ mod dedup;
 mod defects;
 mod diff;
 mod gaps;
+mod check;
+mod cut;
+mod dump;
+mod info;
 mod input;
 mod instant;
 mod merge;
@@ -18,6 +22,8 @@ mod shift;
 mod sort;
 mod split;
 mod summary;
+mod repair;
+mod several;
 
 use clap::{Parser, Subcommand};
 
@@ -60,6 +66,16 @@ enum Command {
     Sort(sort::Args),
     /// Make parts of a file: by time on clock boundaries, number, size, interface or source.
     Split(split::Args),
+    /// Name every defect of files: where, what, how bad.
+    Check(check::Args),
+    /// Write the records that are wanted: by time, interface, type, length, number.
+    Cut(cut::Args),
+    /// Print records, one a line or in full.
+    Dump(dump::Args),
+    /// Say what is in files: counts, times, rates, sizes, loss, errors, who captured.
+    Info(info::Args),
+    /// Keep all that can be read of a damaged file, and say what cannot.
+    Repair(repair::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -96,6 +112,11 @@ pub fn run(args: &Args) -> Exit {
         Command::Snap(args) => resize::snap(args),
         Command::Sort(args) => sort::run(args),
         Command::Split(args) => split::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Cut(args) => cut::run(args),
+        Command::Dump(args) => dump::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Repair(args) => repair::run(args),
     };
     done.unwrap_or_else(|failure| {
         if matches!(&failure, Failure::Erf(error) if error.is_closed_pipe()) {
@@ -105,6 +126,29 @@ pub fn run(args: &Args) -> Exit {
         say(PROGRAM, failure);
         Exit::Failed
     })
+}
+
+/// Prints a line of JSON on standard output.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value}\n"))
+}
+
+/// Prints rows of a table on standard output, the first one naming the columns, as comma-separated values (RFC 4180).
+fn print_csv(rows: &[Vec<String>]) -> Result<(), Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = rows.iter().try_for_each(|row| writer.write_record(row));
+    let bytes = written
+        .map_err(std::io::Error::from)
+        .and_then(|()| writer.into_inner().map_err(|error| std::io::Error::other(error.to_string())));
+    print(&String::from_utf8_lossy(&bytes.map_err(Failure::Output)?))
+}
+
+/// Rows as text of aligned columns.
+fn aligned(rows: Vec<Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).add_rows(rows);
+    let lines = table.to_string();
+    lines.lines().map(|line| format!(" {}\n", line.trim_end())).collect()
 }
 
 /// Prints on standard output.

@@ -54,6 +54,11 @@ impl Writing {
     /// Begins `output` for whatever is no record.
     pub(super) fn file(&self, output: &Path, read: &[PathBuf]) -> Result<WholeFile, Failure> {
         let read: Vec<&Path> = read.iter().map(AsRef::as_ref).collect();
-        Ok(WholeFile::create(output, OutputOptions::new().force(self.force), &read)?)
+        Self::whole(output, &read, self.force)
+    }
+
+    /// Begins `output` where its format is not to be chosen.
+    pub(super) fn whole(output: &Path, read: &[&Path], force: bool) -> Result<WholeFile, Failure> {
+        Ok(WholeFile::create(output, OutputOptions::new().force(force), read)?)
     }
 }

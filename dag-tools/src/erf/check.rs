@@ -1,0 +1,180 @@
+//! `erf check`: every defect, with its place.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use erf::check::{Check, MOST};
+use erf::pieces::Visited;
+use erf::{DefectKind, Severity};
+use serde_json::{Value, json};
+
+use super::input::{Reading, files};
+use super::several::visit_all;
+use super::{Failure, PROGRAM, aligned, print, print_csv, print_json};
+use crate::exit::Exit;
+use crate::messages::say;
+
+const AFTER_HELP: &str = "\
+Exit status: 0 no defect of this severity or worse; 1 there are some; 2 a file could not be read.
+Reading ends at damage that leaves no way to the next record; --recover goes on behind it.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Files and folders; - is standard input.
+    #[arg(required_unless_present = "explain")]
+    inputs: Vec<PathBuf>,
+
+    /// Name defects that are at least as bad as this.
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "warning")]
+    severity: Level,
+
+    /// Say what a code means, or with `all` what every one means, and read nothing.
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    explain: Option<String>,
+
+    /// Print JSON.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+
+    /// Print comma-separated values, a row for each defect.
+    #[arg(long)]
+    csv: bool,
+
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    /// Everything that is odd.
+    Note,
+    /// What cannot be right.
+    Warning,
+    /// Records that are lost.
+    Error,
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Note => Self::Note,
+            Level::Warning => Self::Warning,
+            Level::Error => Self::Error,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(code) = &args.explain {
+        return explain(code);
+    }
+    let files = files(&args.inputs)?;
+    let severity = args.severity.into();
+    let answers = visit_all(&files, args.reading, || Check::new(severity, MOST));
+    let mut exit = Exit::Done;
+    let (mut values, mut rows) =
+        (Vec::new(), vec![["file", "offset", "code", "severity", "text"].map(String::from).to_vec()]);
+    for (file, answer) in files.iter().zip(&answers) {
+        let name = file.display().to_string();
+        let visited = match answer {
+            Ok(visited) => visited,
+            Err(error) => {
+                say(PROGRAM, error);
+                values.push(json!({ "file": name, "error": error.to_string() }));
+                exit = Exit::Failed;
+                continue;
+            }
+        };
+        match () {
+            () if args.json => values.push(value(&name, visited, severity)),
+            () if args.csv => rows.extend(visited.piece.findings.listed().iter().map(|defect| {
+                let kind = defect.kind;
+                let (code, severity) = (kind.code().to_owned(), kind.severity().to_string());
+                vec![name.clone(), defect.offset.to_string(), code, severity, kind.to_string()]
+            })),
+            () => text(&name, visited, severity)?,
+        }
+        if let Some(error) = &visited.error {
+            say(PROGRAM, error);
+            exit = Exit::Failed;
+        } else if exit == Exit::Done && visited.piece.findings.at_least(severity) > 0 {
+            exit = Exit::No;
+        }
+    }
+    if args.json {
+        print_json(&one_or_all(values))?;
+    } else if args.csv {
+        print_csv(&rows)?;
+    }
+    Ok(exit)
+}
+
+/// One file gives an object, several an array.
+pub(super) fn one_or_all(mut values: Vec<Value>) -> Value {
+    if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
+}
+
+fn value(name: &str, visited: &Visited<Check>, severity: Severity) -> Value {
+    let findings = &visited.piece.findings;
+    let defects: Vec<Value> = findings
+        .listed()
+        .iter()
+        .map(|defect| {
+            json!({
+                "offset": defect.offset,
+                "code": defect.kind.code(),
+                "severity": defect.kind.severity().to_string(),
+                "text": defect.kind.to_string(),
+            })
+        })
+        .collect();
+    let by_code: serde_json::Map<String, Value> =
+        findings.by_code().map(|(code, _, count)| (code.to_owned(), count.into())).collect();
+    json!({
+        "schema": 1,
+        "file": name,
+        "records": visited.piece.records,
+        "bytes": visited.end,
+        "by_code": by_code,
+        "defects_total": findings.at_least(severity),
+        "defects": defects,
+        "error": visited.error.as_ref().map(ToString::to_string),
+    })
+}
+
+fn text(name: &str, visited: &Visited<Check>, severity: Severity) -> Result<(), Failure> {
+    let findings = &visited.piece.findings;
+    let mut lines = String::new();
+    for defect in findings.listed() {
+        lines += &format!("{name}: {}: {defect}\n", defect.kind.severity());
+    }
+    let (listed, all) = (findings.listed().len() as u64, findings.at_least(severity));
+    if all > listed {
+        lines += &format!("{name}: {} more defects are not listed\n", all - listed);
+    }
+    let below: Vec<String> = findings
+        .by_code()
+        .filter(|(_, found, _)| *found < severity)
+        .map(|(code, _, count)| format!("{count} {code}"))
+        .collect();
+    lines += &format!("{name}: {} records in {} bytes, ", visited.piece.records, visited.end);
+    lines += &if all == 0 { "no defects".to_owned() } else { format!("{all} defects") };
+    if !below.is_empty() {
+        lines += &format!(" (and {})", below.join(", "));
+    }
+    print(&(lines + "\n"))
+}
+
+fn explain(code: &str) -> Result<Exit, Failure> {
+    let kinds = DefectKind::ALL.iter().filter(|kind| code == "all" || kind.code() == code);
+    let rows: Vec<Vec<String>> = kinds
+        .map(|kind| vec![kind.code().to_owned(), kind.severity().to_string(), kind.meaning().to_owned()])
+        .collect();
+    if rows.is_empty() {
+        let codes: Vec<&str> = DefectKind::ALL.iter().map(|kind| kind.code()).collect();
+        return Err(Failure::Usage(format!("no defect has the code {code}; there are: {}", codes.join(", "))));
+    }
+    print(&aligned(rows))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,125 @@
+//! `erf repair`: all that can be read of a damaged file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use erf::input::Source;
+use erf::repair::{Plan, Report};
+use serde_json::{Value, json};
+
+use super::output::Writing;
+use super::{Failure, PROGRAM, print, print_json};
+use crate::exit::Exit;
+use crate::messages::say;
+
+const AFTER_HELP: &str = "\
+The file is read several times; standard input is kept in a temporary file for that. Compressed input gives plain output.
+
+Exit status: 0 nothing was dropped; 1 something was; 2 it could not be done.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// File to read; - is standard input.
+    input: PathBuf,
+
+    /// File to write; - is standard output.
+    output: PathBuf,
+
+    /// Keep what there is of a torn last record, as a snapped one.
+    #[arg(long)]
+    partial: bool,
+
+    /// Replace a file that exists.
+    #[arg(long)]
+    force: bool,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.json && args.output.as_os_str() == "-" {
+        return Err(Failure::Usage(
+            "--json prints on standard output, where the records would go: name a file".to_owned(),
+        ));
+    }
+    let spooled = if args.input.as_os_str() == "-" { Some(spool()?) } else { None };
+    let input = spooled.as_ref().map_or(args.input.as_path(), |file| file.path());
+    let plan = Plan::of(|reader| reader.open(Source::from(input)))?.partial(args.partial);
+    let mut file = Writing::whole(&args.output, &[input], args.force)?;
+    let report = plan.write(&mut file)?;
+    file.finish()?;
+    let name = if spooled.is_some() { Path::new("standard input") } else { input };
+    if args.json {
+        print_json(&value(name, &report))?;
+    } else {
+        let lines = text(name, &report);
+        if args.output.as_os_str() == "-" { eprint(&lines) } else { print(&lines)? }
+    }
+    Ok(if report.is_clean() { Exit::Done } else { Exit::No })
+}
+
+/// All of standard input in a file that goes away by itself.
+fn spool() -> Result<tempfile::NamedTempFile, Failure> {
+    let failed = |cause| Failure::File { path: "standard input".to_owned(), cause };
+    let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
+    io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
+    Ok(file)
+}
+
+fn eprint(lines: &str) {
+    for line in lines.lines() {
+        say(PROGRAM, line);
+    }
+}
+
+fn text(name: &Path, report: &Report) -> String {
+    let name = name.display();
+    let mut lines = String::new();
+    for dropped in &report.dropped {
+        let (offset, bytes, why) = (dropped.offset, dropped.bytes, dropped.why);
+        lines += &format!("{name}: byte {offset}: {bytes} bytes dropped: {why} [{}]\n", why.code());
+    }
+    let more = report.stretches - report.dropped.len() as u64;
+    if more > 0 {
+        lines += &format!("{name}: {more} more stretches were dropped\n");
+    }
+    if let Some(bytes) = report.partial {
+        lines += &format!("{name}: the torn record at the end was kept as a snapped one of {bytes} bytes\n");
+    }
+    if let Some(error) = &report.broken {
+        lines += &format!("{error}\n");
+    }
+    let (total, kept, dropped) = (report.bytes_in, report.bytes_kept, report.bytes_dropped);
+    lines += &format!("{name}: {total} bytes = {kept} kept in {} records + {dropped} dropped\n", report.records);
+    lines
+}
+
+fn value(name: &Path, report: &Report) -> Value {
+    let dropped: Vec<Value> = report
+        .dropped
+        .iter()
+        .map(|dropped| {
+            json!({
+                "offset": dropped.offset,
+                "bytes": dropped.bytes,
+                "code": dropped.why.code(),
+                "text": dropped.why.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "schema": 1,
+        "file": name.display().to_string(),
+        "bytes_in": report.bytes_in,
+        "bytes_kept": report.bytes_kept,
+        "bytes_dropped": report.bytes_dropped,
+        "records": report.records,
+        "stretches": report.stretches,
+        "dropped": dropped,
+        "partial": report.partial,
+        "error": report.broken.as_ref().map(ToString::to_string),
+    })
+}
