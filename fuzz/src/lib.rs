@@ -14,6 +14,7 @@ pub mod lossless;
 pub mod meta;
 pub mod pcap;
 pub mod pcapng;
+pub mod pieces;
 pub mod reader;
 pub mod resync;
 pub mod session;

@@ -39,6 +39,12 @@ fn main() -> io::Result<()> {
         to("walk").write(format!("{name}-recover"), &[&[1, 13], &bytes[..]].concat())?;
     }
 
+    for (name, bytes) in [("good", &file), ("damaged", &damaged), ("zeros", &zeros)] {
+        // Recovery off and on; the smallest chunks.
+        to("pieces").write(name, &[&[0], &bytes[..]].concat())?;
+        to("pieces").write(format!("{name}-recover"), &[&[1], &bytes[..]].concat())?;
+    }
+
     let packets = packets(&file).map_err(io::Error::other)?;
     for (name, bytes) in packets {
         let target = if name.starts_with("pcapng") { "pcapng" } else { "pcap" };
