@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use erf::ext::{ExtType, FlowId, HostId};
+use erf::ext::{ExtType, HostId};
 use erf::meta::{MetaWriter, SectionId, SectionType, TagType};
 use erf::{DefectKind, ExtHeader, NAMED, Record, RecordBuilder, RecordType, Records, Timestamp};
 use house_skip::{need_program, sample};
@@ -15,7 +15,7 @@ use serde_json::Value;
 const NOW: u32 = 1_700_000_000;
 
 fn record(record_type: RecordType, n: u32) -> Vec<u8> {
-    let stamp = Timestamp::from_parts(NOW + n / 10, n.wrapping_mul(0x1999_9999) & 0xFFFF_FFC0);
+    let stamp = Timestamp::from_parts(NOW + n / 10, (n % 10) * 0x1999_9999 & 0xFFFF_FFC0);
     let frame: Vec<u8> = (0..60 + n % 50).map(|byte| (byte * 7 + n) as u8).collect();
     let record = RecordBuilder::new(record_type).timestamp(stamp).interface((n % 2) as u8).payload(&frame);
     let record = if record_type == RecordType::ATM || record_type == RecordType::MC_ATM {
@@ -32,7 +32,7 @@ fn eths(count: u32) -> Vec<Vec<u8>> {
 
 /// A record of `length` bytes with any type byte, and an `rlen` of its own.
 fn odd(type_byte: u8, rlen: u16, length: usize) -> Vec<u8> {
-    let mut bytes = record(RecordType::IPV4, 1);
+    let mut bytes = record(RecordType::IPV4, 21);
     bytes.resize(length.max(16), 0x55);
     bytes[8] = type_byte;
     bytes[10..12].copy_from_slice(&rlen.to_be_bytes());
@@ -208,7 +208,7 @@ fn many_threads_say_what_one_says() {
     // More than a chunk, damaged in several places.
     let mut bytes = eths(200_000).concat();
     for place in [1_000_000, 9_000_000, 17_000_003] {
-        if let Some(field) = bytes.get_mut(place..place + 40) {
+        if let Some(field) = bytes.get_mut(place..place + 200) {
             field.fill(0xE5);
         }
     }
@@ -392,8 +392,8 @@ fn ports_of_several_hosts_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let mut bytes = Vec::new();
     for n in 0..30u32 {
-        let flow = FlowId { source_id: 4, ..FlowId::default() };
-        let headers = [flow.into(), HostId { source_id: 9, host_id: u64::from(n % 3) }.into()];
+        let flow = ExtHeader::new(ExtType::FLOW_ID, 4 << 48);
+        let headers = [flow, HostId { source_id: 9, host_id: u64::from(n % 3) }.into()];
         let stamp = Timestamp::from_parts(NOW + n, 0);
         let record = RecordBuilder::new(RecordType::ETH).timestamp(stamp).ext_headers(&headers).payload(&[7; 60]);
         bytes.extend(record.to_vec().unwrap());
