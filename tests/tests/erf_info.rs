@@ -15,7 +15,7 @@ use serde_json::Value;
 const NOW: u32 = 1_700_000_000;
 
 fn record(record_type: RecordType, n: u32) -> Vec<u8> {
-    let stamp = Timestamp::from_parts(NOW + n / 10, (n % 10) * 0x1999_9999 & 0xFFFF_FFC0);
+    let stamp = Timestamp::from_parts(NOW + n / 10, ((n % 10) * 0x1999_9999) & 0xFFFF_FFC0);
     let frame: Vec<u8> = (0..60 + n % 50).map(|byte| (byte * 7 + n) as u8).collect();
     let record = RecordBuilder::new(record_type).timestamp(stamp).interface((n % 2) as u8).payload(&frame);
     let record = if record_type == RecordType::ATM || record_type == RecordType::MC_ATM {
@@ -303,7 +303,7 @@ fn odd_and_malformed_input() {
     let here = Record::parse(&good[19]).unwrap().timestamp().raw();
     let time = |raw: u64| check(&between(&stamped(raw)), "").0;
     assert_eq!(time(here - (5 << 32)), ["time-backwards"]);
-    assert_eq!(time(here + (2 * 365 * 86_400 << 32)), ["time-jump", "time-backwards"]);
+    assert_eq!(time(here + ((2 * 365 * 86_400) << 32)), ["time-jump", "time-backwards"]);
     assert_eq!(time(0), ["time-zero", "time-backwards", "time-jump"]);
     assert_eq!(time(0xFFFF_FFFF_FFFF_FFFF), ["time-jump", "time-backwards"]);
     // Garbage.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use erf::RecordType;
+use erf::filter::{Filter, FilterOptions};
 use erf::select::{Bound, Selection, Selector};
 use serde_json::json;
 
@@ -37,6 +38,10 @@ pub(super) struct Args {
     /// Lengths on the wire in bytes, as the record has them, for Ethernet with FCS: 64, 64-128, 1519-, -63.
     #[arg(long, value_name = "MIN-MAX", value_parser = lengths, allow_hyphen_values = true)]
     size: Option<RangeInclusive<u16>>,
+
+    /// Packets that match an expression of tcpdump's language: "udp port 53" (docs/filters.md).
+    #[arg(short, long, value_name = "EXPR")]
+    filter: Option<String>,
 
     /// Leave out META records, which stay with the packets otherwise.
     #[arg(long)]
@@ -106,11 +111,12 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let filter = args.filter.as_deref().map(|text| Filter::new(text, FilterOptions::default())).transpose()?;
     let mut pass = Pass::begin(&args.files)?;
     let mut selector = Selector::new(args.selection());
     let mut passed_over = 0u64;
     pass.each(|_, record, sink| {
-        match selector.wants(record) {
+        match selector.wants_if(record, |record| filter.as_ref().map_or(Ok(true), |filter| filter.matches(record)))? {
             true => sink.write(record)?,
             false => passed_over += 1,
         }

@@ -48,12 +48,7 @@ impl Reading {
 
     /// The same, with the library's own error.
     pub(super) fn open_erf(&self, input: &Path) -> Result<Reader, erf::Error> {
-        let mut builder = Reader::builder().recover(self.recover);
-        if let Some(format) = self.read_as {
-            builder = builder.force_format(format.into());
-        }
-        builder.open(Source::from_arg(input))
-        Ok(self.builder().open(Source::from_arg(input))?)
+        self.builder().open(Source::from_arg(input))
     }
 
     /// How a reader is to be made.

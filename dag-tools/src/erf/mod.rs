@@ -1,14 +1,13 @@
 //! `erf`: files of records, looked at, converted, cut, joined, checked and repaired.
 
+mod check;
 mod convert;
 mod cut;
 mod dedup;
 mod defects;
 mod diff;
-mod gaps;
-mod check;
-mod cut;
 mod dump;
+mod gaps;
 mod info;
 mod input;
 mod instant;
@@ -17,13 +16,13 @@ mod meta;
 mod output;
 mod pass;
 mod progress;
+mod repair;
 mod resize;
+mod several;
 mod shift;
 mod sort;
 mod split;
 mod summary;
-mod repair;
-mod several;
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +43,8 @@ pub struct Args {
 enum Command {
     /// Make lengths of records multiples of 8 or 16, as cards transmit them.
     Align(resize::AlignArgs),
+    /// Name every defect of files: where, what, how bad.
+    Check(check::Args),
     /// Convert between ERF, pcap and pcapng, and say what did not come along.
     Convert(convert::Args),
     /// Write the records that are wanted: by time, interface, type, length, number.
@@ -52,12 +53,18 @@ enum Command {
     Dedup(dedup::Args),
     /// Compare two files, headers and packets.
     Diff(diff::Args),
+    /// Print records, one a line or in full.
+    Dump(dump::Args),
     /// Times between packets, and bursts against the rate of the link.
     Gaps(gaps::Args),
+    /// Say what is in files: counts, times, rates, sizes, loss, errors, who captured.
+    Info(info::Args),
     /// Put files together in the order of their stamps.
     Merge(merge::Args),
     /// Show, add, leave out or change META records.
     Meta(meta::Args),
+    /// Keep all that can be read of a damaged file, and say what cannot.
+    Repair(repair::Args),
     /// Move stamps, and correct the rate of a clock.
     Shift(shift::Args),
     /// Keep the first bytes of each packet.
@@ -66,16 +73,6 @@ enum Command {
     Sort(sort::Args),
     /// Make parts of a file: by time on clock boundaries, number, size, interface or source.
     Split(split::Args),
-    /// Name every defect of files: where, what, how bad.
-    Check(check::Args),
-    /// Write the records that are wanted: by time, interface, type, length, number.
-    Cut(cut::Args),
-    /// Print records, one a line or in full.
-    Dump(dump::Args),
-    /// Say what is in files: counts, times, rates, sizes, loss, errors, who captured.
-    Info(info::Args),
-    /// Keep all that can be read of a damaged file, and say what cannot.
-    Repair(repair::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -101,22 +98,21 @@ enum Failure {
 pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::Align(args) => resize::align(args),
+        Command::Check(args) => check::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Cut(args) => cut::run(args),
         Command::Dedup(args) => dedup::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Dump(args) => dump::run(args),
         Command::Gaps(args) => gaps::run(args),
+        Command::Info(args) => info::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Meta(args) => meta::run(args),
+        Command::Repair(args) => repair::run(args),
         Command::Shift(args) => shift::run(args),
         Command::Snap(args) => resize::snap(args),
         Command::Sort(args) => sort::run(args),
         Command::Split(args) => split::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Cut(args) => cut::run(args),
-        Command::Dump(args) => dump::run(args),
-        Command::Info(args) => info::run(args),
-        Command::Repair(args) => repair::run(args),
     };
     done.unwrap_or_else(|failure| {
         if matches!(&failure, Failure::Erf(error) if error.is_closed_pipe()) {

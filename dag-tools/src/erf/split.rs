@@ -144,7 +144,7 @@ impl Parts<'_> {
             return Err(Failure::Usage(why));
         }
         let mut sink = Sink::begin_counting(&path, std::slice::from_ref(&args.input), &args.writing, args.json)?;
-        if part.number > 0 && in_a_row && args.repeat_meta && !first.is_meta() || !in_a_row {
+        if !in_a_row || (part.number > 0 && args.repeat_meta && !first.is_meta()) {
             for bytes in meta.meta() {
                 sink.write_run(bytes, 1)?;
             }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use erf_core::{Defect, Record, TimeDelta, Timestamp};
 
 use crate::convert::Refusal;
+use crate::merge::RunSink;
 use crate::shift::Correction;
 use crate::{Error, ErrorKind, Reader};
 
@@ -146,11 +147,7 @@ impl Ahead {
 
     /// Takes the record in front and those behind it, as far as they lie in one piece and `goes` says yes to their keys, and gives
     /// them to `sink`.
-    pub(crate) fn take(
-        &mut self,
-        goes: impl Fn(u64) -> bool,
-        sink: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, goes: impl Fn(u64) -> bool, sink: &mut RunSink<'_>) -> Result<(), Error> {
         let Some(first) = self.entries[..self.ready].get(self.next) else { return Ok(()) };
         let mut end = first.start;
         let mut count = 0;

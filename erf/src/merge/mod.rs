@@ -64,6 +64,9 @@ pub const FAN_IN: usize = 200;
 /// Block of a temporary file.
 const SPILL_BLOCK: usize = 256 * 1024;
 
+/// What takes records in their order: whole records that lie one after another, and how many they are.
+pub type RunSink<'a> = dyn FnMut(&[u8], u64) -> Result<(), Error> + 'a;
+
 /// One input of a merge.
 pub struct Input {
     open: Box<dyn FnOnce() -> Result<Reader, Error>>,
@@ -149,7 +152,7 @@ impl Merge {
     pub fn run(
         self,
         defect: &mut dyn FnMut(usize, &Defect),
-        sink: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>,
+        sink: &mut RunSink<'_>,
     ) -> Result<Vec<InputReport>, Error> {
         let fan_in = self.fan_in.unwrap_or(FAN_IN);
         let mut reports = Vec::new();
@@ -189,7 +192,7 @@ pub(crate) fn combine_spilt(
     filler: Filler,
     fan_in: usize,
     folder: Option<&Path>,
-    sink: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>,
+    sink: &mut RunSink<'_>,
 ) -> Result<(), Error> {
     while files.len() > fan_in {
         let mut fewer = Vec::new();
@@ -210,11 +213,7 @@ fn open_spilt(files: impl IntoIterator<Item = File>, filler: Filler) -> Result<V
 }
 
 /// Merges lanes: from the one that is next, all that goes before the one after it.
-fn combine(
-    lanes: &mut [Ahead],
-    defect: &mut dyn FnMut(usize, &Defect),
-    sink: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>,
-) -> Result<(), Error> {
+fn combine(lanes: &mut [Ahead], defect: &mut dyn FnMut(usize, &Defect), sink: &mut RunSink<'_>) -> Result<(), Error> {
     if lanes.is_empty() {
         return Ok(());
     }

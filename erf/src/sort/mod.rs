@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use erf_core::Record;
 
 use crate::Error;
-use crate::merge::{FAN_IN, Filler, Spill, combine_spilt};
+use crate::merge::{FAN_IN, Filler, RunSink, Spill, combine_spilt};
 
 /// The least memory that is of use.
 const MIN_MEMORY: usize = 1024 * 1024;
@@ -111,7 +111,7 @@ impl Sorter {
     /// # Errors
     ///
     /// When temporary files fail, and what `sink` returns.
-    pub fn finish(mut self, sink: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>) -> Result<SortReport, Error> {
+    pub fn finish(mut self, sink: &mut RunSink<'_>) -> Result<SortReport, Error> {
         let report = |runs| SortReport { backward_steps: self.moved, runs };
         if self.runs.is_empty() {
             let report = report(0);
@@ -138,7 +138,7 @@ impl Sorter {
     }
 
     /// In the order of `places`; records that lie behind each other go as one run.
-    fn emit(&self, sink: &mut dyn FnMut(&[u8], u64) -> Result<(), Error>) -> Result<(), Error> {
+    fn emit(&self, sink: &mut RunSink<'_>) -> Result<(), Error> {
         let mut run = 0..0;
         let mut count = 0;
         for &(_, start) in &self.places {

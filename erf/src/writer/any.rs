@@ -71,6 +71,8 @@ impl<W: Write> AnyWriter<W> {
             self.write_record(&record)?;
         }
         Ok(())
+    }
+
     /// Hands what is gathered to the sink.
     ///
     /// # Errors

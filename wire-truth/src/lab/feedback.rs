@@ -148,6 +148,9 @@ impl Step {
     }
 }
 
+/// A cell, and what was found of it, or why nothing was.
+pub type Tried = (Cell, Result<Trial, String>);
+
 /// Runs every cell of `plan` so many times (`runs`) to learn from, and once more to be judged while it runs, each in a folder of its own in that of
 /// the plan. What is there is not measured again. Of each cell what was found, or why nothing was.
 ///
@@ -160,7 +163,7 @@ pub fn feedback(
     runs: u32,
     stop: &AtomicBool,
     mut tell: impl FnMut(Step, &Progress),
-) -> Result<Vec<(Cell, Result<Trial, String>)>, Error> {
+) -> Result<Vec<Tried>, Error> {
     let mut why = BTreeMap::new();
     for step in (1..=runs).map(Step::Learn).chain([Step::Judge]) {
         if step == Step::Judge {

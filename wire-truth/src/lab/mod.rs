@@ -38,7 +38,7 @@ pub use check::{Finding, check};
 pub use clean::clean;
 pub use control::check_congestion_control;
 pub use explain::{Delays, Explained, explain};
-pub use feedback::{Goal, Step, Trial, feedback};
+pub use feedback::{Goal, Step, Trial, Tried, feedback};
 pub use generator::{Load, generate};
 pub use plan::{Cell, CellTask, Image, Plan, Programs, Switching, Variant};
 pub use run::{Progress, run};

@@ -285,7 +285,7 @@ mod tests {
     use super::*;
     use crate::experiment::{CellInfo, Stress};
     use crate::lab::Variant;
-    use crate::lab::plan::made_up;
+    use crate::lab::plan::{Switching, made_up};
 
     /// A run without cells, in `folder`.
     fn nothing(folder: &Path) -> Plan {
@@ -298,7 +298,8 @@ mod tests {
 
     #[test]
     fn cells_of_one_run_have_the_same_settings() {
-        let changes: [(&str, fn(&mut Plan)); 9] = [
+        type Change = (&'static str, fn(&mut Plan));
+        let changes: [Change; 10] = [
             ("probes", |plan| plan.probes += 1),
             ("interval_ns", |plan| plan.interval *= 2),
             ("rest_lead", |plan| plan.rest += 1),
@@ -308,6 +309,7 @@ mod tests {
             ("threads", |plan| plan.threads += 1),
             ("streams", |plan| plan.streams += 1),
             ("congestion_control", |plan| plan.congestion_control = "reno".to_owned()),
+            ("switching", |plan| plan.switching = Some(Switching { seed: 1, spells: 1, thresholds: None })),
         ];
         assert_eq!(changes.map(|(name, _)| name), SETTINGS);
         for (name, change) in changes {

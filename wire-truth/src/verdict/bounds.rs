@@ -87,7 +87,7 @@ mod tests {
         let mut left = 0;
         (0..probes)
             .map(|_| {
-                if rng.next_u32() % 400 == 0 {
+                if rng.next_u32().is_multiple_of(400) {
                     left = 20;
                 }
                 let most = if left > 0 { 100_000 } else { 10_000 };
@@ -108,7 +108,7 @@ mod tests {
             let (mut missed, mut plainly_missed) = (0, 0);
             for _ in 0..200 {
                 let (learned, next) = (run(&mut rng, 1_200), run(&mut rng, 1_200));
-                let own = bound(&[learned.clone()], holds).unwrap();
+                let own = bound(std::slice::from_ref(&learned), holds).unwrap();
                 missed += usize::from(held(&next, own) < holds);
                 plainly_missed += usize::from(held(&next, upper_bound(&mut learned.clone(), holds).unwrap()) < holds);
             }

@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             Progress::Begun(cell, ..) => {
                 say(
                     PROGRAM,
-                    format_args!("{folder}, {}: about {} s", cell.folder(), plan.time_of_cell(cell).as_secs()),
+                    format_args!("{folder}, {}: about {} s", cell.folder(), plan.time_of_cell(*cell).as_secs()),
                 );
             }
             Progress::Failed(cell, why) => say(PROGRAM, format_args!("{folder}, {}: not run: {why}", cell.folder())),
