@@ -199,6 +199,14 @@ fn without_loss_the_file_comes_back_and_others_read_it() {
     let expected: Vec<_> = records(&path.join("made.erf")).into_iter().filter(pad).collect();
     assert_eq!(records(&path.join("edited.erf")), expected);
 
+    // What describes packets comes before them in every recording.
+    fs::write(path.join("described.erf"), [description(), made()].concat()).unwrap();
+    convert(&path, "described.erf described.pcapng --lossless --verify --one-pass").exits(0);
+    other("editcap", "described.pcapng rewritten.pcapng");
+    convert(&path, "rewritten.pcapng rewritten.erf").exits(0);
+    let described: Vec<_> = records(&path.join("described.erf")).into_iter().filter(pad).collect();
+    assert_eq!(records(&path.join("rewritten.erf")), described);
+
     // Snapped: packets are what they are now, their stamps and lengths what they were.
     other("editcap", "-s 40 made.pcapng short.pcapng");
     let told = account(&convert(&path, "short.pcapng short.erf --json").exits(0));

@@ -95,6 +95,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             })),
             () => text(&name, visited, severity)?,
         }
+        let is_at_damage = visited.piece.findings.listed().last().is_some_and(|last| {
+            matches!(
+                last.kind,
+                DefectKind::RecordLength { .. } | DefectKind::TornRecord { .. } | DefectKind::Garbage { .. }
+            )
+        });
+        if is_at_damage && !args.reading.recovers() {
+            say(PROGRAM, format_args!("{name}: --recover looks for damage before that, and for records behind it"));
+        }
         if let Some(error) = &visited.error {
             say(PROGRAM, error);
             exit = Exit::Failed;

@@ -51,6 +51,11 @@ impl Reading {
         self.builder().open(Source::from_arg(input))
     }
 
+    /// Whether the next records are searched for after damage.
+    pub(super) fn recovers(&self) -> bool {
+        self.recover
+    }
+
     /// How a reader is to be made.
     pub(super) fn builder(&self) -> ReaderBuilder {
         let builder = Reader::builder().recover(self.recover);

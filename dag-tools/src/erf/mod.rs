@@ -24,6 +24,7 @@ mod sort;
 mod split;
 mod summary;
 
+use ::erf::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
@@ -84,7 +85,7 @@ Exit status: 0 done; 1 it ran, and the answer is no: defects found, files differ
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("{0}{hint}", hint = if .0.is_already_exists() { "; --force replaces it" } else { "" })]
+    #[error("{0}{hint}", hint = hint(.0))]
     Erf(#[from] ::erf::Error),
     #[error("{0}")]
     Usage(String),
@@ -92,6 +93,15 @@ enum Failure {
     File { path: String, cause: std::io::Error },
     #[error("standard output: {0}")]
     Output(std::io::Error),
+}
+
+/// The option that helps.
+fn hint(error: &::erf::Error) -> &'static str {
+    match error.kind() {
+        _ if error.is_already_exists() => "; --force replaces it",
+        ErrorKind::UnknownFormat if error.to_string().contains("force the format") => " (--read-as erf)",
+        _ => "",
+    }
 }
 
 /// Does what `args` say.

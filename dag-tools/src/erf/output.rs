@@ -1,5 +1,6 @@
 //! What is written: one file, complete or absent.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -46,6 +47,13 @@ impl Writing {
 
     /// Begins `output`, which is made from `read`.
     pub(super) fn begin(&self, output: &Path, read: &[PathBuf]) -> Result<AnyWriter<WholeFile>, Failure> {
+        const COMPRESSED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zstd", "lz4"];
+        if let Some(ending) = output.extension().and_then(OsStr::to_str).filter(|ending| COMPRESSED.contains(ending)) {
+            let output = output.display();
+            return Err(Failure::Usage(format!(
+                "{output}: outputs are not compressed: leave .{ending} away, or write to - and pipe it into what compresses"
+            )));
+        }
         let file = self.file(output, read)?;
         let name = file.name().to_owned();
         Ok(AnyWriter::new(file, self.format(output), &name))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use erf::convert::{Outcome, Refusal};
 use erf::writer::{AnyWriter, WholeFile};
-use erf::{Reader, Record, Totals};
+use erf::{Reader, Record, RecordType, Totals};
 use serde_json::Value;
 
 use super::defects::Defects;
@@ -90,7 +90,8 @@ impl Sink {
     /// Ends the output, and says what had no place in its format.
     pub(super) fn finish(self) -> Result<Totals, Failure> {
         for (record_type, count) in self.writer.skipped().into_iter().flat_map(|skipped| skipped.iter()) {
-            if record_type.is_packet() {
+            // Filler is nobody's loss.
+            if record_type != RecordType::PAD {
                 say(
                     PROGRAM,
                     format_args!("{count} {record_type} records have no place in the output and were left out"),
@@ -186,6 +187,9 @@ impl Pass {
 
     /// Ends the output and prints the summary, with what else there is to say.
     pub(super) fn end(self, more: Value) -> Result<Exit, Failure> {
+        if !self.summing.is_wanted() {
+            say(PROGRAM, format_args!("{} records written", self.sink.writer.written()));
+        }
         let totals = self.sink.finish()?;
         self.summing.print(&totals, &self.defects, more)?;
         Ok(self.defects.end())

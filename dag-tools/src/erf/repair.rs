@@ -3,10 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use erf::ReaderBuilder;
 use erf::input::Source;
 use erf::repair::{Plan, Report};
 use serde_json::{Value, json};
 
+use super::input::ReadAs;
 use super::output::Writing;
 use super::{Failure, PROGRAM, print, print_json};
 use crate::exit::Exit;
@@ -30,6 +32,10 @@ pub(super) struct Args {
     #[arg(long)]
     partial: bool,
 
+    /// Read as this format, whatever the content looks like.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    read_as: Option<ReadAs>,
+
     /// Replace a file that exists.
     #[arg(long)]
     force: bool,
@@ -47,7 +53,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let spooled = if args.input.as_os_str() == "-" { Some(spool()?) } else { None };
     let input = spooled.as_ref().map_or(args.input.as_path(), |file| file.path());
-    let plan = Plan::of(|reader| reader.open(Source::from(input)))?.partial(args.partial);
+    let open = |reader: ReaderBuilder| match args.read_as {
+        Some(format) => reader.force_format(format.into()).open(Source::from(input)),
+        None => reader.open(Source::from(input)),
+    };
+    let plan = Plan::of(open)?.partial(args.partial);
     let mut file = Writing::whole(&args.output, &[input], args.force)?;
     let report = plan.write(&mut file)?;
     file.finish()?;

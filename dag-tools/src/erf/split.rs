@@ -1,6 +1,7 @@
 //! `erf split`: one file into parts.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -28,11 +29,11 @@ pub(super) struct Args {
     /// File to read; - is standard input.
     input: PathBuf,
 
-    /// Folder for the parts.
+    /// Folder for the parts; it is made if it is not there.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out_dir: PathBuf,
 
-    /// Names of parts: {name} of the input, {n}umber from 0, {interface}, {host}, {source}, and times in UTC as strftime has them
+    /// Names of parts: {name} of the input, {n} for the number from 0, {interface}, {host}, {source}, and times in UTC as strftime has them
     /// (%Y%m%dT%H%M%S), of the boundary or of the first packet.
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
@@ -179,6 +180,8 @@ fn part_json(path: &Path, totals: &Totals) -> Result<Value, Failure> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut reader = args.reading.open(&args.input)?;
+    fs::create_dir_all(&args.out_dir)
+        .map_err(|cause| Failure::File { path: args.out_dir.display().to_string(), cause })?;
     let mut progress = Progress::over(std::slice::from_ref(&args.input));
     let mut defects = Defects::default();
     let mut splitter = Splitter::new(args.rule());

@@ -104,24 +104,26 @@ impl Feedback {
     }
 }
 
-/// A row of the table for each way of judging.
+/// Two tables, with a row for each way of judging: what was said of the samples, and how far off they are.
 pub(super) fn section(experiment: &Experiment) -> String {
-    let mut rows = String::new();
+    let (mut verdicts, mut errors) = (String::new(), String::new());
     let mut own = false;
     for (cell, measured) in experiment.measured() {
         let feedback = match &measured.feedback {
             Ok(feedback) => feedback,
             Err(reason) => {
-                let _ = writeln!(rows, "<tr><td>{}</td><td colspan=\"11\">{}</td></tr>", cell.name(), escaped(reason));
+                let _ =
+                    writeln!(verdicts, "<tr><td>{}</td><td colspan=\"7\">{}</td></tr>", cell.name(), escaped(reason));
                 continue;
             }
         };
         own |= feedback.learned == Learned::Own;
         for (name, score) in ["stamps and signals", "signals alone"].iter().zip(&feedback.scores) {
-            rows += &row(&cell.name(), name, score);
+            verdicts += &verdict_row(&cell.name(), name, score);
+            errors += &error_row(&cell.name(), name, score);
         }
     }
-    if rows.is_empty() {
+    if verdicts.is_empty() {
         return "<p>No cell was measured.</p>\n".to_owned();
     }
     let from = match own {
@@ -132,16 +134,38 @@ pub(super) fn section(experiment: &Experiment) -> String {
         }
         false => "What is good, the limits, and what is taken off and its bounds were learned elsewhere.",
     };
+    let errors = match errors.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<div class=\"wide\"><table>\n<tr><th></th><th>judged by</th><th>good within</th><th>p99 of the error<br/>of all</th>\
+             <th>of the<br/>valid</th><th>corrected</th></tr>\n{errors}</table></div>\n"
+        ),
+    };
     format!(
-        "<div class=\"wide\"><table>\n<tr><th></th><th>judged by</th><th>good within</th><th>good of<br/>all</th><th>valid, suspect,<br/>unknown</th>\
-         <th>suspects<br/>that are bad</th><th>bad ones that<br/>are suspect</th><th>false alarms<br/>at rest</th><th>good ones<br/>kept</th>\
-         <th>p99 of the error<br/>of all</th><th>of the<br/>valid</th><th>corrected</th></tr>\n{rows}</table></div>\n<p>{from} A host whose queue before \
-         the wire is another's (a tenant: a bridged container, a guest) says unknown, and never valid.</p>\n"
+        "<div class=\"wide\"><table>\n<tr><th></th><th>judged by</th><th>good of<br/>all</th><th>valid, suspect,<br/>unknown</th>\
+         <th>suspects<br/>that are bad</th><th>bad ones that<br/>are suspect</th><th>false alarms<br/>at rest</th><th>good ones<br/>kept</th></tr>\n\
+         {verdicts}</table></div>\n{errors}<p>{from} A host whose queue before the wire is another's (a tenant: a bridged container, a guest) says \
+         unknown, and never valid.</p>\n"
     )
 }
 
-fn row(cell: &str, judged_by: &str, score: &Score) -> String {
+fn verdict_row(cell: &str, judged_by: &str, score: &Score) -> String {
     let percent = |part: Option<f64>| part.map_or_else(|| "-".to_owned(), |part| format!("{:.1} %", part * 100.0));
+    format!(
+        "<tr><td>{cell}</td><td>{judged_by}</td><td>{} of {}</td><td>{}, {}, {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        score.good,
+        score.samples,
+        score.valid,
+        score.suspect,
+        score.unknown,
+        percent(score.precision()),
+        percent(score.recall()),
+        percent(score.false_alarms()),
+        percent(score.good_kept())
+    )
+}
+
+fn error_row(cell: &str, judged_by: &str, score: &Score) -> String {
     let p99 = |sample: &Sample| sample.percentile(0.99).map_or_else(|| "-".to_owned(), label);
     let held: String = score
         .bounds
@@ -156,18 +180,8 @@ fn row(cell: &str, judged_by: &str, score: &Score) -> String {
         })
         .collect();
     format!(
-        "<tr><td>{cell}</td><td>{judged_by}</td><td>{}</td><td>{} of {}</td><td>{}, {}, {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-         <td>{}</td><td>{}{held}</td></tr>\n",
+        "<tr><td>{cell}</td><td>{judged_by}</td><td>{}</td><td>{}</td><td>{}</td><td>{}{held}</td></tr>\n",
         label(score.good_ns as f64),
-        score.good,
-        score.samples,
-        score.valid,
-        score.suspect,
-        score.unknown,
-        percent(score.precision()),
-        percent(score.recall()),
-        percent(score.false_alarms()),
-        percent(score.good_kept()),
         p99(&score.unfiltered),
         p99(&score.filtered),
         p99(&score.corrected)

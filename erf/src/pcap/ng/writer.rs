@@ -18,6 +18,9 @@ use crate::error::Error;
 /// Interfaces kept. Their number is the input's to choose, memory is not.
 const MAX_INTERFACES: usize = 65_536;
 
+/// Bytes of blocks that wait for the first interface at most: META goes with packets, and is not all there is.
+const MAX_EARLY: usize = 4 * 1024 * 1024;
+
 /// What a pcapng file shall look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +99,9 @@ pub struct Writer<W: Write> {
     block: Vec<u8>,
     /// Where in it the last block begins.
     start: usize,
+    /// Custom blocks that came before the first interface, behind which they are written: editcap and mergecap refuse a file that
+    /// has others before it.
+    early: Vec<u8>,
     section_written: bool,
     position: u64,
     written: u64,
@@ -132,6 +138,7 @@ impl<W: Write> Writer<W> {
             carried: [0; 8],
             block: Vec::new(),
             start: 0,
+            early: Vec::new(),
             section_written: false,
             position: 0,
             written: 0,
@@ -247,12 +254,31 @@ impl<W: Write> Writer<W> {
         if !self.options.lossless {
             return Ok(Outcome::Skipped(skip));
         }
-        self.write_section()?;
+        if self.interfaces.is_empty() && self.early.len() >= MAX_EARLY {
+            self.first_interface()?;
+        }
+        let is_early = self.interfaces.is_empty();
+        if is_early {
+            std::mem::swap(&mut self.block, &mut self.early);
+        }
         // PAD fills a place in the original file, and means nothing in one that was changed.
         self.begin(if record.is_pad() { block::CUSTOM_NO_COPY } else { block::CUSTOM });
         lossless::put_block(&mut self.block, record);
-        self.end()?;
+        self.close();
+        if is_early {
+            std::mem::swap(&mut self.block, &mut self.early);
+        }
+        self.drain_pieces()?;
         Ok(Outcome::Beside(skip))
+    }
+
+    /// An interface for a file that has no packets, or none yet.
+    fn first_interface(&mut self) -> Result<(), Error> {
+        let link_type = match self.options.packets.encapsulation {
+            Encapsulation::Native => LinkType::ETHERNET,
+            Encapsulation::Erf => LinkType::ERF,
+        };
+        self.interface((Identity::default(), link_type)).map(|_| ())
     }
 
     /// The number of an interface, which is described in the file first where it is new.
@@ -268,6 +294,8 @@ impl<W: Write> Writer<W> {
             None => {
                 let number = self.interfaces.len() as u32;
                 self.write_interface(key)?;
+                self.block.append(&mut self.early);
+                self.drain_pieces()?;
                 self.interfaces.push(Counted::default());
                 self.numbers.insert(key, number);
                 number
@@ -411,8 +439,14 @@ impl<W: Write> Writer<W> {
         self.block.extend_from_slice(&[0; 4]);
     }
 
-    /// Fills in the length of the block, in front and behind, and writes it.
+    /// Ends a block, and writes it when there is enough to be written.
     fn end(&mut self) -> Result<(), Error> {
+        self.close();
+        self.drain_pieces()
+    }
+
+    /// Fills in the length of the block, in front and behind.
+    fn close(&mut self) {
         // Below 32 MiB: a record, its comments and a few options.
         let bytes = self.block.len() - self.start + 4;
         let length = (bytes as u32).to_le_bytes();
@@ -421,6 +455,9 @@ impl<W: Write> Writer<W> {
         }
         self.block.extend_from_slice(&length);
         self.position += bytes as u64;
+    }
+
+    fn drain_pieces(&mut self) -> Result<(), Error> {
         if self.block.len() >= PIECE { self.drain() } else { Ok(()) }
     }
 
@@ -446,11 +483,7 @@ impl<W: Write> Writer<W> {
     pub fn finish(mut self) -> Result<W, Error> {
         if self.interfaces.is_empty() {
             // libpcap and Wireshark's editors accept no file without an interface.
-            let link_type = match self.options.packets.encapsulation {
-                Encapsulation::Native => LinkType::ETHERNET,
-                Encapsulation::Erf => LinkType::ERF,
-            };
-            self.interface((Identity::default(), link_type))?;
+            self.first_interface()?;
         }
         for (number, counted) in (0..).zip(std::mem::take(&mut self.interfaces)) {
             self.write_statistics(number, &counted)?;
