@@ -229,7 +229,7 @@ fn there_and_back_is_the_same_file() {
     assert_eq!(found["differences"][1]["fields"][0]["field"], "stamp");
     erf_in(dir, "diff in.erf on.erf --stamps 13us").exits(0);
     let ran = erf_in(dir, "shift in.erf no.erf --by -1h --scale 5ppm --pivot 5").exits(0);
-    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.stderr, "erf: 500 records written\n");
     erf_in(dir, "shift in.erf never.erf --by -540000h").exits(2).says("record at byte 0");
     assert!(!dir.join("never.erf").exists());
 }
@@ -316,9 +316,10 @@ fn meta_is_shown_added_changed_and_left_out() {
     erf_in(dir, "meta strip two.erf three.erf").exits(0);
     assert_eq!(fs::read(dir.join("three.erf")).ok(), fs::read(input).ok());
     if let Some(provenance) = sample("libtrace-provenance.erf") {
-        let shown = text(&format!("meta show --distinct {}", provenance.display()));
-        assert!(shown.contains("Host ") || shown.contains("host"), "{shown}");
-        assert!(shown.lines().count() < 400, "{}", shown.lines().count());
+        let shown = text(&format!("meta show {}", provenance.display()));
+        let distinct = text(&format!("meta show --distinct {}", provenance.display()));
+        assert!(distinct.contains("hostname: endace-c03e08"), "{distinct}");
+        assert!(distinct.lines().count() < shown.lines().count(), "some say what was said before");
     }
 }
 
