@@ -11,12 +11,12 @@
 //! # let dir = tempfile::tempdir()?;
 //! # let path = dir.path().join("torn.erf");
 //! let stamp = Timestamp::from_parts(1_700_000_000, 0);
-//! let mut file = RecordBuilder::new(RecordType::ETH).timestamp(stamp).payload(&[7; 60]).to_vec()?.repeat(2);
-//! file.truncate(100);
+//! let mut file = RecordBuilder::new(RecordType::ETH).timestamp(stamp).payload(&[7; 60]).to_vec()?.repeat(4);
+//! file.truncate(260);
 //! std::fs::write(&path, file)?;
 //!
 //! let check = Pieces::new().visit(path, Check::default, |_| ())?.piece;
-//! assert_eq!(check.findings.listed()[0].to_string(), "byte 80: record torn at the end of the data: 20 of 80 bytes, 60 missing [torn-record]");
+//! assert_eq!(check.findings.listed()[0].to_string(), "byte 240: record torn at the end of the data: 20 of 80 bytes, 60 missing [torn-record]");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

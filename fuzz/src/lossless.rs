@@ -24,8 +24,7 @@ pub fn check(data: &[u8]) {
     let records: Vec<u8> = records.iter().flat_map(|record| record.bytes()).copied().collect();
     let mut options = FileOptions::new(FileFormat::PcapNg);
     options.lossless = true;
-    options.fcs =
-        [FcsChoice::Auto, FcsChoice::Strip, FcsChoice::Keep, FcsChoice::None][usize::from(input.fcs) % 4];
+    options.fcs = [FcsChoice::Auto, FcsChoice::Strip, FcsChoice::Keep, FcsChoice::None][usize::from(input.fcs) % 4];
     let mut converter = Converter::new(Vec::new(), "made", options);
     let mut reader = open(records.clone(), FileFormat::Erf).expect("records can be read");
     converter.run(&mut reader, |_| {}).expect("memory can be written to");

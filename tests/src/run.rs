@@ -41,12 +41,6 @@ pub fn wiretruth() -> Command {
     prepared(wiretruth_path())
 }
 
-/// The program `erf`.
-pub fn erf_tool() -> Command {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    prepared(PATH.get_or_init(|| built("erf")))
-}
-
 /// The program `tping`, for a run in a namespace.
 pub fn tping_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();

@@ -20,11 +20,11 @@ use erf::pcap::Packets;
 use erf::{ExtHeader, Reader, RecordBuilder, RecordType, Timestamp};
 use house_skip::{need_program, sample};
 use house_tests::judge::{capinfos, tshark};
-use house_tests::run::{Ran, erf_tool, run};
+use house_tests::run::{Ran, erf, prepared, run};
 use serde_json::Value;
 
 fn convert(folder: &Path, args: &str) -> Ran {
-    run(erf_tool().current_dir(folder).arg("convert").args(args.split_whitespace()))
+    run(erf("").current_dir(folder).arg("convert").args(args.split_whitespace()))
 }
 
 /// What it says in JSON, one line on standard output.
@@ -237,6 +237,36 @@ fn without_loss_the_file_comes_back_and_others_read_it() {
 }
 
 #[test]
+fn what_comes_before_the_end_of_a_torn_file_is_converted() {
+    let (_dir, path) = folder();
+    convert(&path, "made.erf made.pcapng").exits(0);
+    let whole = fs::read(path.join("made.pcapng")).unwrap();
+    fs::write(path.join("torn.pcapng"), &whole[..whole.len() / 2]).unwrap();
+    for options in ["torn.erf", "torn.pcap", "again.pcapng"] {
+        let ran = convert(&path, &format!("torn.pcapng {options} --json")).exits(1);
+        let told = account(&ran);
+        assert!(told["broken"].as_str().is_some_and(|text| text.contains("torn.pcapng: ")), "{told}");
+        assert!(told["written"].as_u64() > Some(5), "{told}");
+        assert!(path.join(options).is_file());
+    }
+}
+
+#[test]
+fn what_comes_through_a_pipe_is_not_read_twice_unasked() {
+    let (_dir, path) = folder();
+    let script = |line: &str| {
+        let program = erf("").get_program().to_owned();
+        run(prepared("bash").current_dir(&path).env("ERF", program).args(["-c", line]))
+    };
+    script("\"$ERF\" convert --verify <(cat made.erf) piped.pcapng").exits(2).says("pipes do not allow");
+    script("\"$ERF\" repair <(cat made.erf) piped.erf").exits(0);
+    assert_eq!(fs::read(path.join("piped.erf")).unwrap(), made());
+    // Standard output is the input: it would grow for ever.
+    script("\"$ERF\" cut piped.erf - >> piped.erf").exits(2).says("while it is read");
+    assert_eq!(fs::read(path.join("piped.erf")).unwrap(), made());
+}
+
+#[test]
 fn every_sample_comes_back_from_pcapng_without_loss() {
     for name in [
         "libtrace-100_packets.erf",
@@ -286,7 +316,7 @@ fn pipes_into_other_programs() {
     for (to, program, args) in
         [("pcap", "tcpdump", "-nr -"), ("pcapng", "tshark", "-n -r -"), ("pcap-us", "tshark", "-nr -")]
     {
-        let mut converts = erf_tool();
+        let mut converts = erf("");
         converts.current_dir(&path).args(["convert", "made.erf", "-", "--to", to]);
         let mut converts = converts.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut reads = Command::new(program);

@@ -298,6 +298,6 @@ fn scenarios_that_cannot_be_are_refused_by_name() {
     let experiment = simulate(&base()).unwrap();
     experiment.write(dir.path()).unwrap();
     let again = experiment.write(dir.path()).unwrap_err().to_string();
-    assert!(again.contains("wire.erf: "), "{again}");
+    assert!(again.contains("wire.erf is there already"), "{again}");
     assert_eq!(simulate(&base()).unwrap(), experiment, "the same again");
 }

@@ -273,7 +273,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             }
             Err(failure) => return Err(failure),
         };
-        if (summary.defects > 0 || difference.is_some()) && exit == Exit::Done {
+        if (summary.defects > 0 || summary.broken.is_some() || difference.is_some()) && exit == Exit::Done {
             exit = Exit::No;
         }
         to_stdout |= output.as_os_str() == "-";
@@ -300,7 +300,7 @@ fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Diff
     let options = args.options(output)?;
     let read = [input.to_owned()];
     let file = WholeFile::create(output, OutputOptions::new().force(args.force), &[input])?;
-    if args.verify && (file.unfinished().is_none() || input.as_os_str() == "-") {
+    if args.verify && (file.unfinished().is_none() || !input.is_file()) {
         return Err(Failure::Usage("--verify reads both files again, which pipes do not allow".to_owned()));
     }
     let name = file.name().to_owned();
@@ -334,6 +334,10 @@ fn tell(input: &Path, output: &Path, summary: &Summary, difference: Option<&Diff
     let line = |text: String| say(PROGRAM, format_args!("{}: {text}", input.display()));
     for defect in &summary.first_defects {
         line(defect.to_string());
+    }
+    if let Some(broken) = &summary.broken {
+        // It names the file itself.
+        say(PROGRAM, broken);
     }
     if let Some(difference) = difference {
         line(format!("{} is not what it was made of, and was not kept: {difference}", output.display()));
@@ -446,6 +450,7 @@ fn account(input: &Path, output: &Path, summary: &Summary, difference: Option<&D
             "edited": restored.edited,
             "damaged": restored.damaged,
         },
+        "broken": summary.broken,
         "defect_count": summary.defects,
         "defects": defects,
         "verified": verified.then(|| difference.is_none()),

@@ -119,11 +119,11 @@ fn text(name: &str, side: &Side, link_rate: Option<u64>) -> String {
     if histogram.is_empty() {
         return text;
     }
-    text += &format!("  gap ns: min {}, mean {:.1}", histogram.min(), histogram.mean());
+    text += &format!("  gap ns: min {}, mean {:.1}", side.extremes().unwrap_or_default().0, histogram.mean());
     for (name, percentile) in PERCENTILES {
         text += &format!(", {name} {}", histogram.value_at_percentile(percentile));
     }
-    text += &format!(", max {}\n", histogram.max());
+    text += &format!(", max {}\n", side.extremes().unwrap_or_default().1);
     for bursts in side.bursts() {
         let peak = bursts.peak();
         let rate = peak.of_line(bursts.window(), 1);
@@ -153,12 +153,12 @@ fn side_json(side: &Side, link_rate: Option<u64>) -> Value {
     let histogram = side.histogram();
     let mut gaps = serde_json::Map::new();
     if !histogram.is_empty() {
-        gaps.insert("min".to_owned(), json!(histogram.min()));
+        gaps.insert("min".to_owned(), json!(side.extremes().map(|(least, _)| least)));
         gaps.insert("mean".to_owned(), json!(histogram.mean()));
         for (name, percentile) in PERCENTILES {
             gaps.insert(name.to_owned(), json!(histogram.value_at_percentile(percentile)));
         }
-        gaps.insert("max".to_owned(), json!(histogram.max()));
+        gaps.insert("max".to_owned(), json!(side.extremes().map(|(_, most)| most)));
     }
     let span = side.span();
     json!({

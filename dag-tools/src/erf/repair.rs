@@ -1,7 +1,7 @@
 //! `erf repair`: all that can be read of a damaged file.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use erf::ReaderBuilder;
 use erf::input::Source;
@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::messages::say;
 
 const AFTER_HELP: &str = "\
-The file is read several times; standard input is kept in a temporary file for that. Compressed input gives plain output.
+The file is read several times; what comes through a pipe is kept in a temporary file for that. Compressed input gives plain output.
 
 Exit status: 0 nothing was dropped; 1 something was; 2 it could not be done.";
 
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             "--json prints on standard output, where the records would go: name a file".to_owned(),
         ));
     }
-    let spooled = if args.input.as_os_str() == "-" { Some(spool()?) } else { None };
+    let spooled = if args.input.is_file() { None } else { Some(spool(&args.input)?) };
     let input = spooled.as_ref().map_or(args.input.as_path(), |file| file.path());
     let open = |reader: ReaderBuilder| match args.read_as {
         Some(format) => reader.force_format(format.into()).open(Source::from(input)),
@@ -61,7 +61,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut file = Writing::whole(&args.output, &[input], args.force)?;
     let report = plan.write(&mut file)?;
     file.finish()?;
-    let name = if spooled.is_some() { Path::new("standard input") } else { input };
+    let is_stdin = args.input.as_os_str() == "-";
+    let name = if is_stdin { Path::new("standard input") } else { args.input.as_path() };
     if args.json {
         print_json(&value(name, &report))?;
     } else {
@@ -71,11 +72,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(if report.is_clean() { Exit::Done } else { Exit::No })
 }
 
-/// All of standard input in a file that goes away by itself.
-fn spool() -> Result<tempfile::NamedTempFile, Failure> {
-    let failed = |cause| Failure::File { path: "standard input".to_owned(), cause };
+/// All that a pipe gives, in a file that goes away by itself: it is read several times.
+fn spool(input: &Path) -> Result<tempfile::NamedTempFile, Failure> {
+    let failed = |cause| Failure::File { path: input.display().to_string(), cause };
     let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
-    io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
+    match input.as_os_str() == "-" {
+        true => io::copy(&mut io::stdin().lock(), &mut file),
+        false => fs::File::open(input).and_then(|mut pipe| io::copy(&mut pipe, &mut file)),
+    }
+    .map_err(failed)?;
     Ok(file)
 }
 

@@ -83,10 +83,17 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::next_batch`].
+    /// Those of [`Reader::next_batch`] but for damage: what comes before that is surveyed.
     pub fn of(reader: &mut Reader, mut done: impl FnMut(u64)) -> Result<Survey, Error> {
         let mut survey = Survey { is_done: true, ..Survey::default() };
-        while let Some(batch) = reader.next_batch()? {
+        loop {
+            let batch = match reader.next_batch() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                // The conversion tells of it.
+                Err(error) if error.is_damage() => break,
+                Err(error) => return Err(error),
+            };
             for record in batch.iter().flatten() {
                 survey.known.observe(&record);
                 survey.evidence.observe(&record);
@@ -147,6 +154,8 @@ pub struct Summary {
     pub uncarried: Uncarried,
     /// Defects of the input, and the first of them.
     pub defects: u64,
+    /// A file that breaks off or whose compression does: what is wrong with it. Everything before that is converted.
+    pub broken: Option<String>,
     /// The first 100 defects.
     pub first_defects: Vec<Defect>,
     /// Packets of pcap and pcapng without a place in ERF, and why the first has none.
@@ -221,9 +230,19 @@ impl<W: Write> Converter<W> {
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::next_batch`] and of the output.
+    /// Those of [`Reader::next_batch`] but for damage ([`Error::is_damage`]), which is told in the summary, and those of the output.
     pub fn run(&mut self, reader: &mut Reader, mut done: impl FnMut(u64)) -> Result<(), Error> {
-        while let Some(batch) = reader.next_batch()? {
+        loop {
+            let batch = match reader.next_batch() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                // What could be read has been converted, and is worth having.
+                Err(error) if error.is_damage() => {
+                    self.summary.broken = Some(error.to_string());
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let mut writer = self.take_writer(Some(&batch))?;
             for item in &batch {
                 match item {

@@ -11,7 +11,7 @@
 //!     gaps.add(&Record::parse(&bytes)?);
 //! }
 //! let port = gaps.interface(0).unwrap();
-//! assert_eq!((port.histogram().len(), port.histogram().min(), port.histogram().max()), (3, 672, 498_688));
+//! assert_eq!((port.histogram().len(), port.extremes()), (3, Some((672, 498_656))));
 //! // Two frames of 64 bytes, each with 20 of preamble and gap, in a window of a microsecond.
 //! assert_eq!((port.bursts()[0].peak().bytes, port.bursts()[1].peak().bytes), (168, 336));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -55,6 +55,7 @@ pub struct Side {
     latest: Timestamp,
     backward: u64,
     histogram: Histogram<u64>,
+    extremes: Option<(u64, u64)>,
     bursts: Vec<Bursts>,
 }
 
@@ -112,6 +113,7 @@ impl Side {
             latest: Timestamp::ZERO,
             backward: 0,
             histogram,
+            extremes: None,
             bursts: windows.iter().map(|window| Bursts::new(*window)).collect(),
         })
     }
@@ -124,7 +126,10 @@ impl Side {
             // Differences of the raw values: two roundings to nanoseconds would add up.
             match u64::try_from((stamp - self.last).to_nanos()) {
                 // The histogram grows as it must, so that every gap is recorded.
-                Ok(gap) if stamp >= self.last && self.histogram.record(gap).is_ok() => {}
+                Ok(gap) if stamp >= self.last && self.histogram.record(gap).is_ok() => {
+                    let (least, most) = self.extremes.unwrap_or((gap, gap));
+                    self.extremes = Some((least.min(gap), most.max(gap)));
+                }
                 _ => self.backward += 1,
             }
         }
@@ -162,6 +167,11 @@ impl Side {
     /// Packets stamped earlier than the one before them: there is no gap before these.
     pub const fn backward_steps(&self) -> u64 {
         self.backward
+    }
+
+    /// The least and the greatest gap in nanoseconds, exactly; `None` where there is none.
+    pub const fn extremes(&self) -> Option<(u64, u64)> {
+        self.extremes
     }
 
     /// Times from one packet to the next, in nanoseconds, to three digits.

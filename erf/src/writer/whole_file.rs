@@ -73,7 +73,7 @@ impl WholeFile {
     pub fn create(path: impl AsRef<Path>, options: OutputOptions, read: &[&Path]) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        if path.as_os_str() != "-" && read.iter().any(|read| is_same(read, path)) {
+        if read.iter().any(|read| is_same(opened(read, "/dev/stdin"), opened(path, "/dev/stdout"))) {
             let what = "would be written over while it is read; name another file";
             return Err(Error::new(ErrorKind::InvalidInput, what).in_file(name));
         }
@@ -258,6 +258,11 @@ fn name_new(from: &Path, target: &Path) -> io::Result<()> {
         Err(_) if fs::symlink_metadata(target).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
         Err(_) => fs::rename(from, target),
     }
+}
+
+/// What `-` leads to, where the system has a name for it; else the path itself.
+fn opened<'a>(path: &'a Path, standard: &'a str) -> &'a Path {
+    if path.as_os_str() == "-" { Path::new(standard) } else { path }
 }
 
 /// Whether both paths lead to one regular file.

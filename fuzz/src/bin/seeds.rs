@@ -5,9 +5,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use erf::ext::{FlowId, FlowStack, HashType, HostId};
 use erf::filter::{Compiler, Filter, FilterOptions, Program};
 use erf::pcap::LinkType;
-use erf::ext::{FlowId, FlowStack, HashType, HostId};
 use erf::session::{Account, Closing, InterfaceInfo, Opening, StoppedBy, StreamInfo};
 use erf::{ExtHeader, Flags, Record, RecordBuilder, RecordType, Tick, Timestamp, pcap, pcapng};
 
