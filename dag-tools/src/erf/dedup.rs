@@ -48,9 +48,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let forgotten = dedup.forgotten();
     if forgotten > 0 {
-        let line =
-            format_args!("{forgotten} packets were forgotten within the window: there may be more; see --memory");
-        say(PROGRAM, line);
+        say(PROGRAM, format!("{forgotten} packets were forgotten within the window: there may be more; see --memory"));
     }
     pass.end(json!({ "duplicates": duplicates, "lost_left_out": lost, "forgotten": forgotten }))
 }
