@@ -113,11 +113,18 @@ impl Source {
 fn capture(args: &Args) -> Result<Exit, Failure> {
     let filter = args.filter.as_deref().map(|expression| Filter::new(expression, FilterOptions::default()));
     let filter = filter.transpose().map_err(Failure::Filter)?;
-    // Until the output is there a signal ends the program at once: opening a pipe may take for ever, and nothing is lost yet.
     let source = Source::open(args)?;
-    let output = open_output(args)?;
     let stop = Arc::new(AtomicBool::new(false));
-    signals::stop_on_signals(&stop).map_err(Failure::Signals)?;
+    // Opening a pipe may take for ever: until it is open a signal ends the program at once, and nothing is lost yet. Whoever sees a
+    // file may take it that a signal ends it well.
+    let may_wait = std::fs::metadata(&args.out).is_ok_and(|there| !there.is_file());
+    if !may_wait {
+        signals::stop_on_signals(&stop).map_err(Failure::Signals)?;
+    }
+    let output = open_output(args)?;
+    if may_wait {
+        signals::stop_on_signals(&stop).map_err(Failure::Signals)?;
+    }
     let stream = source.card.attach(source.stream)?;
     if !args.quiet || args.device.is_none() {
         source.announce();
