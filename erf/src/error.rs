@@ -103,6 +103,11 @@ impl Error {
         self
     }
 
+    /// An input is damaged, and everything before the damage has been delivered: what was made of that is worth keeping.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Decompress | ErrorKind::Malformed | ErrorKind::Truncated)
+    }
+
     /// What class of trouble this is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -2,8 +2,6 @@
 
 use erf_core::{Record, Timestamp};
 
-use crate::{Error, ErrorKind};
-
 /// Sums over records, the same as `erf info` prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,12 +34,5 @@ impl Totals {
             self.first = Some(self.first.map_or(stamp, |first| first.min(stamp)));
             self.last = Some(self.last.map_or(stamp, |last| last.max(stamp)));
         }
-    }
-}
-
-impl Error {
-    /// An input is damaged, and everything before the damage has been delivered: what was made of that is worth keeping.
-    pub fn is_damage(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Decompress | ErrorKind::Malformed | ErrorKind::Truncated)
     }
 }

@@ -165,28 +165,74 @@ fn sub_header<'a>(record: &Record<'a>) -> &'a [u8] {
 /// A field in which two records differ, with the values of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum Field {
     /// Stamps, further apart than they may be.
-    Stamp { a: Timestamp, b: Timestamp },
+    Stamp {
+        /// The stamp of the first file.
+        a: Timestamp,
+        /// The stamp of the second file.
+        b: Timestamp,
+    },
     /// Record types.
-    Type { a: RecordType, b: RecordType },
+    Type {
+        /// The type of the first file.
+        a: RecordType,
+        /// The type of the second file.
+        b: RecordType,
+    },
     /// Capture interfaces.
-    Interface { a: u8, b: u8 },
+    Interface {
+        /// The interface, 0 to 7, of the first file.
+        a: u8,
+        /// The interface, 0 to 7, of the second file.
+        b: u8,
+    },
     /// Flags other than interface and varying length.
-    Flags { a: u8, b: u8 },
+    Flags {
+        /// The flags of the first file.
+        a: u8,
+        /// The flags of the second file.
+        b: u8,
+    },
     /// Loss counters, or colours.
-    Loss { a: u16, b: u16 },
+    Loss {
+        /// The counter or colour of the first file.
+        a: u16,
+        /// The counter or colour of the second file.
+        b: u16,
+    },
     /// Wire lengths.
-    WireLength { a: u16, b: u16 },
+    WireLength {
+        /// Bytes on the wire of the first file.
+        a: u16,
+        /// Bytes on the wire of the second file.
+        b: u16,
+    },
     /// Bytes stored of the packet.
-    Captured { a: usize, b: usize },
+    Captured {
+        /// Bytes stored of the first file.
+        a: usize,
+        /// Bytes stored of the second file.
+        b: usize,
+    },
     /// Extension headers; how many there are.
-    Extensions { a: usize, b: usize },
+    Extensions {
+        /// Headers of the first file.
+        a: usize,
+        /// Headers of the second file.
+        b: usize,
+    },
     /// What stands between headers and packet.
     SubHeader,
     /// The first byte of the packet that differs.
-    Packet { at: usize, a: u8, b: u8 },
+    Packet {
+        /// Bytes from the start of the packet.
+        at: usize,
+        /// The byte of the first file.
+        a: u8,
+        /// The byte of the second file.
+        b: u8,
+    },
 }
 
 impl Field {
