@@ -14,28 +14,18 @@ const DAY: u64 = 86_400 << 32;
 
 /// The header at the start of `data`, if it looks like a record's by the rules of `erf-format.md` section 8.
 ///
-/// `near` is a time that the stamp must be within a day of; PAD is exempt. The record may run past `data`.
-/// Takes constant time, whatever the bytes.
+/// `near` is a time that the stamp must be within a day of, which says so much that one other thing may be odd; PAD is exempt. The
+/// record may run past `data`. Takes constant time, whatever the bytes.
 pub(crate) fn header(data: &[u8], near: Option<Timestamp>) -> Option<Candidate> {
-    let head = data.first_chunk::<HEADER_LEN>()?;
-    let rlen = usize::from(u16::from_be_bytes([head[10], head[11]]));
-    let wlen = u16::from_be_bytes([head[14], head[15]]);
-    let record_type = RecordType::new(head[8]);
-    if rlen < HEADER_LEN || head[9] & 0x80 != 0 || !record_type.is_known() || record_type == RecordType::LEGACY {
-        return None;
-    }
-    let ext_len = if head[8] & 0x80 == 0 { 0 } else { ext_len(data.get(HEADER_LEN..)?)? };
-    if HEADER_LEN + ext_len + record_type.sub_header_len() > rlen {
-        return None;
-    }
-    let timestamp = Timestamp::from_le_bytes(*head.first_chunk()?);
-    if record_type == RecordType::PAD {
-        return Some(Candidate { rlen, timestamp: None });
-    }
-    let near_enough = near.is_none_or(|near| timestamp.raw().abs_diff(near.raw()) <= DAY);
-    let long_enough = wlen > 0 && (!record_type.is_ethernet() || wlen >= 14);
-    (timestamp.secs() >= FIRST_SECOND && near_enough && long_enough)
-        .then_some(Candidate { rlen, timestamp: Some(timestamp) })
+    let look = look(data)?;
+    let Some(timestamp) = look.timestamp else {
+        return (look.oddities() == 0).then_some(Candidate { rlen: look.rlen, timestamp: None });
+    };
+    let believed = match near {
+        Some(near) => is_near(timestamp, near) && look.oddities() <= 1,
+        None => timestamp.secs() >= FIRST_SECOND && look.oddities() == 0,
+    };
+    believed.then_some(Candidate { rlen: look.rlen, timestamp: Some(timestamp) })
 }
 
 /// A header that looks right.
@@ -44,6 +34,50 @@ pub(crate) struct Candidate {
     pub(crate) rlen: usize,
     /// `None` for PAD, whose stamp means nothing.
     pub(crate) timestamp: Option<Timestamp>,
+}
+
+/// A header that can be read, and what is odd about it.
+struct Look {
+    rlen: usize,
+    /// `None` for PAD.
+    timestamp: Option<Timestamp>,
+    odd_type: bool,
+    odd_flags: bool,
+    odd_wlen: bool,
+}
+
+impl Look {
+    /// How many things are odd but for the stamp.
+    fn oddities(&self) -> usize {
+        [self.odd_type, self.odd_flags, self.odd_wlen].into_iter().filter(|&odd| odd).count()
+    }
+}
+
+/// The header at the start of `data`, if a record can have it.
+fn look(data: &[u8]) -> Option<Look> {
+    let head = data.first_chunk::<HEADER_LEN>()?;
+    let rlen = usize::from(u16::from_be_bytes([head[10], head[11]]));
+    if rlen < HEADER_LEN {
+        return None;
+    }
+    let record_type = RecordType::new(head[8]);
+    let ext_len = if head[8] & 0x80 == 0 { 0 } else { ext_len(data.get(HEADER_LEN..)?)? };
+    if HEADER_LEN + ext_len + record_type.sub_header_len() > rlen {
+        return None;
+    }
+    let wlen = u16::from_be_bytes([head[14], head[15]]);
+    let is_pad = record_type == RecordType::PAD;
+    Some(Look {
+        rlen,
+        timestamp: (!is_pad).then_some(Timestamp::from_le_bytes(*head.first_chunk()?)),
+        odd_type: !record_type.is_known() || record_type == RecordType::LEGACY,
+        odd_flags: head[9] & 0x80 != 0,
+        odd_wlen: !is_pad && (wlen == 0 || (record_type.is_ethernet() && wlen < 14)),
+    })
+}
+
+fn is_near(timestamp: Timestamp, near: Timestamp) -> bool {
+    timestamp.raw().abs_diff(near.raw()) <= DAY
 }
 
 /// Bytes of the chain; `None` when it does not end within the data or the bound.
@@ -92,9 +126,7 @@ fn chain_of(count: usize, data: &[u8], near: Option<Timestamp>, complete: bool) 
             return if complete { Chain::No } else { Chain::NeedMore };
         }
         let Some(candidate) = header(rest, near) else {
-            // An extension chain that the data cuts off is the one case where more data could change the answer.
-            let cut = !complete && rest[8] & 0x80 != 0 && rest.len() < HEADER_LEN + 8 * MAX_EXT_HEADERS;
-            return if cut { Chain::NeedMore } else { Chain::No };
+            return if is_cut_chain(rest, complete) { Chain::NeedMore } else { Chain::No };
         };
         near = candidate.timestamp.or(near);
         match rest.get(candidate.rlen..) {
@@ -104,6 +136,49 @@ fn chain_of(count: usize, data: &[u8], near: Option<Timestamp>, complete: bool) 
         }
     }
     Chain::Yes
+}
+
+/// Whether the record at the start of `data` is odd as its neighbours are: a clock that was never set, a type or a length that
+/// nobody knows of. Their lengths must lead from one to the next, three times or to the end of `complete` data, and nothing
+/// else be odd about them; the time that they agree on takes the place of what is. `last` is the stamp of the last good record.
+///
+/// Without this, a search would begin in a file that can be read from its start to its end.
+pub(crate) fn holds(data: &[u8], last: Option<Timestamp>, complete: bool) -> Chain {
+    let mut near = None;
+    let mut agree = true;
+    let mut rest = data;
+    for seen in 0..CHAIN {
+        if seen > 0 && (rest.is_empty() && complete || is_zero_header(rest)) {
+            return Chain::Yes;
+        }
+        if rest.len() < HEADER_LEN {
+            return if complete { Chain::No } else { Chain::NeedMore };
+        }
+        let Some(look) = look(rest) else {
+            return if is_cut_chain(rest, complete) { Chain::NeedMore } else { Chain::No };
+        };
+        let far = look.timestamp.zip(last).is_some_and(|(stamp, last)| !is_near(stamp, last));
+        if look.oddities() + usize::from(far) > 1 {
+            return Chain::No;
+        }
+        agree &= look.timestamp.zip(near).is_none_or(|(stamp, near)| is_near(stamp, near));
+        near = look.timestamp.or(near);
+        match rest.get(look.rlen..) {
+            Some(behind) => rest = behind,
+            None if complete => return Chain::No,
+            None => return Chain::NeedMore,
+        }
+    }
+    if agree { Chain::Yes } else { Chain::No }
+}
+
+fn is_zero_header(data: &[u8]) -> bool {
+    data.first_chunk::<HEADER_LEN>().is_some_and(|head| head.iter().all(|&byte| byte == 0))
+}
+
+/// An extension chain that the data cuts off is the one case where more of it could make a header of what is none.
+fn is_cut_chain(data: &[u8], complete: bool) -> bool {
+    !complete && data.get(8).is_some_and(|kind| kind & 0x80 != 0) && data.len() < HEADER_LEN + 8 * MAX_EXT_HEADERS
 }
 
 /// Whether what follows a record looks like a record, or like an end: nothing, zeros, or a torn header.
@@ -117,6 +192,19 @@ pub(crate) fn follows(data: &[u8], complete: bool) -> Chain {
         len if len < HEADER_LEN || head.iter().all(|&byte| byte == 0) => Chain::Yes,
         _ => Chain::No,
     }
+}
+
+/// Whether what follows a record leads on, however odd it is.
+pub(crate) fn leads_on(data: &[u8], last: Option<Timestamp>, complete: bool) -> Chain {
+    match follows(data, complete) {
+        Chain::No => holds(data, last, complete),
+        other => other,
+    }
+}
+
+/// Whether `record` can be one of several that are odd in the same way.
+pub(crate) fn may_be_alike(record: &Record<'_>) -> bool {
+    look(record.bytes()).is_some_and(|look| look.oddities() <= 1)
 }
 
 /// Whether `record`, taken by itself, looks right.

@@ -115,7 +115,8 @@ impl<'a> Records<'a> {
     ///
     /// Every byte offset is tried (records need not be aligned); one is taken when three plausible headers follow one
     /// another from there and the first stamp is within a day of the last good one (`erf-format.md` section 11). What was
-    /// passed over is reported as [`DefectKind::Skipped`]. Records that cannot be right, and lead nowhere, count as damage.
+    /// passed over is reported as [`DefectKind::Skipped`]. Records that look wrong and lead nowhere count as damage; records
+    /// that are odd as their neighbours are (a clock that was never set, a type that nobody knows) are read as they are.
     pub fn recover(mut self, on: bool) -> Self {
         self.state.recover = on;
         self
@@ -183,7 +184,7 @@ impl<'a> Records<'a> {
         let behind = self.data.get(self.pos + record.bytes().len()..).unwrap_or_default();
         let next = || plausible::header(behind, Some(record.timestamp())).is_some_and(|next| next.timestamp.is_some());
         let before = self.state.last.is_some() && plausible::record(record, self.state.last);
-        !record.is_pad() && (before || (plausible::record(record, None) && next()))
+        !record.is_pad() && (before || (plausible::may_be_alike(record) && next()))
     }
 
     /// Whether to take `record` for one when recovering: bytes that parse may still be garbage, or a good record with a
@@ -194,8 +195,11 @@ impl<'a> Records<'a> {
             return if complete { Chain::Yes } else { Chain::NeedMore };
         }
         if !plausible::record(record, self.state.last) {
-            // Odd, but legal if it leads to something that looks right.
-            return plausible::chain(behind, None, complete);
+            // Odd, but legal if it leads to something that looks right, or to what is odd in the same way.
+            return match plausible::chain(behind, None, complete) {
+                Chain::No => plausible::holds(self.rest(), self.state.last, complete),
+                other => other,
+            };
         }
         match plausible::follows(behind, complete) {
             // It leads nowhere: either what follows is damaged, or this length is. Records inside it decide.
@@ -232,7 +236,7 @@ impl<'a> Records<'a> {
             // When recovering, a length is believed only if it leads to something that looks right.
             let leads = match end {
                 _ if !self.state.recover || (behind.is_empty() && end == End::Complete) => Chain::Yes,
-                _ => plausible::follows(behind, end == End::Complete),
+                _ => plausible::leads_on(behind, self.state.last, end == End::Complete),
             };
             let defect = self.defect(kind);
             match leads {

@@ -183,6 +183,58 @@ fn odd_but_legal_records_pass_recovery_untouched() {
     assert_eq!(good(&data, true), (15, vec![]));
 }
 
+/// A file of `records` records that are all odd in one way.
+fn odd_file(records: u32, odd: impl Fn(u32, &mut [u8])) -> Vec<u8> {
+    let mut data = file(records);
+    for (n, record) in (0..).zip(data.chunks_mut(88)) {
+        odd(n, record);
+    }
+    data
+}
+
+#[test]
+fn files_that_are_odd_all_over_pass_recovery_untouched() {
+    let stamp = |secs: u32| move |record: &mut [u8]| record[4..8].copy_from_slice(&secs.to_le_bytes());
+    let never_set = odd_file(20, |n, record| stamp(n)(record));
+    let types = odd_file(20, |_, record| record[8] = 100);
+    let short = odd_file(20, |_, record| record[14..16].copy_from_slice(&[0, 8]));
+    let reserved = odd_file(20, |_, record| record[9] |= 0x80);
+    let never_set_and_short = odd_file(20, |n, record| {
+        stamp(n)(record);
+        record[14..16].fill(0);
+    });
+    for (what, data) in [
+        ("a clock that was never set", never_set),
+        ("an unknown type", types),
+        ("a wire length of 8", short),
+        ("a reserved flag", reserved),
+        ("no wire length, and no clock", never_set_and_short),
+    ] {
+        assert_eq!(good(&data, true), (20, vec![]), "{what}");
+        // Damage costs what is damaged, no more.
+        let mut damaged = data.clone();
+        damaged[7 * 88..][..60].fill(0xEE);
+        let (records, defects) = good(&damaged, true);
+        assert_eq!(records, 19, "{what}: {defects:?}");
+        // Nor does a record whose headers do not fit it.
+        let mut unfit = data.clone();
+        unfit[7 * 88 + 8] |= 0x80;
+        unfit[7 * 88 + 16..8 * 88].fill(0xFF);
+        let (records, defects) = good(&unfit, true);
+        assert_eq!((records, defects.len()), (19, 1), "{what}: {defects:?}");
+        // The end of a file that was cut is no damage in the middle.
+        let (records, defects) = good(&data[..data.len() - 30], true);
+        assert_eq!((records, defects.len()), (19, 1), "{what}: {defects:?}");
+    }
+    // The last ones have stamps of no time at all.
+    let end = odd_file(20, |n, record| {
+        if n >= 18 {
+            stamp(n * 100_000_000 + 7)(record)
+        }
+    });
+    assert_eq!(good(&end, true), (20, vec![]));
+}
+
 #[test]
 fn more_than_sixteen_extension_headers_are_read() {
     let headers = [ExtHeader::new(ExtType::FLOW_ID, 7); 40];

@@ -80,7 +80,8 @@ impl ReaderBuilder {
     }
 
     /// Search for the next records after damage instead of ending there; default off. See
-    /// [`Records::recover`](crate::Records::recover).
+    /// [`Records::recover`](crate::Records::recover). Packets of pcap and pcapng have lengths of their own, and are not searched
+    /// for.
     pub fn recover(mut self, on: bool) -> ReaderBuilder {
         self.recover = on;
         self
@@ -196,7 +197,9 @@ impl ReaderBuilder {
                 Body::Packets(Box::new(PacketFeed::new(packets, self.records, block)))
             }
         };
-        Ok(Reader::new(name, format, compression, body, self.recover))
+        // Records that were made here are not damaged.
+        let recover = self.recover && format == FileFormat::Erf;
+        Ok(Reader::new(name, format, compression, body, recover))
     }
 }
 

@@ -390,6 +390,22 @@ fn pcap_and_pcapng_are_read_as_records() {
     assert_eq!(reader.refused(), Some((1, Refusal::LinkType(crate::pcap::LinkType(113)))));
 }
 
+/// Records that follow one another and have nothing to do with one another: no search may decide which of them are any.
+#[test]
+fn packets_of_pcap_are_not_searched_for() {
+    let mut classic = crate::pcap::Writer::new(Vec::new(), Default::default());
+    for n in 0..20u32 {
+        let stamp = Timestamp::from_parts(n * 200_000_000, n);
+        let record = RecordBuilder::new(RecordType::ETH).timestamp(stamp).payload(&[7; 9]).to_vec().unwrap();
+        let outcome = classic.write_record(&Record::parse(&record).unwrap()).unwrap();
+        assert_eq!(outcome, crate::convert::Outcome::Written);
+    }
+    let bytes = classic.finish().unwrap();
+    let read = |recover| by_batches(&mut Reader::builder().recover(recover).open(pieces(&bytes, &[4096])).unwrap()).0;
+    assert_eq!(read(true).len(), 20);
+    assert!(read(true) == read(false));
+}
+
 #[test]
 fn records_of_a_batch_cross_threads() {
     fn check<T: Send + Sync>(_: &T) {}
