@@ -76,8 +76,15 @@ pub struct WirePacket<'a> {
 
 impl<'a> WirePacket<'a> {
     /// The packet's bytes, in two parts of which the first is empty for native link types.
+    #[inline]
     pub fn parts(&self) -> [&[u8]; 2] {
         [self.header.as_ref().map_or(&[], |header| &header[..]), self.body]
+    }
+
+    /// The packet's bytes behind a rewritten header; for native link types all there are.
+    #[inline]
+    pub(crate) fn body(&self) -> &'a [u8] {
+        self.body
     }
 
     /// Captured bytes: both parts together. At most 65 535.
@@ -91,11 +98,13 @@ impl<'a> WirePacket<'a> {
         self.head.into()
     }
 
+    #[inline]
     fn native(link_type: LinkType, body: &'a [u8], original_len: usize) -> WirePacket<'a> {
         WirePacket { link_type, original_len: original_len as u32, fcs_len: 0, header: None, head: 0, body }
     }
 
     /// Takes `n` bytes off the end of the unsnapped packet, unless it has fewer.
+    #[inline]
     fn without_tail(self, n: u8) -> WirePacket<'a> {
         let Some(original_len) = self.original_len.checked_sub(u32::from(n)) else {
             return self;

@@ -12,19 +12,19 @@ use super::program::{BACKWARD, Instruction, code, jump_target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Test {
     /// Offset of the field, from X where the load is relative to it.
-    offset: u32,
+    pub(super) offset: u32,
     /// What A keeps of it.
-    keep: u32,
+    pub(super) keep: u32,
     /// What is looked at.
-    probe: u32,
+    pub(super) probe: u32,
     /// The branch is taken from here ...
-    low: u32,
+    pub(super) low: u32,
     /// ... to so much more.
-    span: u32,
+    pub(super) span: u32,
     /// Entry that follows when taken.
-    yes: u16,
+    pub(super) yes: u16,
     /// Entry that follows when not.
-    no: u16,
+    pub(super) no: u16,
 }
 
 /// An entry of the table.
@@ -67,8 +67,41 @@ pub(super) enum Op {
     ReturnA,
 }
 
-/// Makes the table of a verified program.
-pub(super) fn table(instructions: &[Instruction]) -> Box<[Op]> {
+impl Op {
+    /// What it compares, if it loads and compares.
+    pub(super) fn test(&self) -> Option<&Test> {
+        match self {
+            Op::Byte(test) | Op::Half(test) | Op::Word(test) => Some(test),
+            Op::IndByte(test) | Op::IndHalf(test) | Op::IndWord(test) => Some(test),
+            Op::TransportHalf { test, .. } | Op::Len(test) | Op::Held(test) => Some(test),
+            Op::AgainstX { .. } | Op::Step { .. } | Op::Back { .. } | Op::Return { .. } | Op::ReturnA => None,
+        }
+    }
+
+    /// The same with its entries numbered as `places` says. `None`: it names one that is not there.
+    pub(super) fn renumbered(self, places: &[u16]) -> Option<Op> {
+        let place = |old: u16| places.get(usize::from(old)).copied();
+        let both = |test: Test| Some(Test { yes: place(test.yes)?, no: place(test.no)?, ..test });
+        Some(match self {
+            Op::Byte(test) => Op::Byte(both(test)?),
+            Op::Half(test) => Op::Half(both(test)?),
+            Op::Word(test) => Op::Word(both(test)?),
+            Op::IndByte(test) => Op::IndByte(both(test)?),
+            Op::IndHalf(test) => Op::IndHalf(both(test)?),
+            Op::IndWord(test) => Op::IndWord(both(test)?),
+            Op::TransportHalf { header, test } => Op::TransportHalf { header, test: both(test)? },
+            Op::Len(test) => Op::Len(both(test)?),
+            Op::Held(test) => Op::Held(both(test)?),
+            Op::AgainstX { operation, yes, no } => Op::AgainstX { operation, yes: place(yes)?, no: place(no)? },
+            Op::Step { one, next } => Op::Step { one, next: place(next)? },
+            Op::Back { target } => Op::Back { target: place(target)? },
+            Op::Return { .. } | Op::ReturnA => self,
+        })
+    }
+}
+
+/// Makes the table of a verified program, and says at which instruction each entry begins.
+pub(super) fn table(instructions: &[Instruction]) -> (Box<[Op]>, Vec<usize>) {
     let mut builder = Builder { instructions, places: vec![None; instructions.len()], order: Vec::new() };
     builder.place(0);
     let mut ops = Vec::new();
@@ -76,7 +109,7 @@ pub(super) fn table(instructions: &[Instruction]) -> Box<[Op]> {
     while let Some(&at) = builder.order.get(ops.len()) {
         ops.push(builder.op(at));
     }
-    ops.into()
+    (ops.into(), builder.order)
 }
 
 struct Builder<'a> {

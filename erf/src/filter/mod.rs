@@ -21,6 +21,8 @@
 //! what they mean to tcpdump for the converted file. Records that are no packets for pcap (META, PAD, types without a link type) do not
 //! match, whatever the expression says; whether to keep META is the caller's choice.
 //!
+//! **Many at a time.** [`BatchFilter`] takes slices of records and is several times as fast as asking about each.
+//!
 //! **Several link types.** Where fields are depends on what a packet begins with, so a filter has a program for each link type, made
 //! when the first packet of that type comes. An expression may have no meaning for one (`ether host` on raw IP): tcpdump refuses such a
 //! file, and [`matches`](Filter::matches) gives the error that names the link type, unless [`Mismatch::NoMatch`] is asked for. That libpcap sees
@@ -43,9 +45,11 @@
 //! and && or || not ! ( )    lists: port 80 or 443, host (10.0.0.1 or 10.0.0.2)
 //! ```
 
+mod batch;
 mod compile;
 mod display;
 mod fused;
+mod lanes;
 mod machine;
 mod program;
 #[cfg(test)]
@@ -61,6 +65,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pcap::LinkType;
 use compile::Refused;
 
+pub use batch::BatchFilter;
 pub use compile::Compiler;
 pub use program::{Instruction, Program, ProgramError};
 

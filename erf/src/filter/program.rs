@@ -1,6 +1,7 @@
 //! [`Program`]: instructions of the classic BPF machine, verified before they run.
 
 use super::fused::{self, Op};
+use super::lanes::{LANES, Lanes, Packets, Scratch};
 use super::machine;
 
 /// The numbers of classic BPF, as `bpf(4)` and `pcap-filter` documentation have them.
@@ -156,6 +157,8 @@ pub enum ProgramError {
 pub struct Program {
     instructions: Box<[Instruction]>,
     table: Box<[Op]>,
+    /// The same for many packets at once, where that can be.
+    lanes: Option<Lanes>,
 }
 
 impl Program {
@@ -170,8 +173,9 @@ impl Program {
     pub fn from_instructions(instructions: impl Into<Box<[Instruction]>>) -> Result<Program, ProgramError> {
         let instructions = instructions.into();
         verify(&instructions)?;
-        let table = fused::table(&instructions);
-        Ok(Program { instructions, table })
+        let (table, begins) = fused::table(&instructions);
+        let lanes = Lanes::new(&table, &begins);
+        Ok(Program { instructions, table, lanes })
     }
 
     /// The instructions as they were given.
@@ -184,6 +188,18 @@ impl Program {
     #[inline]
     pub fn run(&self, packet: &[u8], wire_len: u32) -> u32 {
         fused::run(&self.table, packet, wire_len)
+    }
+
+    /// Whether the packet of each lane matches.
+    pub(super) fn run_all(&self, scratch: &mut Scratch, packets: &Packets<'_>, matches: &mut [bool; LANES]) {
+        match &self.lanes {
+            Some(lanes) => lanes.run(scratch, packets, matches),
+            None => {
+                for ((captured, wire_len), matches) in packets.iter().zip(matches) {
+                    *matches = self.run(captured, wire_len) != 0;
+                }
+            }
+        }
     }
 
     /// The same, one instruction after the other: slow and plain, what [`run`](Program::run) is held to in tests.

@@ -2,6 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::lanes::{LANES, Packets, Scratch};
 use super::program::code;
 use super::*;
 
@@ -147,6 +148,54 @@ proptest! {
     }
 }
 
+proptest! {
+    // A case is a whole batch.
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn batches_give_what_packets_give_one_by_one(
+        program in programs(),
+        packets in vec((packet(), prop_oneof![any::<u32>(), 0u32..100]), 1..20),
+        count in 1..=LANES,
+    ) {
+        let packets: Vec<_> = packets.iter().cycle().take(count).collect();
+        let mut lanes = Packets::new();
+        for (packet, wire_len) in &packets {
+            prop_assert!(lanes.push(packet, *wire_len).is_some());
+        }
+        let mut scratch = Scratch::default();
+        // Twice, as nothing may be left of the first time.
+        for _ in 0..2 {
+            let mut matches = [true; LANES];
+            program.run_all(&mut scratch, &lanes, &mut matches);
+            for ((packet, wire_len), matches) in packets.iter().zip(&matches) {
+                prop_assert_eq!(*matches, program.run(packet, *wire_len) != 0, "{:?} {:?}", program, packet);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_leaves_nothing_in_memory() {
+    let program = [
+        Instruction::new(code::LD_MEM, 3),
+        Instruction::jump(code::JMP | code::JEQ, 0, 0, 3),
+        Instruction::new(code::LD_IMM, 5),
+        Instruction::new(code::ST, 3),
+        Instruction::new(code::RET_K, 1),
+        Instruction::new(code::RET_K, 0),
+    ];
+    let program = Program::from_instructions(program).unwrap();
+    let mut packets = Packets::new();
+    packets.push(&[], 0);
+    let mut scratch = Scratch::default();
+    for _ in 0..2 {
+        let mut matches = [false; LANES];
+        program.run_all(&mut scratch, &packets, &mut matches);
+        assert!(matches[0]);
+    }
+}
+
 #[test]
 fn every_rule_of_the_verifier() {
     let (accept, jump) = (Instruction::new(code::RET_K, 1), Instruction::jump);
@@ -253,6 +302,33 @@ fn records_that_are_no_packets_do_not_match_and_lengths_are_without_fcs() {
     // No packet of raw IP is ARP: no error, and no match.
     options.mismatch = Mismatch::Error;
     assert_eq!(ask("arp", RecordType::IPV4, options), Ok(false));
+}
+
+#[test]
+fn a_batch_says_of_each_record_what_the_filter_says() {
+    use erf_core::{RecordBuilder, RecordType};
+    let types =
+        [RecordType::ETH, RecordType::IPV4, RecordType::META, RecordType::COLOR_ETH, RecordType::PAD, RecordType::ETH];
+    let mut bytes = Vec::new();
+    for n in 0..1000usize {
+        let payload = vec![0x45; 20 + n % 90];
+        bytes.extend(RecordBuilder::new(types[n % 7 % types.len()]).payload(&payload).to_vec().unwrap());
+    }
+    let records: Vec<_> = erf_core::Records::new(&bytes).flatten().collect();
+    assert_eq!(records.len(), 1000);
+    for expression in ["greater 60", "ip", "not ip and less 80", ""] {
+        let filter = Filter::new(expression, FilterOptions::default()).unwrap();
+        let expected: Vec<bool> = records.iter().map(|record| filter.matches(record).unwrap()).collect();
+        let mut batch = BatchFilter::new(filter);
+        for count in [1000, 0, 1, 255, 256, 257] {
+            assert_eq!(batch.matches(&records[..count]).unwrap(), &expected[..count], "{expression}, {count} records");
+        }
+    }
+    // What has no meaning for raw IP is an error, wherever such a record stands.
+    let mut batch = BatchFilter::new(Filter::new("ether src 02:00:00:00:00:01", FilterOptions::default()).unwrap());
+    assert!(batch.matches(&records[..1]).is_ok());
+    assert_eq!(batch.matches(&records[..2]).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(batch.matches(&records[1..2]).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[test]
