@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use dag::file::filter::{Filter, FilterOptions};
+use dag::file::filter::{Filter, FilterOptions, Mismatch};
 use dag::file::session::Application;
 use dag::file::writer::{Output, OutputOptions};
 use dag::record::{Limits, Recorder, Recording, Selection};
@@ -111,7 +111,10 @@ impl Source {
 }
 
 fn capture(args: &Args) -> Result<Exit, Failure> {
-    let filter = args.filter.as_deref().map(|expression| Filter::new(expression, FilterOptions::default()));
+    // As `erf cut` has it: a packet that the expression has no meaning for does not match, and does not end a recording.
+    let mut options = FilterOptions::default();
+    options.mismatch = Mismatch::NoMatch;
+    let filter = args.filter.as_deref().map(|expression| Filter::new(expression, options));
     let filter = filter.transpose().map_err(Failure::Filter)?;
     let source = Source::open(args)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -135,13 +138,19 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
         .application(Application::new(PROGRAM, env!("CARGO_PKG_VERSION")))
         .drain(!args.no_drain)
         .stop_on(stop);
-    let recorder = match filter {
-        Some(filter) => recorder.filter(filter),
+    let recorder = match &filter {
+        Some(filter) => recorder.filter(filter.clone()),
         None => recorder,
     };
     let live = (!args.quiet).then(|| Live::show(recorder.progress()));
     let recording = recorder.run();
     drop(live);
+    for (link_type, count) in filter.iter().flat_map(Filter::meaningless) {
+        say(
+            PROGRAM,
+            format_args!("not matched, because the filter has no meaning for them: {count} {link_type} packets"),
+        );
+    }
     report(args, &source, &recording)?;
     Ok(exit_of(&source, &recording))
 }

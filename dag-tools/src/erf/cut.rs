@@ -3,14 +3,14 @@
 use std::ops::RangeInclusive;
 
 use erf::RecordType;
-use erf::filter::{Filter, FilterOptions};
+use erf::filter::{Filter, FilterOptions, Mismatch};
 use erf::select::{Bound, Selection, Selector};
-use serde_json::json;
+use serde_json::{Map, json};
 
-use super::Failure;
-use super::instant;
 use super::pass::{Files, Next, Pass};
+use super::{Failure, PROGRAM, instant};
 use crate::exit::Exit;
+use crate::messages::say;
 use crate::values;
 
 #[derive(Debug, clap::Args)]
@@ -111,7 +111,9 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let filter = args.filter.as_deref().map(|text| Filter::new(text, FilterOptions::default())).transpose()?;
+    let mut options = FilterOptions::default();
+    options.mismatch = Mismatch::NoMatch;
+    let filter = args.filter.as_deref().map(|text| Filter::new(text, options)).transpose()?;
     let mut pass = Pass::begin(&args.files)?;
     let mut selector = Selector::new(args.selection());
     let mut passed_over = 0u64;
@@ -122,7 +124,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
         Ok(if selector.is_over() { Next::Stop } else { Next::Go })
     })?;
-    pass.end(json!({ "passed_over": passed_over }))
+    let meaningless: Vec<_> = filter.iter().flat_map(Filter::meaningless).collect();
+    for (link_type, count) in &meaningless {
+        say(
+            PROGRAM,
+            format_args!("not matched, because the filter has no meaning for them: {count} {link_type} packets"),
+        );
+    }
+    let meaningless: Map<_, _> =
+        meaningless.into_iter().map(|(link_type, count)| (link_type.to_string(), count.into())).collect();
+    pass.end(json!({ "passed_over": passed_over, "filter_without_meaning": meaningless }))
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ mod program;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use erf_core::Record;
@@ -75,7 +76,7 @@ pub enum Mismatch {
     /// An error, as tcpdump has it.
     #[default]
     Error,
-    /// It does not match.
+    /// It does not match, and is [counted](Filter::meaningless).
     NoMatch,
 }
 
@@ -115,6 +116,8 @@ struct Inner {
     options: FilterOptions,
     /// A program for each of [`LINK_TYPES`], once it was asked for.
     programs: [OnceLock<Result<Program, Refused>>; LINK_TYPES.len()],
+    /// Packets of each that did not match because the expression has no meaning for them.
+    meaningless: [AtomicU64; LINK_TYPES.len()],
 }
 
 impl Filter {
@@ -129,7 +132,12 @@ impl Filter {
             packets: PacketOptions { encapsulation: Encapsulation::Native, ..options.packets },
             ..options
         };
-        let inner = Inner { expression: expression.to_owned(), options, programs: Default::default() };
+        let inner = Inner {
+            expression: expression.to_owned(),
+            options,
+            programs: Default::default(),
+            meaningless: Default::default(),
+        };
         let mut first = None;
         for link_type in LINK_TYPES {
             match inner.program(link_type) {
@@ -177,7 +185,13 @@ impl Filter {
     #[cold]
     fn refused(&self, link_type: LinkType, refused: &Refused) -> Result<bool, Error> {
         match (refused, self.0.options.mismatch) {
-            (Refused::NothingMatches, _) | (_, Mismatch::NoMatch) => Ok(false),
+            (Refused::NothingMatches, _) => Ok(false),
+            (_, Mismatch::NoMatch) => {
+                if let Some((_, count)) = LINK_TYPES.iter().zip(&self.0.meaningless).find(|(of, _)| **of == link_type) {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(false)
+            }
             (_, Mismatch::Error) => Err(self.error(link_type, refused)),
         }
     }
@@ -195,6 +209,13 @@ impl Filter {
     /// it.
     pub fn program(&self, link_type: LinkType) -> Result<&Program, Error> {
         self.0.program(link_type).map_err(|refused| self.error(link_type, refused))
+    }
+
+    /// With [`Mismatch::NoMatch`]: packets that this filter and its clones were asked about and for whose link type the expression has no meaning,
+    /// by link type.
+    pub fn meaningless(&self) -> impl Iterator<Item = (LinkType, u64)> + '_ {
+        let counts = self.0.meaningless.iter().map(|count| count.load(Ordering::Relaxed));
+        LINK_TYPES.into_iter().zip(counts).filter(|(_, count)| *count > 0)
     }
 
     /// The expression as it was given.
