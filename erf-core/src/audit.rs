@@ -30,6 +30,15 @@ impl Audit {
 
     /// Gives `remark` everything odd about `record`, which stands at `offset`.
     pub fn record(&mut self, offset: u64, record: &Record<'_>, mut remark: impl FnMut(Defect)) {
+        Self::oddities(offset, record, &mut remark);
+        if !record.is_pad() {
+            self.time(offset, record, |kind| remark(Defect::new(offset, kind)));
+        }
+    }
+
+    /// The same of `record` alone, without its stamp: all warnings there are, and the notes that need no other record.
+    #[inline]
+    pub fn oddities(offset: u64, record: &Record<'_>, mut remark: impl FnMut(Defect)) {
         let mut remark = |kind| remark(Defect::new(offset, kind));
         let record_type = record.record_type();
         if record_type == RecordType::LEGACY {
@@ -48,13 +57,12 @@ impl Audit {
         if record.wire_len() == 0 && available > 0 {
             remark(DefectKind::ZeroWireLength { available });
         }
-        if record.is_meta() && record.is_snapped() {
-            remark(DefectKind::MetaTruncated { missing: record.wire_len() - available });
-        }
         if record.is_meta() {
+            if record.is_snapped() {
+                remark(DefectKind::MetaTruncated { missing: record.wire_len() - available });
+            }
             tags(record, &mut remark);
         }
-        self.time(offset, record, remark);
     }
 
     /// Goes on with `next`, which has seen the records that come after all those seen here: gives `remark` what is odd about

@@ -22,7 +22,41 @@
 
 use crate::pieces::Piece;
 use crate::summary::Findings;
-use crate::{Audit, Defect, Record, Severity};
+use crate::{Audit, Defect, Error, Record, Severity};
+
+/// A file that breaks off, or is damaged, below the records: a compressed stream that ends early, a torn pcap file. All records before
+/// that have been read.
+///
+/// It is an error among the defects, with a code like theirs, but no [`Defect`]: its place is one in the stored bytes, not among the records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broken {
+    /// The file.
+    pub file: String,
+    /// Where, as [`Error::offset`] counts.
+    pub offset: u64,
+    /// What is wrong, with file and place.
+    pub text: String,
+}
+
+impl Broken {
+    /// Stands where others have [`DefectKind::code`](crate::DefectKind::code).
+    pub const CODE: &'static str = "broken-file";
+
+    /// How bad it is.
+    pub const SEVERITY: Severity = Severity::Error;
+
+    /// What it means, in words.
+    pub const MEANING: &'static str = "The file breaks off or is damaged below the records: a compressed stream that ends early or whose \
+        checksum is wrong, a pcap or pcapng file that is torn or whose lengths lead nowhere. All records before that are good; there may have \
+        been more.";
+
+    /// `None` where `error` is no [damage](Error::is_damage).
+    pub fn of(error: &Error) -> Option<Self> {
+        let (file, offset) = (error.file().unwrap_or_default().to_owned(), error.offset().unwrap_or(0));
+        error.is_damage().then(|| Self { file, offset, text: error.to_string() })
+    }
+}
 
 /// Defects listed, unless chosen; the others are counted.
 pub const MOST: usize = 1_000_000;

@@ -38,6 +38,7 @@ pub struct Dedup {
     queue: VecDeque<(Timestamp, Rc<[u8]>)>,
     latest: Timestamp,
     forgotten: u64,
+    late: u64,
     scratch: Vec<u8>,
 }
 
@@ -53,6 +54,7 @@ impl Dedup {
             queue: VecDeque::new(),
             latest: Timestamp::ZERO,
             forgotten: 0,
+            late: 0,
             scratch: Vec::new(),
         }
     }
@@ -72,12 +74,19 @@ impl Dedup {
         self.forgotten
     }
 
+    /// Packets stamped earlier than one before them by more than the window: what they are twins of is not remembered any more. Records
+    /// in the [order of their stamps](crate::sort) have none.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
     /// Whether `record`, the next one, is the same packet as one within the window. META and PAD are no packets.
     pub fn is_duplicate(&mut self, record: &Record<'_>) -> bool {
         if !record.is_packet() {
             return false;
         }
         let stamp = record.timestamp();
+        self.late += u64::from(self.latest - stamp > self.window);
         self.latest = self.latest.max(stamp);
         self.forget();
         self.scratch.clear();
@@ -147,6 +156,9 @@ mod tests {
         assert!(see(&packet(105, 0, 1, 60)));
         let meta = RecordBuilder::new(RecordType::META).payload(&[0; 8]).to_vec().unwrap();
         assert!(!see(&meta) && !see(&meta));
+        assert_eq!(dedup.late(), 0);
+        assert!(!dedup.is_duplicate(&Record::parse(&packet(90, 0, 1, 60)).unwrap()), "out of order");
+        assert_eq!(dedup.late(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use erf::check::Broken;
 use erf::ext::{ExtType, HostId};
 use erf::meta::{MetaWriter, SectionId, SectionType, TagType};
 use erf::{DefectKind, ExtHeader, NAMED, Record, RecordBuilder, RecordType, Records, Timestamp};
@@ -383,7 +384,10 @@ fn every_code_is_explained_and_in_the_table() {
         let said = run(&mut erf(&format!("check --explain {}", kind.code()))).exits(0);
         assert!(out(&said).contains(kind.code()));
     }
-    assert_eq!(table.matches("\n| `").count(), DefectKind::ALL.len());
+    let row = format!("| `{}` | {} | {} |", Broken::CODE, Broken::SEVERITY, Broken::MEANING);
+    assert!(table.contains(&row), "docs/defects.md lacks:\n{row}");
+    assert!(out(&run(&mut erf("check --explain broken-file")).exits(0)).contains(Broken::CODE));
+    assert_eq!(table.matches("\n| `").count(), DefectKind::ALL.len() + 1);
     run(&mut erf("check --explain nonsense")).exits(2).says("torn-record");
 }
 

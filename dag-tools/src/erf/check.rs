@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use erf::check::{Check, MOST};
+use erf::check::{Broken, Check, MOST};
 use erf::pieces::Visited;
-use erf::{DefectKind, Severity};
+use erf::{Defect, DefectKind, Severity};
 use serde_json::{Value, json};
 
 use super::input::{Reading, files};
 use super::several::visit_all;
-use super::{Failure, PROGRAM, aligned, print, print_csv, print_json};
+use super::{Failure, PROGRAM, aligned, counted, print, print_csv, print_json};
 use crate::exit::Exit;
 use crate::messages::say;
 
@@ -88,10 +88,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         };
         match () {
             () if args.json => values.push(value(&name, visited, severity)),
-            () if args.csv => rows.extend(visited.piece.findings.listed().iter().map(|defect| {
-                let kind = defect.kind;
-                let (code, severity) = (kind.code().to_owned(), kind.severity().to_string());
-                vec![name.clone(), defect.offset.to_string(), code, severity, kind.to_string()]
+            () if args.csv => rows.extend(found(visited).map(|found| {
+                let (code, severity) = (found.code.to_owned(), found.severity.to_string());
+                vec![name.clone(), found.offset.to_string(), code, severity, found.text]
             })),
             () => text(&name, visited, severity)?,
         }
@@ -106,9 +105,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
         if let Some(error) = &visited.error {
             say(PROGRAM, error);
-            exit = Exit::Failed;
-        } else if exit == Exit::Done && visited.piece.findings.at_least(severity) > 0 {
-            exit = Exit::No;
+        }
+        match () {
+            () if visited.failure().is_some() => exit = Exit::Failed,
+            () if exit == Exit::Done && total(visited, severity) > 0 => exit = Exit::No,
+            () => {}
         }
     }
     if args.json {
@@ -124,31 +125,54 @@ pub(super) fn one_or_all(mut values: Vec<Value>) -> Value {
     if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
 }
 
+/// A defect that is listed, or that the file breaks off.
+struct Found {
+    offset: u64,
+    code: &'static str,
+    severity: Severity,
+    text: String,
+}
+
+fn found(visited: &Visited<Check>) -> impl Iterator<Item = Found> + '_ {
+    let listed = visited.piece.findings.listed().iter().map(|&Defect { offset, kind }| Found {
+        offset,
+        code: kind.code(),
+        severity: kind.severity(),
+        text: kind.to_string(),
+    });
+    let broken = visited.broken().map(|broken| Found {
+        offset: broken.offset,
+        code: Broken::CODE,
+        severity: Broken::SEVERITY,
+        text: broken.text,
+    });
+    listed.chain(broken)
+}
+
+/// All that are so bad, listed or not. A file that breaks off is as bad as can be.
+fn total(visited: &Visited<Check>, severity: Severity) -> u64 {
+    visited.piece.findings.at_least(severity) + u64::from(visited.broken().is_some())
+}
+
 fn value(name: &str, visited: &Visited<Check>, severity: Severity) -> Value {
-    let findings = &visited.piece.findings;
-    let defects: Vec<Value> = findings
-        .listed()
-        .iter()
-        .map(|defect| {
-            json!({
-                "offset": defect.offset,
-                "code": defect.kind.code(),
-                "severity": defect.kind.severity().to_string(),
-                "text": defect.kind.to_string(),
-            })
+    let defects: Vec<Value> = found(visited)
+        .map(|Found { offset, code, severity, text }| {
+            json!({ "offset": offset, "code": code, "severity": severity.to_string(), "text": text })
         })
         .collect();
+    let broken = visited.broken().map(|_| (Broken::CODE, 1));
+    let by_code = visited.piece.findings.by_code().map(|(code, _, count)| (code, count)).chain(broken);
     let by_code: serde_json::Map<String, Value> =
-        findings.by_code().map(|(code, _, count)| (code.to_owned(), count.into())).collect();
+        by_code.map(|(code, count)| (code.to_owned(), count.into())).collect();
     json!({
         "schema": 1,
         "file": name,
         "records": visited.piece.records,
         "bytes": visited.end,
         "by_code": by_code,
-        "defects_total": findings.at_least(severity),
+        "defects_total": total(visited, severity),
         "defects": defects,
-        "error": visited.error.as_ref().map(ToString::to_string),
+        "error": visited.failure().map(ToString::to_string),
     })
 }
 
@@ -160,15 +184,24 @@ fn text(name: &str, visited: &Visited<Check>, severity: Severity) -> Result<(), 
     }
     let (listed, all) = (findings.listed().len() as u64, findings.at_least(severity));
     if all > listed {
-        lines += &format!("{name}: {} more defects are not listed\n", all - listed);
+        lines += &format!("{name}: {} not listed\n", counted(all - listed, "more defect"));
+    }
+    if let Some(broken) = visited.broken() {
+        // It names the file itself.
+        lines += &format!("{name}: {}: {} [{}]\n", Broken::SEVERITY, broken.text, Broken::CODE);
     }
     let below: Vec<String> = findings
         .by_code()
         .filter(|(_, found, _)| *found < severity)
         .map(|(code, _, count)| format!("{count} {code}"))
         .collect();
-    lines += &format!("{name}: {} records in {} bytes, ", visited.piece.records, visited.end);
-    lines += &if all == 0 { "no defects".to_owned() } else { format!("{all} defects") };
+    lines += &format!("{name}: {} in {}, ", counted(visited.piece.records, "record"), counted(visited.end, "byte"));
+    lines += &match total(visited, severity) {
+        // What could not be read may have any.
+        0 if visited.failure().is_some() => "no defects up to where it could be read".to_owned(),
+        0 => "no defects".to_owned(),
+        all => counted(all, "defect"),
+    };
     if !below.is_empty() {
         lines += &format!(" (and {})", below.join(", "));
     }
@@ -176,12 +209,14 @@ fn text(name: &str, visited: &Visited<Check>, severity: Severity) -> Result<(), 
 }
 
 fn explain(code: &str) -> Result<Exit, Failure> {
-    let kinds = DefectKind::ALL.iter().filter(|kind| code == "all" || kind.code() == code);
-    let rows: Vec<Vec<String>> = kinds
-        .map(|kind| vec![kind.code().to_owned(), kind.severity().to_string(), kind.meaning().to_owned()])
+    let kinds = DefectKind::ALL.iter().map(|kind| (kind.code(), kind.severity(), kind.meaning()));
+    let all = || kinds.clone().chain([(Broken::CODE, Broken::SEVERITY, Broken::MEANING)]);
+    let rows: Vec<Vec<String>> = all()
+        .filter(|(of, ..)| code == "all" || *of == code)
+        .map(|(code, severity, meaning)| vec![code.to_owned(), severity.to_string(), meaning.to_owned()])
         .collect();
     if rows.is_empty() {
-        let codes: Vec<&str> = DefectKind::ALL.iter().map(|kind| kind.code()).collect();
+        let codes: Vec<&str> = all().map(|(code, ..)| code).collect();
         return Err(Failure::Usage(format!("no defect has the code {code}; there are: {}", codes.join(", "))));
     }
     print(&aligned(rows))?;

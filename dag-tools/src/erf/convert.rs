@@ -7,9 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use erf::convert::{
-    Converter, Difference, Encapsulation, FcsChoice, FcsGround, FcsPolicy, FileOptions, Hdlc, Summary, Survey, verify,
-};
+use erf::check::Broken;
+use erf::convert::{Converter, Difference, Encapsulation, FcsChoice, FileOptions, Hdlc, Summary, Survey, verify};
 use erf::input::Source;
 use erf::pcap::Resolution;
 use erf::writer::{OutputOptions, WholeFile};
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::input::{ReadAs, files};
 use super::progress::Progress;
-use super::{Failure, PROGRAM, print};
+use super::{Failure, PROGRAM, carried, counted, print};
 use crate::exit::Exit;
 use crate::messages::say;
 
@@ -266,14 +265,19 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let (summary, difference) = match done {
             Ok(done) => done,
             // The others need not wait for this one.
-            Err(failure) if work.len() > 1 => {
+            Err(failure) if args.out_dir.is_some() => {
+                if args.json {
+                    let (input, output) = (input.display().to_string(), output.display().to_string());
+                    let error = failure.to_string();
+                    accounts.push(json!({"schema": 1, "input": input, "output": output, "error": error}));
+                }
                 say(PROGRAM, failure);
                 exit = Exit::Failed;
                 continue;
             }
             Err(failure) => return Err(failure),
         };
-        if (summary.defects > 0 || summary.broken.is_some() || difference.is_some()) && exit == Exit::Done {
+        if (summary.is_defective() || difference.is_some()) && exit == Exit::Done {
             exit = Exit::No;
         }
         to_stdout |= output.as_os_str() == "-";
@@ -335,38 +339,35 @@ fn tell(input: &Path, output: &Path, summary: &Summary, difference: Option<&Diff
     for defect in &summary.first_defects {
         line(defect.to_string());
     }
+    let more = summary.defects - summary.first_defects.len() as u64;
+    if more > 0 {
+        line(format!("{} more", counted(more, "defect")));
+    }
     if let Some(broken) = &summary.broken {
         // It names the file itself.
-        say(PROGRAM, broken);
+        say(PROGRAM, &broken.text);
     }
     if let Some(difference) = difference {
         line(format!("{} is not what it was made of, and was not kept: {difference}", output.display()));
         return;
     }
-    let beside =
-        if summary.beside > 0 { format!(" and {} records beside them", summary.beside) } else { String::new() };
-    let same = if verified { ", read back and found equal" } else { "" };
-    line(format!("{} records, {} written{beside} to {}{same}", summary.records, summary.written, output.display()));
-    if let Some((policy, ground)) = summary.fcs {
-        line(format!("Ethernet FCS {}: {}", policy_text(policy), ground_text(ground)));
-    }
-    if summary.lost > 0 {
-        line(format!("the loss counters say that {} packets were lost before the recording", summary.lost));
-    }
-    for left in &summary.skipped {
-        line(format!("left out {} {} records: {}", left.count, left.record_type, left.reason));
-    }
-    if let Some((count, refusal)) = summary.refused {
-        line(format!("left out {count} packets, the first because of this: {refusal}"));
-    }
-    for (count, what) in uncarried(summary) {
-        if count > 0 {
-            line(format!("not carried over: {} of {count} records", what.replace('_', " ")));
-        }
-    }
+    let beside = if summary.beside > 0 {
+        format!(" and {} beside them", counted(summary.beside, "record"))
+    } else {
+        String::new()
+    };
+    let same = match (verified, &summary.broken) {
+        (false, _) => "",
+        (true, None) => ", read back and found equal",
+        (true, Some(_)) => ", read back and found equal to what can be read of the input",
+    };
+    let records = counted(summary.records, "record");
+    line(format!("{records}, {} written{beside} to {}{same}", summary.written, output.display()));
+    carried::lines(summary).into_iter().for_each(line);
+    carried::input_lines(summary.refused, &summary.unread).into_iter().for_each(line);
     let restored = &summary.restored;
     if restored.packets + restored.beside > 0 {
-        line(format!("{} records restored", restored.packets + restored.beside));
+        line(format!("{} restored", counted(restored.packets + restored.beside, "record")));
     }
     for (count, what) in [
         (restored.restamped, "packets have another stamp than their record had; it is the record's now"),
@@ -379,59 +380,20 @@ fn tell(input: &Path, output: &Path, summary: &Summary, difference: Option<&Diff
     }
 }
 
-fn policy_text(policy: FcsPolicy) -> &'static str {
-    match policy {
-        FcsPolicy::Strip => "taken off",
-        FcsPolicy::Keep => "kept",
-        FcsPolicy::Absent => "absent",
-    }
-}
-
-fn ground_text(ground: FcsGround) -> String {
-    match ground {
-        FcsGround::Asked => "as asked".to_owned(),
-        FcsGround::Meta => "META states its length".to_owned(),
-        FcsGround::Checked { right, of } => format!("{right} of the first {of} whole frames end in the right one"),
-        FcsGround::Assumed => "assumed, no frame is stored whole".to_owned(),
-        _ => "for another reason".to_owned(),
-    }
-}
-
-fn uncarried(summary: &Summary) -> [(u64, &'static str); 6] {
-    let uncarried = &summary.uncarried;
-    [
-        (uncarried.colors, "colors"),
-        (uncarried.ext_headers, "ext_headers"),
-        (uncarried.sub_headers, "sub_headers"),
-        (uncarried.rx_errors, "rx_errors"),
-        (uncarried.ds_errors, "ds_errors"),
-        (uncarried.loss_counters, "loss_counters"),
-    ]
-}
-
 /// The account as JSON.
 fn account(input: &Path, output: &Path, summary: &Summary, difference: Option<&Difference>, verified: bool) -> Value {
-    let skipped: Vec<_> = summary
-        .skipped
-        .iter()
-        .map(|left| {
-            let name = left.record_type.to_string();
-            json!({"type": name, "reason": left.reason.code(), "text": left.reason.to_string(), "count": left.count})
-        })
-        .collect();
-    let defects: Vec<_> = summary
+    let defects = summary
         .first_defects
         .iter()
-        .map(|defect| json!({"offset": defect.offset, "code": defect.kind.code(), "text": defect.to_string()}))
-        .collect();
-    let fcs = summary.fcs.map(|(policy, ground)| json!({"policy": policy_text(policy), "ground": ground_text(ground)}));
-    let not_carried: serde_json::Map<_, _> =
-        uncarried(summary).into_iter().map(|(count, name)| (name.to_owned(), json!(count))).collect();
+        .map(|defect| json!({"offset": defect.offset, "code": defect.kind.code(), "text": defect.to_string()}));
+    let broken =
+        summary.broken.iter().map(|broken| json!({"offset": broken.offset, "code": Broken::CODE, "text": broken.text}));
+    let defects: Vec<_> = defects.chain(broken).collect();
+    let total = summary.defects + u64::from(summary.broken.is_some());
     let restored = &summary.restored;
-    let refused = summary.refused.map(|(count, first)| json!({"count": count, "first": first.to_string()}));
     let difference = difference
         .map(|difference| json!({"number": difference.number, "offset": difference.offset, "text": difference.what}));
-    json!({
+    let mut account = json!({
         "schema": 1,
         "input": input.display().to_string(),
         "output": output.display().to_string(),
@@ -439,10 +401,6 @@ fn account(input: &Path, output: &Path, summary: &Summary, difference: Option<&D
         "written": summary.written,
         "beside": summary.beside,
         "lost": summary.lost,
-        "fcs": fcs,
-        "skipped": skipped,
-        "refused": refused,
-        "not_carried": not_carried,
         "restored": {
             "packets": restored.packets,
             "beside": restored.beside,
@@ -450,12 +408,19 @@ fn account(input: &Path, output: &Path, summary: &Summary, difference: Option<&D
             "edited": restored.edited,
             "damaged": restored.damaged,
         },
-        "broken": summary.broken,
-        "defect_count": summary.defects,
+        "broken": summary.broken.as_ref().map(|broken| &broken.text),
+        "defect_count": total,
+        "defects_total": total,
         "defects": defects,
         "verified": verified.then(|| difference.is_none()),
         "difference": difference,
-    })
+    });
+    if let Some(account) = account.as_object_mut() {
+        account.extend(carried::json(summary));
+        let input = carried::input_json(summary.refused, &summary.unread);
+        account.extend(input.map(|(key, value)| (key.to_owned(), value)));
+    }
+    account
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use erf::dedup::Dedup;
 use serde_json::json;
 
 use super::pass::{Files, Next, Pass};
-use super::{Failure, PROGRAM, instant};
+use super::{Failure, PROGRAM, counted, instant};
 use crate::exit::Exit;
 use crate::messages::say;
 use crate::values;
@@ -42,13 +42,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
         Ok(Next::Go)
     })?;
-    say(PROGRAM, format_args!("{duplicates} packets came twice and were left out"));
+    say(PROGRAM, format_args!("{} left out: seen before within the window", counted(duplicates, "packet")));
     if lost > 0 {
-        say(PROGRAM, format_args!("their loss counters, which are left out with them, stood for {lost} lost packets"));
+        let lost = counted(lost, "lost packet");
+        say(PROGRAM, format_args!("their loss counters, which are left out with them, stood for {lost}"));
+    }
+    let late = dedup.late();
+    if late > 0 {
+        let packets = counted(late, "packet");
+        let why =
+            "stamped earlier than one before by more than the window: the input is not in order, and twins were missed";
+        say(PROGRAM, format_args!("{packets} {why}; erf sort puts it in order"));
     }
     let forgotten = dedup.forgotten();
     if forgotten > 0 {
         say(PROGRAM, format!("{forgotten} packets were forgotten within the window: there may be more; see --memory"));
     }
-    pass.end(json!({ "duplicates": duplicates, "lost_left_out": lost, "forgotten": forgotten }))
+    pass.end(json!({ "duplicates": duplicates, "lost_left_out": lost, "forgotten": forgotten, "out_of_order": late }))
 }

@@ -1,20 +1,25 @@
 //! What is wrong with inputs, told as it is found.
 
-use erf::{Defect, Error};
+use erf::check::Broken;
+use erf::convert::{Refusal, Unread};
+use erf::{Audit, Defect, Error, Record, Severity};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::PROGRAM;
+use super::{PROGRAM, carried, counted};
 use crate::exit::Exit;
 use crate::messages::say;
 
 /// More than these are counted only: a file of nothing but damage would have millions.
 const TOLD: usize = 1000;
 
-/// Defects found so far.
+/// Defects found so far, and what of the inputs no record says.
 #[derive(Debug, Default)]
 pub(super) struct Defects {
     list: Vec<DefectJson>,
-    more: u64,
+    total: u64,
+    refused: Option<(u64, Refusal)>,
+    unread: Unread,
 }
 
 /// A defect in `--json`.
@@ -27,36 +32,77 @@ pub(super) struct DefectJson {
 }
 
 impl Defects {
-    /// Tells of one in `file`.
+    /// Tells of one in `file`. Notes are none.
     pub(super) fn tell(&mut self, file: &str, defect: &Defect) {
-        self.add(file, defect.offset, defect.kind.code(), defect.kind.to_string(), format_args!("{file}: {defect}"));
+        if defect.kind.severity() >= Severity::Warning {
+            self.add(
+                file,
+                defect.offset,
+                defect.kind.code(),
+                defect.kind.to_string(),
+                format_args!("{file}: {defect}"),
+            );
+        }
     }
 
-    /// Tells of a file that broke off.
-    pub(super) fn broken(&mut self, error: &Error) {
-        let file = error.file().unwrap_or_default();
-        self.add(file, error.offset().unwrap_or(0), "broken-file", error.to_string(), format_args!("{error}"));
+    /// Tells of what cannot be right about a record that was read.
+    #[inline]
+    pub(super) fn audit(&mut self, file: &str, offset: u64, record: &Record<'_>) {
+        Audit::oddities(offset, record, |defect| self.tell(file, &defect));
+    }
+
+    /// Tells of a file that broke off. `false`: that is not what the error says.
+    pub(super) fn broken(&mut self, error: &Error) -> bool {
+        let Some(Broken { file, offset, text, .. }) = Broken::of(error) else { return false };
+        self.add(&file, offset, Broken::CODE, text, format_args!("{error}"));
+        true
+    }
+
+    /// What is to be said of an input that was read.
+    pub(super) fn read(&mut self, refused: Option<(u64, Refusal)>, unread: Unread) {
+        if let Some((count, first)) = refused {
+            let (before, first) = self.refused.unwrap_or((0, first));
+            self.refused = Some((before + count, first));
+        }
+        self.unread += unread;
     }
 
     fn add(&mut self, file: &str, offset: u64, code: &'static str, text: String, line: std::fmt::Arguments<'_>) {
-        match self.list.len() {
-            n if n < TOLD => {
-                say(PROGRAM, line);
-                self.list.push(DefectJson { file: file.to_owned(), offset, code, text });
-            }
-            _ => self.more += 1,
+        self.total += 1;
+        if self.list.len() < TOLD {
+            say(PROGRAM, line);
+            self.list.push(DefectJson { file: file.to_owned(), offset, code, text });
         }
     }
 
     /// Says how many more there were; the answer to how it went.
     pub(super) fn end(&self) -> Exit {
-        if self.more > 0 {
-            say(PROGRAM, format_args!("{} defects more", self.more));
+        let more = self.total - self.list.len() as u64;
+        if more > 0 {
+            say(PROGRAM, format_args!("{} more", counted(more, "defect")));
         }
-        if self.list.is_empty() { Exit::Done } else { Exit::No }
+        if self.total == 0 { Exit::Done } else { Exit::No }
     }
 
+    /// The first thousand.
     pub(super) fn json(&self) -> &[DefectJson] {
         &self.list
+    }
+
+    /// How many there are.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Says what of the inputs is not in the output.
+    pub(super) fn say_unread(&self) {
+        for line in carried::input_lines(None, &self.unread) {
+            say(PROGRAM, line);
+        }
+    }
+
+    /// The same in JSON, with the packets that have no place in ERF.
+    pub(super) fn unread_json(&self) -> [(&'static str, Value); 2] {
+        carried::input_json(self.refused, &self.unread)
     }
 }

@@ -92,10 +92,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     );
     let counts = match result {
         Ok(counts) => counts,
-        Err(error) if error.is_damage() => {
-            defects.broken(&error);
-            diff.counts()
-        }
+        Err(error) if defects.broken(&error) => diff.counts(),
         Err(error) => return Err(error.into()),
     };
     if args.json {
@@ -106,6 +103,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             "only_a": counts.only_a,
             "only_b": counts.only_b,
             "differences": shown.iter().map(finding_json).collect::<Vec<_>>(),
+            "defects_total": defects.total(),
             "defects": defects.json(),
         }))?;
     } else {

@@ -75,7 +75,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 fn dump(args: &Args, file: &Path, left: &mut u64, out: &mut impl Write) -> Result<bool, Failure> {
     let mut reader = args.reading.open(file)?;
     let mut clean = true;
-    while let Some(batch) = reader.next_batch()? {
+    loop {
+        let batch = match reader.next_batch() {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return Ok(clean),
+            // A defect like the others: what could be read has been dumped.
+            Err(error) if error.is_damage() => {
+                out.flush().map_err(Failure::Output)?;
+                say(PROGRAM, error);
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let mut items = batch.iter();
         loop {
             if *left == 0 {
@@ -96,7 +107,6 @@ fn dump(args: &Args, file: &Path, left: &mut u64, out: &mut impl Write) -> Resul
             }
         }
     }
-    Ok(clean)
 }
 
 fn write_record(args: &Args, offset: u64, record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {

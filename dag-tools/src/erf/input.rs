@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use erf::convert::FileOptions;
 use erf::input::Source;
 use erf::{FileFormat, Reader, ReaderBuilder};
 
@@ -49,6 +50,12 @@ impl Reading {
     /// The same, with the library's own error.
     pub(super) fn open_erf(&self, input: &Path) -> Result<Reader, erf::Error> {
         self.builder().open(Source::from_arg(input))
+    }
+
+    /// Opens what is to be written as `format`, with META records of what a pcapng file says where that has a place for them.
+    pub(super) fn open_for(&self, input: &Path, format: FileFormat) -> Result<Reader, Failure> {
+        let options = FileOptions::new(format).record_options();
+        Ok(self.builder().record_options(options).open(Source::from_arg(input))?)
     }
 
     /// Whether the next records are searched for after damage.

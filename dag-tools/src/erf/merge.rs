@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use erf::TimeDelta;
-use erf::merge::{Input, InputReport, Merge};
+use erf::merge::{FAN_IN, Input, InputReport, Merge};
 use erf::shift::Correction;
 use serde_json::json;
 
 use super::defects::Defects;
 use super::input::{Reading, files};
 use super::instant;
+use super::open_files::fan_in;
 use super::output::Writing;
-use super::pass::{Sink, say_refused};
+use super::pass::{Sink, say_refused, with_account};
 use super::progress::Progress;
 use super::summary::Summing;
-use super::{Failure, PROGRAM};
+use super::{Failure, PROGRAM, counted};
 use crate::exit::Exit;
 use crate::messages::say;
 
@@ -76,7 +77,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut sink = Sink::begin(&args.out, &inputs, &args.writing, args.summing)?;
     let mut progress = Progress::over(&inputs);
     let mut defects = Defects::default();
-    let mut merge = Merge::new();
+    let mut merge = Merge::new().fan_in(fan_in(inputs.len(), FAN_IN)?);
     for (path, correction) in inputs.iter().zip(corrections) {
         let (path, reading) = (path.clone(), args.reading);
         merge = merge.input(Input::new(move || reading.open_erf(&path)).correct(correction));
@@ -95,13 +96,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     for (number, report) in (1..).zip(&reports) {
         say_disorder(number, report, args.window.is_some());
         say_refused(&report.name, report.refused);
+        defects.read(report.refused, report.unread);
         if let Some(error) = &report.broken {
             defects.broken(error);
         }
     }
-    let totals = sink.finish()?;
+    let account = sink.finish_with_account()?;
     let inputs: Vec<_> = reports.iter().map(report_json).collect();
-    args.summing.print(&totals, &defects, json!({ "inputs": inputs }))?;
+    let more = with_account(json!({ "inputs": inputs }), &account);
+    args.summing.print(&account.totals, &defects, more)?;
     Ok(defects.end())
 }
 
@@ -112,9 +115,11 @@ fn say_disorder(number: usize, report: &InputReport, has_window: bool) {
     say(
         PROGRAM,
         format_args!(
-            "input {number}, {}: out of order, so the output is: {} records are stamped earlier than the one before them, by up to \
-             {} s, the first at byte {offset}; {advice} puts them right",
-            report.name, disorder.backward_steps, disorder.most
+            "input {number}, {}: out of order, so the output is: {} stamped earlier than the one before, by up to {} s, the first at \
+             byte {offset}; {advice} puts them right",
+            report.name,
+            counted(disorder.backward_steps, "record"),
+            disorder.most
         ),
     );
 }

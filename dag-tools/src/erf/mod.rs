@@ -1,5 +1,6 @@
 //! `erf`: files of records, looked at, converted, cut, joined, checked and repaired.
 
+mod carried;
 mod check;
 mod convert;
 mod cut;
@@ -13,6 +14,7 @@ mod input;
 mod instant;
 mod merge;
 mod meta;
+mod open_files;
 mod output;
 mod pass;
 mod progress;
@@ -132,6 +134,11 @@ pub fn run(args: &Args) -> Exit {
         say(PROGRAM, failure);
         Exit::Failed
     })
+}
+
+/// A number and what it is of: one packet, two packets.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Prints a line of JSON on standard output.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use erf::FileFormat;
-use erf::writer::{AnyWriter, OutputOptions, WholeFile};
+use erf::convert::{Converter, FileOptions};
+use erf::writer::{OutputOptions, WholeFile};
 
 use super::Failure;
 
@@ -46,7 +47,7 @@ impl Writing {
     }
 
     /// Begins `output`, which is made from `read`.
-    pub(super) fn begin(&self, output: &Path, read: &[PathBuf]) -> Result<AnyWriter<WholeFile>, Failure> {
+    pub(super) fn begin(&self, output: &Path, read: &[PathBuf]) -> Result<Converter<WholeFile>, Failure> {
         const COMPRESSED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zstd", "lz4"];
         if let Some(ending) = output.extension().and_then(OsStr::to_str).filter(|ending| COMPRESSED.contains(ending)) {
             let output = output.display();
@@ -56,7 +57,7 @@ impl Writing {
         }
         let file = self.file(output, read)?;
         let name = file.name().to_owned();
-        Ok(AnyWriter::new(file, self.format(output), &name))
+        Ok(Converter::new(file, &name, FileOptions::new(self.format(output))))
     }
 
     /// Begins `output` for whatever is no record.

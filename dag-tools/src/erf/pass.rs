@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use erf::convert::{Outcome, Refusal};
-use erf::writer::{AnyWriter, WholeFile};
-use erf::{Reader, Record, RecordType, Totals};
+use erf::convert::{Converter, Refusal, Summary};
+use erf::writer::WholeFile;
+use erf::{FileFormat, Reader, Record, Totals};
 use serde_json::Value;
 
 use super::defects::Defects;
@@ -12,7 +12,7 @@ use super::input::Reading;
 use super::output::Writing;
 use super::progress::Progress;
 use super::summary::Summing;
-use super::{Failure, PROGRAM};
+use super::{Failure, PROGRAM, carried, counted};
 use crate::exit::Exit;
 use crate::messages::say;
 
@@ -45,9 +45,8 @@ pub(super) enum Next {
 /// The output, and what is in it.
 #[derive(Debug)]
 pub(super) struct Sink {
-    writer: AnyWriter<WholeFile>,
-    totals: Totals,
-    counting: bool,
+    converter: Converter<WholeFile>,
+    output: PathBuf,
 }
 
 impl Sink {
@@ -64,42 +63,33 @@ impl Sink {
         writing: &Writing,
         counting: bool,
     ) -> Result<Self, Failure> {
-        Ok(Self { writer: writing.begin(output, read)?, totals: Totals::default(), counting })
+        Ok(Self { converter: writing.begin(output, read)?.with_totals(counting), output: output.to_owned() })
     }
 
     pub(super) fn write(&mut self, record: &Record<'_>) -> Result<(), Failure> {
-        if self.writer.write_record(record)? == Outcome::Written && self.counting {
-            self.totals.add(record);
-        }
-        Ok(())
+        Ok(self.converter.write_record(record)?)
     }
 
     /// Writes whole records that lie one after another.
     pub(super) fn write_run(&mut self, run: &[u8], count: u64) -> Result<(), erf::Error> {
-        if !self.counting {
-            return self.writer.write_run(run, count);
-        }
-        for record in erf::Records::new(run).flatten() {
-            if self.writer.write_record(&record)? == Outcome::Written {
-                self.totals.add(&record);
-            }
-        }
-        Ok(())
+        self.converter.write_run(run, count)
     }
 
     /// Ends the output, and says what had no place in its format.
     pub(super) fn finish(self) -> Result<Totals, Failure> {
-        for (record_type, count) in self.writer.skipped().into_iter().flat_map(|skipped| skipped.iter()) {
-            // Filler is nobody's loss.
-            if record_type != RecordType::PAD {
-                say(
-                    PROGRAM,
-                    format_args!("{count} {record_type} records have no place in the output and were left out"),
-                );
-            }
+        Ok(self.finish_with_account()?.totals)
+    }
+
+    /// The same, with the whole account.
+    pub(super) fn finish_with_account(self) -> Result<Summary, Failure> {
+        let is_erf = self.converter.format() == FileFormat::Erf;
+        let (file, summary) = self.converter.finish()?;
+        file.finish()?;
+        // ERF says all of a record.
+        for line in carried::lines(&summary).iter().filter(|_| !is_erf) {
+            say(PROGRAM, format_args!("{}: {line}", self.output.display()));
         }
-        self.writer.finish()?.finish()?;
-        Ok(self.totals)
+        Ok(summary)
     }
 }
 
@@ -116,10 +106,7 @@ pub(super) fn read(
             Ok(Some(batch)) => batch,
             Ok(None) => break,
             // What could be read has been, and is worth having.
-            Err(error) if error.is_damage() => {
-                defects.broken(&error);
-                break;
-            }
+            Err(error) if defects.broken(&error) => break,
             Err(error) => return Err(error.into()),
         };
         let mut records = batch.iter();
@@ -127,6 +114,7 @@ pub(super) fn read(
             let offset = records.offset();
             match records.next() {
                 Some(Ok(record)) => {
+                    defects.audit(&name, offset, &record);
                     if step(offset, &record)? == Next::Stop {
                         break 'input;
                     }
@@ -138,13 +126,16 @@ pub(super) fn read(
         progress.add(batch.bytes().len() as u64);
     }
     say_refused(&name, reader.refused());
+    defects.read(reader.refused(), reader.unread());
     Ok(())
 }
 
 /// Says how many packets of a pcap file could not be read as records.
 pub(super) fn say_refused(name: &str, refused: Option<(u64, Refusal)>) {
     if let Some((count, first)) = refused {
-        say(PROGRAM, format_args!("{name}: {count} packets have no place in ERF and were left out: {first}"));
+        let has = if count == 1 { "has" } else { "have" };
+        let packets = counted(count, "packet");
+        say(PROGRAM, format_args!("{name}: {packets} {has} no place in ERF, left out: {first}"));
     }
 }
 
@@ -161,7 +152,7 @@ pub(super) struct Pass {
 impl Pass {
     pub(super) fn begin(files: &Files) -> Result<Self, Failure> {
         let read = std::slice::from_ref(&files.input);
-        let reader = files.reading.open(&files.input)?;
+        let reader = files.reading.open_for(&files.input, files.writing.format(&files.output))?;
         let sink = Sink::begin(&files.output, read, &files.writing, files.summing)?;
         let progress = Progress::over(read);
         Ok(Self { reader, sink, progress, defects: Defects::default(), summing: files.summing })
@@ -187,13 +178,21 @@ impl Pass {
 
     /// Ends the output and prints the summary, with what else there is to say.
     pub(super) fn end(self, more: Value) -> Result<Exit, Failure> {
+        let account = self.sink.finish_with_account()?;
         if !self.summing.is_wanted() {
-            say(PROGRAM, format_args!("{} records written", self.sink.writer.written()));
+            say(PROGRAM, format_args!("{} written", counted(account.written, "record")));
         }
-        let totals = self.sink.finish()?;
-        self.summing.print(&totals, &self.defects, more)?;
+        self.summing.print(&account.totals, &self.defects, with_account(more, &account))?;
         Ok(self.defects.end())
     }
+}
+
+/// What there is to say, and what is not in the output.
+pub(super) fn with_account(mut more: Value, account: &Summary) -> Value {
+    if let Some(more) = more.as_object_mut() {
+        more.extend(carried::json(account));
+    }
+    more
 }
 
 /// What a record is called in a message that says why it could not be dealt with.

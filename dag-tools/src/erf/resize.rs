@@ -3,9 +3,10 @@
 use erf::{BuildError, FileFormat, MAX_RECORD_LEN, Record, resize};
 use serde_json::json;
 
-use super::Failure;
 use super::pass::{Files, Next, Pass, failed_at};
+use super::{Failure, PROGRAM, counted};
 use crate::exit::Exit;
+use crate::messages::say;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct AlignArgs {
@@ -57,13 +58,19 @@ fn each(
     let mut pass = Pass::begin(files)?;
     let name = pass.name().to_owned();
     let mut buffer = vec![0; MAX_RECORD_LEN];
-    let (mut changed, mut cut) = (0u64, 0u64);
+    let (mut changed, mut cut, mut cut_packets) = (0u64, 0u64, 0u64);
     pass.each(|offset, record, sink| {
         let resized = change(record, &mut buffer).map_err(|error| failed_at(&name, offset, error))?;
         changed += u64::from(resized.rlen() != record.rlen());
-        cut += (record.captured_len() - resized.captured_len().min(record.captured_len())) as u64;
+        let gone = record.captured_len().saturating_sub(resized.captured_len());
+        cut += gone as u64;
+        cut_packets += u64::from(gone > 0);
         sink.write(&resized)?;
         Ok(Next::Go)
     })?;
-    pass.end(json!({ "changed": changed, "cut_bytes": cut }))
+    if cut_packets > 0 {
+        let (bytes, packets) = (counted(cut, "byte"), counted(cut_packets, "packet"));
+        say(PROGRAM, format_args!("{bytes} of {packets} cut off"));
+    }
+    pass.end(json!({ "changed": changed, "cut_bytes": cut, "cut_packets": cut_packets }))
 }

@@ -23,12 +23,14 @@ struct Json<'a> {
     schema: u32,
     #[serde(flatten)]
     totals: TotalsJson,
+    defects_total: u64,
     defects: &'a [DefectJson],
     #[serde(flatten)]
     more: Map<String, Value>,
 }
 
-/// Sums over what was written.
+/// Sums over the records that were written, with their lengths; what was left out is not among them. `lost` is what the output says of loss:
+/// nothing in classic pcap.
 #[derive(Debug, Serialize)]
 pub(super) struct TotalsJson {
     records: u64,
@@ -69,16 +71,18 @@ impl Summing {
         self.json
     }
 
-    /// Prints it, if it is wanted, with what else there is to say.
+    /// Says what of the inputs is not in the output, and prints the summary, if it is wanted, with what else there is to say.
     pub(super) fn print(self, totals: &Totals, defects: &Defects, more: Value) -> Result<(), Failure> {
+        defects.say_unread();
         if !self.json {
             return Ok(());
         }
-        let more = match more {
+        let mut more = match more {
             Value::Object(more) => more,
             _ => Map::new(),
         };
-        line(&Json { schema: 1, totals: totals.into(), defects: defects.json(), more })
+        more.extend(defects.unread_json().map(|(key, value)| (key.to_owned(), value)));
+        line(&Json { schema: 1, totals: totals.into(), defects_total: defects.total(), defects: defects.json(), more })
     }
 }
 

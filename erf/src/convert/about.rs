@@ -69,6 +69,15 @@ impl About {
         }
     }
 
+    /// Interfaces of the section at hand about which a file says something that is not told without [`describe`](Self::describe).
+    pub(crate) fn undescribed(&self, packets: &Packets) -> u64 {
+        let Packets::PcapNg(reader) = packets else { return 0 };
+        let is_told = |interface: &&Interface| {
+            interface.identity.is_none() && interface.link_type != LinkType::ERF && is_described(interface)
+        };
+        reader.interfaces().iter().filter(is_told).count() as u64
+    }
+
     fn group(&self, group: &[(usize, &Interface)], section: &Section, stamp: Timestamp, out: &mut Vec<u8>) {
         let Some(&(number, _)) = group.first() else { return };
         // More than 2048 interfaces have no number in ERF; their packets are refused.

@@ -1,14 +1,13 @@
 //! Whole files from one format to another, with an account of what did not come along.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
-use erf_core::{Defect, Record, RecordType, Rounding};
+use erf_core::{Record, Records, Rounding};
 
+use super::account::Account;
 use super::fcs_found::Evidence;
-use super::{
-    FcsChoice, FcsGround, FcsPolicy, FcsRule, Hdlc, Outcome, PacketOptions, RecordOptions, Refusal, Restorations, Skip,
-};
+use super::{FcsChoice, FcsPolicy, FcsRule, Hdlc, PacketOptions, RecordOptions, Summary};
+use crate::check::Broken;
 use crate::convert::Encapsulation;
 use crate::pcap::Resolution;
 use crate::pcapng::Known;
@@ -16,8 +15,8 @@ use crate::reader::{Batch, Reader};
 use crate::writer::{AnyWriter, ErfWriter};
 use crate::{Error, ErrorKind, FileFormat, pcap, pcapng};
 
-/// Defects kept; all are counted.
-const MAX_DEFECTS: usize = 100;
+/// Bytes of records that wait at most until it is decided how they are written: about what a batch of a reader has.
+const HELD: usize = 256 * 1024;
 
 /// What a file is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,80 +94,16 @@ impl Survey {
                 Err(error) => return Err(error),
             };
             for record in batch.iter().flatten() {
-                survey.known.observe(&record);
-                survey.evidence.observe(&record);
+                survey.observe(&record);
             }
             done(batch.bytes().len() as u64);
         }
         Ok(survey)
     }
-}
 
-/// Records that are not in the file, of one type and for one reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Left {
-    /// The type.
-    pub record_type: RecordType,
-    /// The first one's reason; the others have the same [code](Skip::code).
-    pub reason: Skip,
-    /// How many.
-    pub count: u64,
-}
-
-/// What packets of a pcap or pcapng file do not say of their records, as counts of records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Uncarried {
-    /// With a colour other than 0.
-    pub colors: u64,
-    /// With extension headers.
-    pub ext_headers: u64,
-    /// With a multi-channel or AAL2 header other than 0.
-    pub sub_headers: u64,
-    /// With the RX error flag.
-    pub rx_errors: u64,
-    /// With the DS error flag.
-    pub ds_errors: u64,
-    /// With a loss counter, where the format has none (classic pcap).
-    pub loss_counters: u64,
-}
-
-/// The account of a conversion.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Records read, META and PAD included.
-    pub records: u64,
-    /// Packets, or for ERF records, written.
-    pub written: u64,
-    /// Records written beside the packets: pcapng without loss.
-    pub beside: u64,
-    /// What has no place in the format, by type and reason.
-    pub skipped: Vec<Left>,
-    /// Sum of the loss counters of all records read.
-    pub lost: u64,
-    /// What was done about the Ethernet FCS and why; `None` where no frame was written as such.
-    pub fcs: Option<(FcsPolicy, FcsGround)>,
-    /// What the packets do not say of their records.
-    pub uncarried: Uncarried,
-    /// Defects of the input, and the first of them.
-    pub defects: u64,
-    /// A file that breaks off or whose compression does: what is wrong with it. Everything before that is converted.
-    pub broken: Option<String>,
-    /// The first 100 defects.
-    pub first_defects: Vec<Defect>,
-    /// Packets of pcap and pcapng without a place in ERF, and why the first has none.
-    pub refused: Option<(u64, Refusal)>,
-    /// Records that came back from pcapng without loss.
-    pub restored: Restorations,
-}
-
-impl Summary {
-    /// Packets and records that are not in the file; META and PAD do not count.
-    pub fn packets_left_out(&self) -> u64 {
-        let skipped = self.skipped.iter().filter(|left| left.record_type.is_packet()).map(|left| left.count);
-        skipped.sum::<u64>() + self.refused.map_or(0, |(count, _)| count) + self.restored.damaged
+    fn observe(&mut self, record: &Record<'_>) {
+        self.known.observe(record);
+        self.evidence.observe(record);
     }
 }
 
@@ -199,9 +134,9 @@ pub struct Converter<W: Write> {
     /// Until the first records have been seen.
     out: Option<W>,
     writer: Option<AnyWriter<W>>,
-    skipped: BTreeMap<(u8, &'static str), Left>,
-    fcs: Option<(FcsPolicy, FcsGround)>,
-    summary: Summary,
+    /// Records that wait until it is known what to do about their frame check sequence.
+    held: Vec<u8>,
+    account: Account,
 }
 
 impl<W: Write> Converter<W> {
@@ -213,10 +148,20 @@ impl<W: Write> Converter<W> {
             survey: Survey::default(),
             out: Some(out),
             writer: None,
-            skipped: BTreeMap::new(),
-            fcs: None,
-            summary: Summary::default(),
+            held: Vec::new(),
+            account: Account::new(options),
         }
+    }
+
+    /// Makes [`Summary::totals`].
+    pub fn with_totals(mut self, wanted: bool) -> Converter<W> {
+        self.account.counting = wanted;
+        self
+    }
+
+    /// The format of the output.
+    pub fn format(&self) -> FileFormat {
+        self.options.format
     }
 
     /// With what a first pass has found. Without one, what the first records say decides.
@@ -238,62 +183,139 @@ impl<W: Write> Converter<W> {
                 Ok(None) => break,
                 // What could be read has been converted, and is worth having.
                 Err(error) if error.is_damage() => {
-                    self.summary.broken = Some(error.to_string());
+                    self.account.summary.broken = Broken::of(&error);
                     break;
                 }
                 Err(error) => return Err(error),
             };
-            let mut writer = self.take_writer(Some(&batch))?;
-            for item in &batch {
-                match item {
-                    Ok(record) => self.convert(&mut writer, &record)?,
-                    Err(defect) => {
-                        self.summary.defects += 1;
-                        if self.summary.first_defects.len() < MAX_DEFECTS {
-                            self.summary.first_defects.push(defect);
-                        }
+            self.settle(Some(&batch))?;
+            let mut items = batch.iter();
+            loop {
+                let offset = items.offset();
+                match items.next() {
+                    Some(Ok(record)) => {
+                        self.account.audit(offset, &record);
+                        self.put(&record)?;
                     }
+                    Some(Err(defect)) => self.account.defect(defect),
+                    None => break,
                 }
             }
-            writer.flush()?;
-            self.writer = Some(writer);
+            self.flush()?;
             done(batch.bytes().len() as u64);
         }
         let restored = reader.restorations();
-        let total = &mut self.summary.restored;
+        let summary = &mut self.account.summary;
+        let total = &mut summary.restored;
         total.packets += restored.packets;
         total.beside += restored.beside;
         total.restamped += restored.restamped;
         total.edited += restored.edited;
         total.damaged += restored.damaged;
         if let Some((count, first)) = reader.refused() {
-            let (before, first) = self.summary.refused.unwrap_or((0, first));
-            self.summary.refused = Some((before + count, first));
+            let (before, first) = summary.refused.unwrap_or((0, first));
+            summary.refused = Some((before + count, first));
         }
+        summary.unread += reader.unread();
         Ok(())
     }
 
+    /// Converts one record, the next one. Where nobody has [surveyed](Self::with_survey) the records, the first 256 KiB of them wait
+    /// until the frame check sequence is decided by them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    #[inline]
+    pub fn write_record(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        if self.writer.is_none() && self.holds(record)? {
+            return Ok(());
+        }
+        self.put(record)
+    }
+
+    /// Converts `count` whole records that lie one after another in `run`; the caller vouches for both. What goes to ERF as it is is
+    /// looked at one by one only for [totals](Self::with_totals): the summary's loss is that of the records looked at.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    pub fn write_run(&mut self, run: &[u8], count: u64) -> Result<(), Error> {
+        if self.options.format == FileFormat::Erf && !self.account.counting {
+            let writer = self.settle(None)?;
+            let written = writer.write_run(run, count);
+            self.account.summary.records += count;
+            self.account.summary.written += count;
+            return self.checked(written);
+        }
+        Records::new(run).flatten().try_for_each(|record| self.write_record(&record))
+    }
+
+    /// Keeps `record` for later if it is not known yet how records are to be written.
+    #[cold]
+    fn holds(&mut self, record: &Record<'_>) -> Result<bool, Error> {
+        let decided = self.survey.is_done || self.options.format == FileFormat::Erf;
+        if !decided && self.out.is_some() && self.held.len() < HELD {
+            self.survey.observe(record);
+            self.held.extend_from_slice(record.bytes());
+            return Ok(true);
+        }
+        self.settle(None)?;
+        Ok(false)
+    }
+
+    #[inline]
+    fn put(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        let Some(writer) = &mut self.writer else { return Err(self.failed()) };
+        let written = self.account.write(writer, record);
+        self.checked(written)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let Some(writer) = &mut self.writer else { return Err(self.failed()) };
+        let flushed = writer.flush();
+        self.checked(flushed)
+    }
+
+    /// After a failure there is no output.
+    #[inline]
+    fn checked(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if result.is_err() {
+            self.writer = None;
+        }
+        result
+    }
+
+    fn failed(&self) -> Error {
+        Error::new(ErrorKind::InvalidInput, "the conversion failed before, there is no output").in_file(&self.name)
+    }
+
     /// The writer, made by what is known of the file when its first records are there.
-    fn take_writer(&mut self, first: Option<&Batch<'_>>) -> Result<AnyWriter<W>, Error> {
-        if let Some(writer) = self.writer.take() {
-            return Ok(writer);
+    fn settle(&mut self, first: Option<&Batch<'_>>) -> Result<&mut AnyWriter<W>, Error> {
+        if self.writer.is_none() {
+            let Some(out) = self.out.take() else { return Err(self.failed()) };
+            let first = first.filter(|_| !self.survey.is_done);
+            for record in first.into_iter().flat_map(|batch| batch.iter().flatten()) {
+                self.survey.evidence.observe(&record);
+            }
+            self.writer = Some(self.open(out));
+            let held = std::mem::take(&mut self.held);
+            Records::new(&held).flatten().try_for_each(|record| self.put(&record))?;
         }
-        // It is taken only while records are converted, and given back unless that fails.
-        let failed = || {
-            Error::new(ErrorKind::InvalidInput, "the conversion failed before, there is no output").in_file(&self.name)
-        };
-        let out = self.out.take().ok_or_else(failed)?;
-        let first = first.filter(|_| !self.survey.is_done);
-        for record in first.into_iter().flat_map(|batch| batch.iter().flatten()) {
-            self.survey.evidence.observe(&record);
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            None => Err(Error::new(ErrorKind::InvalidInput, "there is no output")),
         }
+    }
+
+    fn open(&mut self, out: W) -> AnyWriter<W> {
         let (fcs, ground) = self.survey.evidence.decide(self.options.fcs);
         let FileOptions { format, resolution, rounding, lossless, encapsulation, .. } = self.options;
         let packets = self.options.packets(fcs);
         if format != FileFormat::Erf && encapsulation == Encapsulation::Native {
-            self.fcs = Some((fcs, ground));
+            self.account.fcs = Some((fcs, ground));
         }
-        Ok(match format {
+        match format {
             FileFormat::Erf => AnyWriter::Erf(Box::new(ErfWriter::new(out).named(&self.name))),
             FileFormat::Pcap => {
                 let micros = resolution == Resolution::MICROS;
@@ -305,59 +327,12 @@ impl<W: Write> Converter<W> {
                 let known = std::mem::take(&mut self.survey.known);
                 AnyWriter::PcapNg(Box::new(pcapng::Writer::new(out, options).named(&self.name).with_known(known)))
             }
-        })
+        }
     }
 
-    #[inline]
-    fn convert(&mut self, writer: &mut AnyWriter<W>, record: &Record<'_>) -> Result<(), Error> {
-        self.summary.records += 1;
-        let loss = record.loss().unwrap_or(0);
-        self.summary.lost += u64::from(loss);
-        match writer.write_record(record)? {
-            Outcome::Written => {
-                self.summary.written += 1;
-                if record.record_type().is_ethernet() {
-                    self.summary.fcs = self.fcs;
-                }
-            }
-            Outcome::Beside(_) => {
-                self.summary.beside += 1;
-                return Ok(());
-            }
-            Outcome::Skipped(reason) => {
-                self.skip(record, reason);
-                return Ok(());
-            }
-        }
-        if self.options.format != FileFormat::Erf && !self.options.lossless {
-            self.count(record, loss);
-        }
-        Ok(())
-    }
-
-    /// What the packet of `record` does not say.
-    #[inline]
-    fn count(&mut self, record: &Record<'_>, loss: u16) {
-        let uncarried = &mut self.summary.uncarried;
-        let whole = self.options.encapsulation == Encapsulation::Erf;
-        uncarried.loss_counters += u64::from(loss > 0 && !whole && self.options.format == FileFormat::Pcap);
-        if whole {
-            return;
-        }
-        uncarried.colors += u64::from(record.color().is_some_and(|color| color > 0));
-        uncarried.ext_headers += u64::from(record.has_ext_headers());
-        let flags = record.flags();
-        uncarried.rx_errors += u64::from(flags.rx_error());
-        uncarried.ds_errors += u64::from(flags.ds_error());
-        let sub_header = record.sub_header_bytes();
-        uncarried.sub_headers += u64::from(sub_header.len() == 4 && sub_header != [0; 4]);
-    }
-
-    #[cold]
-    fn skip(&mut self, record: &Record<'_>, reason: Skip) {
-        let record_type = record.record_type();
-        let left = self.skipped.entry((record_type.number(), reason.code()));
-        left.or_insert(Left { record_type, reason, count: 0 }).count += 1;
+    /// What has become of the records so far; those that wait are not among them.
+    pub fn summary(&self) -> &Summary {
+        &self.account.summary
     }
 
     /// Ends the file; gives the sink and the account.
@@ -366,8 +341,8 @@ impl<W: Write> Converter<W> {
     ///
     /// Those of the output.
     pub fn finish(mut self) -> Result<(W, Summary), Error> {
-        let writer = self.take_writer(None)?;
-        self.summary.skipped = self.skipped.into_values().collect();
-        Ok((writer.finish()?, self.summary))
+        self.settle(None)?;
+        let Some(writer) = self.writer.take() else { return Err(self.failed()) };
+        Ok((writer.finish()?, self.account.finish()))
     }
 }

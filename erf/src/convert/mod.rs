@@ -7,6 +7,7 @@
 //! both again and compares.
 
 mod about;
+mod account;
 mod fcs_found;
 mod file;
 #[cfg(test)]
@@ -16,12 +17,15 @@ mod skipped;
 mod tests;
 mod to_packet;
 mod to_record;
+mod unread;
 mod verify;
 
 pub(crate) use about::About;
+pub use account::{Left, Summary, Uncarried};
 pub use fcs_found::{FcsChoice, FcsGround};
-pub use file::{Converter, FileOptions, Left, Summary, Survey, Uncarried};
+pub use file::{Converter, FileOptions, Survey};
 pub use skipped::{Outcome, Skip, SkipCounts};
 pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};
 pub use to_record::{FcsRule, RecordOptions, Refusal, Restorations, ToRecord};
+pub use unread::Unread;
 pub use verify::{Difference, verify};

@@ -32,7 +32,8 @@ impl fmt::Display for Difference {
 /// Reads `input` again, opened with [`FileOptions::record_options`], and `output`, which was made of it with `options`, and compares
 /// them: record for record where the output holds records (ERF, pcapng without loss), else packet for packet, in link type, bytes,
 /// length, stamp (as exact as the output can say) and loss. `fcs` is what the conversion decided. An input that is pcap or
-/// pcapng and goes to ERF is compared with the packets that its records are. What the conversion left out is left out here.
+/// pcapng and goes to ERF is compared with the packets that its records are. What the conversion left out is left out here, and where the
+/// input breaks off the output has to end.
 ///
 /// # Errors
 ///
@@ -60,13 +61,21 @@ pub fn verify(
     to_packets(input, output, options, &packets)
 }
 
+/// What can be read of an input: one that breaks off ends there for a conversion, and so for the comparison.
+fn readable<T>(next: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match next {
+        Err(error) if error.is_damage() => Ok(None),
+        other => other,
+    }
+}
+
 /// Byte for byte.
 fn records(input: &mut Reader, output: &Path) -> Result<Option<Difference>, Error> {
     let mut output = Reader::builder().force_format(written_format(output)?).open(output)?;
     let mut number = 0;
     loop {
         let offset = input.offset();
-        let expected = match input.next_record()? {
+        let expected = match readable(input.next_record())? {
             Some(Ok(record)) => record,
             Some(Err(_)) => continue,
             None => break,
@@ -109,7 +118,7 @@ fn to_packets(
     let mut number = 0;
     loop {
         let offset = input.offset();
-        let record = match input.next_record()? {
+        let record = match readable(input.next_record())? {
             Some(Ok(record)) => record,
             Some(Err(_)) => continue,
             None => break,
@@ -156,7 +165,7 @@ fn from_packets(input: &Path, output: &Path, options: &FileOptions) -> Result<Op
     let mut convert = ToRecord::new(record_options);
     let mut scratch = vec![0; MAX_RECORD_LEN];
     let mut number = 0;
-    while let Some(packet) = input.next_packet()? {
+    while let Some(packet) = readable(input.next_packet())? {
         // What is refused is left out.
         if convert.write(&packet, &mut scratch).is_err() {
             continue;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use erf_core::{Defect, Record, TimeDelta, Timestamp};
+use erf_core::{Audit, Defect, Record, Severity, TimeDelta, Timestamp};
 
-use crate::convert::Refusal;
+use crate::convert::{Refusal, Unread};
 use crate::merge::RunSink;
 use crate::shift::Correction;
 use crate::{Error, ErrorKind, Reader};
@@ -111,6 +111,11 @@ impl Ahead {
         self.reader.name()
     }
 
+    /// What of a pcapng file no record says.
+    pub(crate) fn unread(&self) -> Unread {
+        self.reader.unread()
+    }
+
     /// Packets of a pcap file that could not be read as records.
     pub(crate) fn refused(&self) -> Option<(u64, Refusal)> {
         self.reader.refused()
@@ -209,6 +214,11 @@ impl Ahead {
             let offset = iter.offset();
             match iter.next() {
                 Some(Ok(record)) => {
+                    Audit::oddities(offset, &record, |odd| {
+                        if odd.kind.severity() >= Severity::Warning {
+                            defect(&odd);
+                        }
+                    });
                     let start = base + (offset - batch.offset()) as usize;
                     let timeless = record.is_pad() && !self.stamped_filler;
                     let key = if timeless { self.last_loaded } else { record.timestamp().raw() };

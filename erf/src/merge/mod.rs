@@ -54,7 +54,7 @@ pub use ahead::Disorder;
 pub(crate) use spill::{Filler, Spill};
 use tree::LoserTree;
 
-use crate::convert::Refusal;
+use crate::convert::{Refusal, Unread};
 use crate::shift::Correction;
 use crate::{Error, Reader};
 
@@ -105,6 +105,8 @@ pub struct InputReport {
     pub broken: Option<Error>,
     /// For pcap and pcapng: how many packets have no place in ERF, and why the first one has none.
     pub refused: Option<(u64, Refusal)>,
+    /// For pcapng: what no record says.
+    pub unread: Unread,
 }
 
 /// A merge to be done.
@@ -176,6 +178,7 @@ impl Merge {
             reports.extend(lanes.into_iter().map(|lane| InputReport {
                 name: lane.name().to_owned(),
                 refused: lane.refused(),
+                unread: lane.unread(),
                 records: lane.records,
                 disorder: lane.disorder,
                 broken: lane.broken,

@@ -1,5 +1,6 @@
 //! Reading pcap or pcapng, whichever it is.
 
+use crate::convert::Unread;
 use crate::error::{Error, ErrorKind};
 use crate::input::{Input, Source, Window};
 
@@ -65,6 +66,14 @@ impl Packets {
         match self {
             Packets::Pcap(reader) => reader.has_buffered(),
             Packets::PcapNg(reader) => reader.has_buffered(),
+        }
+    }
+
+    /// Parts of a pcapng file that were passed over so far.
+    pub(crate) fn unread(&self) -> Unread {
+        match self {
+            Packets::Pcap(_) => Unread::default(),
+            Packets::PcapNg(reader) => reader.unread(),
         }
     }
 

@@ -275,7 +275,7 @@ fn pcapng_damage_is_told_after_the_packets_before_it() {
     for (tail, kind) in [
         (&[6, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0][..], ErrorKind::Malformed),
         (&[6, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0], ErrorKind::Malformed),
-        (&[6, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0], ErrorKind::Limit),
+        (&[6, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0], ErrorKind::Malformed),
         (&[6, 0, 0, 0, 12, 0, 0, 0, 12, 0, 0, 0], ErrorKind::Malformed),
         (&[6, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], ErrorKind::Truncated),
         (&[0xAD, 0xB, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], ErrorKind::Truncated),

@@ -42,6 +42,7 @@ use std::fs::File;
 use std::num::NonZero;
 use std::thread;
 
+use crate::check::Broken;
 use crate::convert::Refusal;
 use crate::error::{Error, ErrorKind};
 use crate::input::{Compression, Source, open_file};
@@ -91,6 +92,16 @@ pub struct Visited<P> {
 }
 
 impl<P> Visited<P> {
+    /// The file breaks off: a defect of it.
+    pub fn broken(&self) -> Option<Broken> {
+        self.error.as_ref().and_then(Broken::of)
+    }
+
+    /// What ended the reading early and is no defect of the file: it could not be read.
+    pub fn failure(&self) -> Option<&Error> {
+        self.error.as_ref().filter(|error| !error.is_damage())
+    }
+
     /// The same with something else made of what was seen.
     pub fn map<Q>(self, make: impl FnOnce(P) -> Q) -> Visited<Q> {
         let Self { piece, format, compression, end, refused, error } = self;

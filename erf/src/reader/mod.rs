@@ -18,7 +18,7 @@ pub use batch::{Batch, BatchIter};
 pub use builder::{Access, ReaderBuilder};
 pub use format::FileFormat;
 
-use crate::convert::{Refusal, Restorations};
+use crate::convert::{Refusal, Restorations, Unread};
 use crate::error::{Error, ErrorKind};
 use crate::input::{Compression, Source};
 use crate::{Defect, HEADER_LEN, Record, WalkState};
@@ -194,6 +194,14 @@ impl Reader {
         match &self.body {
             Body::Packets(packets) => packets.restorations(),
             _ => Restorations::default(),
+        }
+    }
+
+    /// For pcapng: what was read over so far, because no record says it.
+    pub fn unread(&self) -> Unread {
+        match &self.body {
+            Body::Packets(packets) => packets.unread(),
+            _ => Unread::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! pcap and pcapng read as if they were ERF.
 
-use crate::convert::{About, RecordOptions, Refusal, Restorations, ToRecord};
+use crate::convert::{About, RecordOptions, Refusal, Restorations, ToRecord, Unread};
 use crate::error::Error;
 use crate::pcap::Packets;
 use crate::pcapng::{Item, Restored};
@@ -22,6 +22,8 @@ pub(super) struct PacketFeed {
     error: Option<Error>,
     refused: Option<(u64, Refusal)>,
     restorations: Restorations,
+    /// Comments that are not made into META records.
+    comments: u64,
 }
 
 impl PacketFeed {
@@ -40,6 +42,7 @@ impl PacketFeed {
             error: None,
             refused: None,
             restorations: Restorations::default(),
+            comments: 0,
         }
     }
 
@@ -65,6 +68,16 @@ impl PacketFeed {
 
     pub(super) fn restorations(&self) -> Restorations {
         self.restorations
+    }
+
+    /// What of the file no record says.
+    pub(super) fn unread(&self) -> Unread {
+        let mut unread = self.packets.unread();
+        if !self.options.describe {
+            unread.descriptions = self.about.undescribed(&self.packets);
+            unread.comments = self.comments;
+        }
+        unread
     }
 
     /// Makes records until the block is full, or until the next packet would have to be waited for.
@@ -151,10 +164,11 @@ impl PacketFeed {
                 return None;
             }
         };
+        let said = packet.comments().skip(known.into());
         if !self.options.describe {
+            self.comments += said.filter(|comment| !comment.is_empty()).count() as u64;
             return Some(length);
         }
-        let said = packet.comments().skip(known.into());
         length = self.about.comment(said, out, length, &mut self.pending);
         self.about.describe(&self.packets, out, &mut self.pending);
         if self.pending.is_empty() {

@@ -1,5 +1,6 @@
 //! The answer for programs.
 
+use erf::check::Broken;
 use erf::pieces::Visited;
 use erf::session::{Account, Ending};
 use erf::summary::{Described, Summary};
@@ -58,19 +59,14 @@ pub(super) fn value(name: &str, visited: &Visited<Summary>) -> Value {
     });
     let words = json!({
         "meta": meta(&summary.described),
-        "recording": recording(&summary.described),
+        "recording": recording(summary),
         "notes": counts(
             summary.findings.by_code().filter(|(_, severity, _)| *severity < Severity::Warning).map(|(code, _, n)| (code, n)),
         ),
-        "defects_total": summary.findings.defects(),
-        "defects": summary
-            .findings
-            .listed()
-            .iter()
-            .map(|defect| json!({ "offset": defect.offset, "code": defect.kind.code(), "text": defect.kind.to_string() }))
-            .collect::<Vec<_>>(),
+        "defects_total": super::defects(visited),
+        "defects": defects(visited),
         "refused": visited.refused.map(|(packets, why)| json!({ "packets": packets, "first": why.to_string() })),
-        "error": visited.error.as_ref().map(ToString::to_string),
+        "error": visited.failure().map(ToString::to_string),
     });
     [who, numbers, words].into_iter().fold(json!({}), |mut all, part| {
         if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
@@ -78,6 +74,16 @@ pub(super) fn value(name: &str, visited: &Visited<Summary>) -> Value {
         }
         all
     })
+}
+
+fn defects(visited: &Visited<Summary>) -> Vec<Value> {
+    let listed = visited.piece.findings.listed().iter();
+    let listed = listed
+        .map(|defect| json!({ "offset": defect.offset, "code": defect.kind.code(), "text": defect.kind.to_string() }));
+    let broken = visited.broken();
+    listed
+        .chain(broken.map(|broken| json!({ "offset": broken.offset, "code": Broken::CODE, "text": broken.text })))
+        .collect()
 }
 
 fn counts<K: ToString>(counts: impl Iterator<Item = (K, u64)>) -> Value {
@@ -136,15 +142,15 @@ fn meta(described: &Described) -> Value {
     json!({ "objects": objects, "comments": comments, "left_out": described.left_out })
 }
 
-fn recording(described: &Described) -> Value {
-    match described.ending() {
-        Ending::Closed(account) => account_value(&account),
+fn recording(summary: &Summary) -> Value {
+    match summary.described.ending() {
+        Ending::Closed(account) => account_value(&account, summary.packets()),
         Ending::Open => json!({ "ended": "no" }),
         _ => Value::Null,
     }
 }
 
-fn account_value(account: &Account) -> Value {
+fn account_value(account: &Account, packets: u64) -> Value {
     json!({
         "ended": "yes",
         "stopped_by": account.stopped_by.to_string(),
@@ -154,5 +160,7 @@ fn account_value(account: &Account) -> Value {
         "lost_card": account.lost_card,
         "lost_writer": account.lost_writer,
         "adds_up": account.adds_up(),
+        // A part of a recording has the account of the whole.
+        "is_of_this_file": account.delivered == packets,
     })
 }

@@ -8,7 +8,7 @@ mod text;
 use std::path::PathBuf;
 
 use erf::clock::Grid;
-use erf::pieces::Piece;
+use erf::pieces::{Piece, Visited};
 use erf::summary::Summary;
 use erf::{Defect, Record};
 
@@ -21,7 +21,9 @@ use crate::messages::say;
 
 const AFTER_HELP: &str = "\
 Counts of records have META and PAD among them, those of bytes are of packets. First and last are in the order of the file.
-A clock that was set back, an unknown type and other oddities are notes; what cannot be right is a defect.
+A clock that was set back, an unknown type and other oddities are notes; what cannot be right is a defect, and so is a file that breaks off.
+Packets of pcap and pcapng are counted as the records that they become: whole Ethernet frames get the FCS that ERF is expected to have, so
+lengths and the word about FCS are of frames with it.
 
 Exit status: 0 no defects; 1 defects; 2 a file could not be read.";
 
@@ -79,6 +81,11 @@ impl Piece for Look {
     }
 }
 
+/// Warnings and errors, a file that breaks off among them.
+fn defects(visited: &Visited<Summary>) -> u64 {
+    visited.piece.findings.defects() + u64::from(visited.broken().is_some())
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let files = files(&args.inputs)?;
     let answers =
@@ -91,6 +98,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             Ok(visited) => visited,
             Err(error) => {
                 say(PROGRAM, &error);
+                rows.push(rows::unread(&name, &error));
                 values.push(serde_json::json!({ "schema": 1, "file": name, "error": error.to_string() }));
                 exit = Exit::Failed;
                 continue;
@@ -121,9 +129,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
         if let Some(error) = &visited.error {
             say(PROGRAM, error);
-            exit = Exit::Failed;
-        } else if exit == Exit::Done && visited.piece.is_defective() {
-            exit = Exit::No;
+        }
+        match () {
+            () if visited.failure().is_some() => exit = Exit::Failed,
+            () if exit == Exit::Done && defects(&visited) > 0 => exit = Exit::No,
+            () => {}
         }
     }
     if args.json {

@@ -65,8 +65,16 @@ pub(super) fn row(name: &str, visited: &Visited<Summary>) -> Vec<String> {
         summary.fcs.verdict().word().to_owned(),
         summary.backward_steps().to_string(),
         summary.stamps.tick().map_or(0, |tick| tick.bits()).to_string(),
-        summary.findings.defects().to_string(),
+        super::defects(visited).to_string(),
         visited.error.as_ref().map(ToString::to_string).unwrap_or_default(),
     ];
     row.to_vec()
+}
+
+/// The row of a file that could not be read: its name, and why, in the last column.
+pub(super) fn unread(name: &str, error: &erf::Error) -> Vec<String> {
+    let mut row = vec![String::new(); COLUMNS.len()];
+    row[0] = name.to_owned();
+    row[COLUMNS.len() - 1] = error.to_string();
+    row
 }

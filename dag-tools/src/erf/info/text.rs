@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use erf::check::Broken;
 use erf::describe::utc;
 use erf::meta::{SectionType, TagType};
 use erf::pieces::Visited;
@@ -9,7 +10,7 @@ use erf::session::Ending;
 use erf::summary::{FcsVerdict, Lengths, Summary};
 use erf::{Severity, Timestamp};
 
-use super::super::aligned;
+use super::super::{aligned, counted};
 
 /// Defects and comments shown at most; `erf check` and JSON have all.
 const SHOWN: usize = 20;
@@ -158,18 +159,24 @@ fn described(rows: &mut Rows, summary: &Summary) {
         rows.add("comment", format_args!("{:?}", comment.text));
     }
     match described.ending() {
-        Ending::Closed(account) => rows.add(
-            "recording",
-            format_args!(
-                "ended ({}): {} received = {} delivered + {} filtered + {} lost by the card + {} not written",
-                account.stopped_by,
-                account.received,
-                account.delivered,
-                account.filtered,
-                account.lost_card,
-                account.lost_writer,
-            ),
-        ),
+        Ending::Closed(account) => {
+            rows.add(
+                "recording",
+                format_args!(
+                    "ended ({}): {} received = {} delivered + {} filtered + {} lost by the card + {} not written",
+                    account.stopped_by,
+                    account.received,
+                    account.delivered,
+                    account.filtered,
+                    account.lost_card,
+                    account.lost_writer,
+                ),
+            );
+            if account.delivered != summary.packets() {
+                let here = counted(summary.packets(), "packet");
+                rows.add("", format_args!("that is the whole recording; of it, this file has {here}"));
+            }
+        }
         Ending::Open => rows.add("recording", "has no end: it was killed, or could not write"),
         _ => {}
     }
@@ -183,13 +190,16 @@ fn findings(rows: &mut Rows, visited: &Visited<Summary>) {
         rows.add("notes", notes.join(", "));
     }
     if let Some((packets, why)) = visited.refused {
-        rows.add("refused", format_args!("{packets} packets have no place in ERF: {why}"));
+        rows.add("refused", format_args!("{}, without a place in ERF: {why}", counted(packets, "packet")));
     }
-    rows.add("defects", findings.defects());
+    rows.add("defects", super::defects(visited));
     for defect in findings.listed().iter().take(SHOWN) {
         rows.add("", defect);
     }
     if findings.defects() > SHOWN as u64 {
         rows.add("", "and more: see erf check");
+    }
+    if let Some(broken) = visited.broken() {
+        rows.add("", format_args!("{} [{}]", broken.text, Broken::CODE));
     }
 }

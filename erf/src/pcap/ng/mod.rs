@@ -13,6 +13,7 @@ mod known;
 mod lossless;
 mod options;
 mod reader;
+mod section;
 mod writer;
 
 use erf_core::Timestamp;
@@ -27,7 +28,8 @@ pub(crate) use reader::Item;
 
 pub use interface::{Interface, Statistics};
 pub use known::Known;
-pub use reader::{Reader, Section};
+pub use reader::Reader;
+pub use section::Section;
 pub use writer::{Writer, WriterOptions};
 
 /// Block types (draft-ietf-opsawg-pcapng, section 11.1).
@@ -35,8 +37,10 @@ mod block {
     pub(super) const INTERFACE: u32 = 1;
     pub(super) const OBSOLETE_PACKET: u32 = 2;
     pub(super) const SIMPLE_PACKET: u32 = 3;
+    pub(super) const NAME_RESOLUTION: u32 = 4;
     pub(super) const STATISTICS: u32 = 5;
     pub(super) const ENHANCED_PACKET: u32 = 6;
+    pub(super) const DECRYPTION_SECRETS: u32 = 10;
     pub(super) const CUSTOM: u32 = 0x0000_0BAD;
     /// Not to be copied by a program that changes the file.
     pub(super) const CUSTOM_NO_COPY: u32 = 0x4000_0BAD;

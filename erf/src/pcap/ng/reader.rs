@@ -5,29 +5,16 @@ use crate::input::{Input, Source, Window};
 
 use super::super::order::Order;
 use super::super::{BLOCK, MAX_PACKET, Packet};
-use super::interface::text_of;
 use super::options::Options;
+use super::section::Section;
 use super::{BYTE_ORDER_MAGIC, Interface, Statistics, block, code, lossless};
+use crate::convert::Unread;
 
 /// Smallest block: type, length, length again.
 const MIN_BLOCK: u32 = 12;
 
 /// Interfaces kept for a section. Memory would otherwise be the file's to choose.
 const MAX_INTERFACES: usize = 65_536;
-
-/// What a section header says about who wrote the section.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Section {
-    /// `shb_hardware`; empty where not stated.
-    pub hardware: String,
-    /// `shb_os`; empty where not stated.
-    pub os: String,
-    /// `shb_userappl`; empty where not stated.
-    pub application: String,
-    /// The section's first comment; empty where there is none.
-    pub comment: String,
-}
 
 /// What a file holds for ERF, one after another.
 pub(crate) enum Item<'a> {
@@ -57,6 +44,7 @@ pub struct Reader {
     interfaces: Vec<Interface>,
     /// Section headers so far.
     sections: u64,
+    unread: Unread,
     /// Block that the caller looks at now, to be passed over by the next call.
     lent: usize,
     over: bool,
@@ -121,6 +109,7 @@ impl Reader {
             section: Section::default(),
             interfaces: Vec::new(),
             sections: 0,
+            unread: Unread::default(),
             lent: 0,
             over: false,
         };
@@ -147,6 +136,11 @@ impl Reader {
         &self.section
     }
 
+    /// Blocks that were passed over so far, by their kind.
+    pub fn unread(&self) -> Unread {
+        self.unread
+    }
+
     /// How messages call this file.
     pub fn name(&self) -> &str {
         self.window.input().name()
@@ -160,14 +154,14 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Malformed`] for lengths that cannot be or an interface that was not described,
-    /// [`ErrorKind::Limit`] for a block over 256 MiB or the 65 537th interface, [`ErrorKind::Truncated`]
-    /// when the file ends inside a block, and those of the input. After an error there is nothing more.
+    /// [`ErrorKind::Malformed`] for lengths that cannot be, such as a block over 256 MiB, or an interface that was not described,
+    /// [`ErrorKind::Limit`] for the 65 537th interface, [`ErrorKind::Truncated`] when the file ends inside a
+    /// block, and those of the input. After an error there is nothing more.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
         loop {
             match self.next_part()? {
                 Some(Part::Packet(found)) => return Ok(Some(self.packet(found))),
-                Some(Part::Custom(_)) => {}
+                Some(Part::Custom(_)) => self.unread.custom += 1,
                 None => return Ok(None),
             }
         }
@@ -181,6 +175,7 @@ impl Reader {
                 Some(Part::Custom(body)) => {
                     let bytes = self.window.bytes().get(body.clone()).unwrap_or_default();
                     if lossless::record_of(bytes, self.order).is_none() {
+                        self.unread.custom += 1;
                         continue;
                     }
                     let bytes = self.window.bytes().get(body).unwrap_or_default();
@@ -225,6 +220,13 @@ impl Reader {
                 self.lent = length;
             } else {
                 self.pass_over(length)?;
+                let count = match kind {
+                    block::NAME_RESOLUTION => &mut self.unread.name_resolution,
+                    block::DECRYPTION_SECRETS => &mut self.unread.decryption_secrets,
+                    block::CUSTOM | block::CUSTOM_NO_COPY => &mut self.unread.custom,
+                    _ => &mut self.unread.other_blocks,
+                };
+                *count += 1;
             }
             if found.is_some() {
                 return Ok(found);
@@ -275,10 +277,10 @@ impl Reader {
             )));
         }
         if length > MAX_PACKET {
-            return Err(self.error(
-                ErrorKind::Limit,
-                format!("pcapng block of type {kind:#x} claims {length} bytes, more than the {MAX_PACKET} accepted"),
-            ));
+            return Err(self.malformed(format!(
+                "pcapng block of type {kind:#x} claims {length} bytes, more than the {MAX_PACKET} accepted; \
+                 the file is damaged from here on"
+            )));
         }
         let total = length as usize;
         if is_read(kind, total) {
@@ -340,7 +342,7 @@ impl Reader {
                         format!("pcapng version {major}.{minor} is not known, only version 1 is"),
                     ));
                 }
-                self.section = section_of(Options::new(&body[16..], order));
+                self.section = Section::of(Options::new(&body[16..], order));
                 self.interfaces.clear();
                 self.sections += 1;
             }
@@ -361,8 +363,10 @@ impl Reader {
             block::STATISTICS => {
                 let number = order.u32(body) as usize;
                 let statistics = Statistics::parse(Options::new(&body[12..], order), order);
-                // Statistics of an interface that was not described are nobody's.
-                if let Some(interface) = self.interfaces.get_mut(number) {
+                // Statistics of an interface that was not described are nobody's; ours are made of the records.
+                let interface = self.interfaces.get_mut(number);
+                self.unread.statistics += u64::from(interface.as_ref().is_none_or(|of| of.identity.is_none()));
+                if let Some(interface) = interface {
                     interface.statistics = Some(statistics);
                 }
             }
@@ -478,18 +482,4 @@ fn is_read(kind: u32, total: usize) -> bool {
             | block::STATISTICS
             | block::ENHANCED_PACKET
     )
-}
-
-fn section_of(options: Options<'_>) -> Section {
-    let mut section = Section::default();
-    for (code, value) in options {
-        match code {
-            code::COMMENT if section.comment.is_empty() => section.comment = text_of(value),
-            code::SECTION_HARDWARE => section.hardware = text_of(value),
-            code::SECTION_OS => section.os = text_of(value),
-            code::SECTION_APPLICATION => section.application = text_of(value),
-            _ => {}
-        }
-    }
-    section
 }
