@@ -1,6 +1,8 @@
 //! What a decoder is: bytes out, and beside them, not instead of them, what went wrong.
 
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use super::compression::Compression;
 use super::raw::RawBytes;
@@ -65,12 +67,13 @@ impl Decode for Plain {
     }
 }
 
-pub(super) fn decoder(compression: Compression, raw: RawBytes) -> Box<dyn Decode> {
+/// `again`: the file that `raw` reads, if any part of it can be read again.
+pub(super) fn decoder(compression: Compression, raw: RawBytes, again: Option<Arc<File>>) -> Box<dyn Decode> {
     match compression {
         Compression::None => Box::new(Plain(raw)),
         Compression::Gzip => Box::new(Gzip::new(raw)),
         Compression::Bzip2 => Box::new(Bzip2::new(raw)),
-        Compression::Xz => Box::new(Xz::new(raw)),
+        Compression::Xz => Box::new(Xz::new(raw, again)),
         Compression::Zstd => Box::new(Zstd::new(raw)),
         Compression::Lz4 => Box::new(Lz4::new(raw)),
     }

@@ -29,11 +29,13 @@ mod source;
 mod tests;
 mod window;
 mod xz;
+mod xz_torn;
 mod zstd;
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 pub use compression::Compression;
 pub use source::Source;
@@ -80,17 +82,20 @@ impl Input {
                 let file = open_file(&path)?;
                 Input::from_file(name, file)
             }
-            Source::Stdin => Input::from_boxed(name, Box::new(io::stdin())),
-            Source::Stream { reader, .. } => Input::from_boxed(name, reader),
+            Source::Stdin => Input::from_boxed(name, Box::new(io::stdin()), None),
+            Source::Stream { reader, .. } => Input::from_boxed(name, reader, None),
         }
     }
 
     /// Reads from a file that is already open.
     pub(crate) fn from_file(name: String, file: File) -> Result<Input, Error> {
-        Input::from_boxed(name, Box::new(file))
+        let again = file.metadata().is_ok_and(|data| data.is_file());
+        let file = Arc::new(file);
+        Input::from_boxed(name, Box::new(Shared(Arc::clone(&file))), again.then_some(file))
     }
 
-    fn from_boxed(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
+    /// `again`: the file that `reader` reads, if any part of it can be read again.
+    fn from_boxed(name: String, reader: Box<dyn Read + Send>, again: Option<Arc<File>>) -> Result<Input, Error> {
         let mut raw = RawBytes::new(reader);
         let watch = raw.watch();
         let first = raw
@@ -100,7 +105,7 @@ impl Input {
         Ok(Input {
             name,
             compression,
-            decoder: decode::decoder(compression, raw),
+            decoder: decode::decoder(compression, raw, again),
             watch,
             decoded: 0,
             pending: None,
@@ -219,6 +224,15 @@ impl Input {
     }
 }
 
+/// A file that may be read elsewhere, too.
+struct Shared(Arc<File>);
+
+impl Read for Shared {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(out)
+    }
+}
+
 /// Opens a file for reading, refusing a directory in plain words.
 pub(crate) fn open_file(path: &std::path::Path) -> Result<File, Error> {
     let failed = |cause| Error::new(ErrorKind::Open, "cannot open").in_path(path).because(cause);
@@ -227,6 +241,17 @@ pub(crate) fn open_file(path: &std::path::Path) -> Result<File, Error> {
         return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
     }
     Ok(file)
+}
+
+/// Reads from a place of a file, whatever else reads from it.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, out, at)
+}
+
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, out, at)
 }
 
 impl Read for Input {

@@ -279,6 +279,28 @@ fn files_of_the_usual_programs_are_decoded_whole_and_cut() {
     }
 }
 
+/// The end of a torn xz file is that which `xz` finds, byte for byte, or more of what was compressed.
+#[test]
+fn the_end_of_a_torn_xz_file_is_read_as_xz_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("torn.xz");
+    // What compresses well, what does not, and long runs.
+    let mut runs = sample(20_000);
+    runs.extend([7; 90_000]);
+    runs.extend(sample(1000).repeat(20));
+    for data in [sample(3_000), sample(150_000), runs] {
+        let Some(stored) = by_program("xz", &["-6"], &data) else { return };
+        for cut in (1..8).map(|n| stored.len() * n / 8).chain((stored.len() - 40..stored.len()).step_by(7)) {
+            std::fs::write(&path, &stored[..cut]).unwrap();
+            let said = std::process::Command::new("xz").args(["-dc"]).arg(&path).output().unwrap();
+            let (out, error) = drain(&mut Input::open(path.as_path()).unwrap(), 1 << 18);
+            assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::Decompress), "cut at {cut}");
+            assert!(data.starts_with(&out), "cut at {cut}");
+            assert!(out.len() >= said.stdout.len(), "cut at {cut}: {} of {} bytes", out.len(), said.stdout.len());
+        }
+    }
+}
+
 #[test]
 fn a_wrong_check_sum_is_an_error_behind_all_the_data() {
     let data = sample(10_000);

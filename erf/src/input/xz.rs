@@ -1,11 +1,14 @@
 //! xz: streams one after another, with padding between them.
 
+use std::fs::File;
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
 use lzma_rust2::XzReader;
 
 use super::decode::{Decode, Decoded, Fault};
 use super::raw::RawBytes;
+use super::xz_torn;
 
 const MAGIC: &[u8; 6] = b"\xFD7zXZ\0";
 
@@ -20,6 +23,9 @@ const FILLER: u8 = 0xA5;
 
 pub(super) struct Xz {
     state: State,
+    /// The file, if it can be read again.
+    again: Option<Arc<File>>,
+    decoded: u64,
 }
 
 enum State {
@@ -30,12 +36,21 @@ enum State {
         /// No filter works on what LZMA2 has decoded, so that what is in a piece at an error is data.
         unfiltered: bool,
     },
+    /// What the end of a stream that is cut short says all the same, from this byte of it on.
+    Torn(Vec<u8>, usize),
     Finished,
 }
 
 impl Xz {
-    pub(super) fn new(raw: RawBytes) -> Xz {
-        Xz { state: State::Between(raw) }
+    pub(super) fn new(raw: RawBytes, again: Option<Arc<File>>) -> Xz {
+        Xz { state: State::Between(raw), again, decoded: 0 }
+    }
+
+    /// The end of a stream that breaks off, of which the decoder has shown nothing: it begins a chunk of up to 64 KiB only when all of it is
+    /// there.
+    fn torn(&mut self) -> State {
+        let end = self.again.take().map(|file| xz_torn::end(&file, self.decoded)).unwrap_or_default();
+        State::Torn(end, 0)
     }
 }
 
@@ -61,13 +76,32 @@ impl Decode for Xz {
                         Ok(0) => self.state = State::Between(stream.into_inner()),
                         Ok(bytes) => {
                             self.state = State::Inside { stream, unfiltered };
+                            self.decoded += bytes as u64;
                             return Decoded::bytes(bytes);
                         }
                         Err(error) => {
                             let bytes = if unfiltered { decoded_before_error(out) } else { 0 };
-                            return Decoded { bytes, fault: Some(fault_of(error)) };
+                            self.decoded += bytes as u64;
+                            let fault = fault_of(error);
+                            if !unfiltered || !matches!(fault, Fault::Truncated) {
+                                return Decoded { bytes, fault: Some(fault) };
+                            }
+                            self.state = self.torn();
+                            if bytes > 0 {
+                                return Decoded::bytes(bytes);
+                            }
                         }
                     }
+                }
+                State::Torn(end, from) => {
+                    let rest = end.get(from..).unwrap_or_default();
+                    let bytes = rest.len().min(out.len());
+                    if bytes == 0 {
+                        return Decoded::fault(Fault::Truncated);
+                    }
+                    out[..bytes].copy_from_slice(&rest[..bytes]);
+                    self.state = State::Torn(end, from + bytes);
+                    return Decoded::bytes(bytes);
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 
 use crate::error::{Error, ErrorKind};
+use crate::input::read_at;
 use crate::{Defect, RESUME_MIN, Record, Records, WalkState};
 
 /// Bytes read at a time, unless a search needs more.
@@ -42,16 +43,6 @@ impl Stored<'_> {
         }
         Ok(())
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, out, at)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, out, at)
 }
 
 /// What of a file is in memory.
