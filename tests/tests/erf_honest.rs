@@ -273,7 +273,7 @@ fn damage_of_any_kind_is_one_defect_and_one_exit_status() {
             assert!(codes(&said).contains(&code.to_owned()), "{name}: {said}");
             assert_eq!(said["error"], Value::Null);
         }
-        for command in ["cut", "sort", "dedup", "convert", "meta strip"] {
+        for command in ["cut", "sort", "dedup", "convert", "meta strip", "meta edit --host x"] {
             let said = json(&erf_in(&dir, &format!("{command} {name} out.erf --force --json")).exits(1));
             assert!(codes(&said).contains(&code.to_owned()), "{command} {name}: {said}");
             assert!(said["records"].as_u64() > Some(1), "{command} {name}: {said}");

@@ -44,7 +44,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Whole::Native, help_heading = "Writing")]
     encapsulation: Whole,
 
-    /// The frame check sequence of Ethernet: taken off where there is one (auto, strip), kept and declared, or there is none.
+    /// The frame check sequence of Ethernet: taken off where there is one (auto, strip), kept and declared, or there is none. Whole frames
+    /// of pcap and pcapng get one in ERF, computed, unless there shall be none.
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Fcs::Auto, help_heading = "Writing")]
     fcs: Fcs,
 

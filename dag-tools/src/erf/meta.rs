@@ -260,14 +260,21 @@ fn edit(args: &Edit) -> Result<Exit, Failure> {
         return Err(Failure::Usage("the input is read twice, which standard input cannot be: name a file".to_owned()));
     }
     let mut missing = names.clone();
-    let mut reader = args.files.reading.open(&args.files.input)?;
-    reader.for_each(|item| {
+    let format = args.files.writing.format(&args.files.output);
+    let mut reader = args.files.reading.open_for(&args.files.input, format)?;
+    let read = reader.for_each(|item| {
         if let Ok(record) = item
             && record.is_meta()
         {
             missing.forget_met(&record);
         }
-    })?;
+    });
+    // Of damage the pass tells.
+    if let Err(error) = read
+        && !error.is_damage()
+    {
+        return Err(error.into());
+    }
     let mut pass = Pass::begin(&args.files)?;
     let mut changed = 0u64;
     let mut front = !missing.is_empty();
