@@ -32,7 +32,7 @@ impl Audit {
     pub fn record(&mut self, offset: u64, record: &Record<'_>, mut remark: impl FnMut(Defect)) {
         Self::oddities(offset, record, &mut remark);
         if !record.is_pad() {
-            self.time(offset, record, |kind| remark(Defect::new(offset, kind)));
+            self.stamp(offset, record, remark);
         }
     }
 
@@ -80,7 +80,11 @@ impl Audit {
         }
     }
 
-    fn time(&mut self, offset: u64, record: &Record<'_>, mut remark: impl FnMut(DefectKind)) {
+    /// Looks at nothing but the stamp of `record`, which is no PAD: together with [`oddities`](Self::oddities) what
+    /// [`record`](Self::record) does.
+    #[inline]
+    pub fn stamp(&mut self, offset: u64, record: &Record<'_>, mut remark: impl FnMut(Defect)) {
+        let mut remark = |kind| remark(Defect::new(offset, kind));
         let ts = record.timestamp();
         if ts == Timestamp::ZERO {
             remark(DefectKind::TimeZero);

@@ -2,12 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use erf::RecordType;
-use erf::filter::{Filter, FilterOptions, Mismatch};
+use erf::filter::{BatchFilter, Filter, FilterOptions, Mismatch};
 use erf::select::{Bound, Selection, Selector};
+use erf::{Record, RecordType};
 use serde_json::{Map, json};
 
-use super::pass::{Files, Next, Pass};
+use super::pass::{Files, Next, Pass, Sink};
 use super::{Failure, PROGRAM, instant};
 use crate::exit::Exit;
 use crate::messages::say;
@@ -114,17 +114,22 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut options = FilterOptions::default();
     options.mismatch = Mismatch::NoMatch;
     let filter = args.filter.as_deref().map(|text| Filter::new(text, options)).transpose()?;
+    let mut filter = filter.map(BatchFilter::new);
     let mut pass = Pass::begin(&args.files)?;
     let mut selector = Selector::new(args.selection());
     let mut passed_over = 0u64;
-    pass.each(|_, record, sink| {
-        match selector.wants_if(record, |record| filter.as_ref().map_or(Ok(true), |filter| filter.matches(record)))? {
+    let mut step = |record: &Record<'_>, is_match: bool, sink: &mut Sink| {
+        match selector.wants_if(record, |_| Ok::<_, Failure>(is_match))? {
             true => sink.write(record)?,
             false => passed_over += 1,
         }
         Ok(if selector.is_over() { Next::Stop } else { Next::Go })
-    })?;
-    let meaningless: Vec<_> = filter.iter().flat_map(Filter::meaningless).collect();
+    };
+    match &mut filter {
+        Some(filter) => pass.each_matched(filter, step)?,
+        None => pass.each(|_, record, sink| step(record, true, sink))?,
+    }
+    let meaningless: Vec<_> = filter.iter().flat_map(|filter| filter.filter().meaningless()).collect();
     for (link_type, count) in &meaningless {
         say(
             PROGRAM,

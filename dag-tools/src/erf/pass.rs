@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use erf::convert::{Converter, Refusal, Summary};
+use erf::filter::BatchFilter;
 use erf::writer::WholeFile;
 use erf::{FileFormat, Reader, Record, Totals};
 use serde_json::Value;
@@ -100,6 +101,17 @@ pub(super) fn read(
     defects: &mut Defects,
     mut step: impl FnMut(u64, &Record<'_>) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
+    read_matched(reader, progress, defects, None, |offset, record, _| step(offset, record))
+}
+
+/// The same with what `filter` says of the record; without one, that it matches.
+fn read_matched(
+    reader: &mut Reader,
+    progress: &mut Progress,
+    defects: &mut Defects,
+    mut filter: Option<&mut BatchFilter>,
+    mut step: impl FnMut(u64, &Record<'_>, bool) -> Result<Next, Failure>,
+) -> Result<(), Failure> {
     let name = reader.name().to_owned();
     'input: loop {
         let batch = match reader.next_batch() {
@@ -109,13 +121,20 @@ pub(super) fn read(
             Err(error) if defects.broken(&error) => break,
             Err(error) => return Err(error.into()),
         };
+        // All records of the batch first, as the filter is faster with many.
+        let matches = match &mut filter {
+            Some(filter) => filter.matches(&batch.iter().flatten().collect::<Vec<_>>())?,
+            None => &[],
+        };
+        let mut matches = matches.iter();
         let mut records = batch.iter();
         loop {
             let offset = records.offset();
             match records.next() {
                 Some(Ok(record)) => {
                     defects.audit(&name, offset, &record);
-                    if step(offset, &record)? == Next::Stop {
+                    let is_match = matches.next().is_none_or(|&is_match| is_match);
+                    if step(offset, &record, is_match)? == Next::Stop {
                         break 'input;
                     }
                 }
@@ -174,6 +193,17 @@ impl Pass {
     ) -> Result<(), Failure> {
         let Self { reader, sink, progress, defects, .. } = self;
         read(reader, progress, defects, |offset, record| step(offset, record, sink))
+    }
+
+    /// The same with what `filter` says of the record.
+    pub(super) fn each_matched(
+        &mut self,
+        filter: &mut BatchFilter,
+        mut step: impl FnMut(&Record<'_>, bool, &mut Sink) -> Result<Next, Failure>,
+    ) -> Result<(), Failure> {
+        let Self { reader, sink, progress, defects, .. } = self;
+        let filter = Some(filter);
+        read_matched(reader, progress, defects, filter, |_, record, is_match| step(record, is_match, sink))
     }
 
     /// Ends the output and prints the summary, with what else there is to say.

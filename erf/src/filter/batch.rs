@@ -75,7 +75,7 @@ fn chunk(filter: &Filter, scratch: &mut Scratch, records: &[Record<'_>], matches
     let Some(link_type) = together else { return Ok(()) };
     let program = match filter.0.program(link_type) {
         Ok(program) => program,
-        Err(refused) => return filter.refused(link_type, refused).map(|_| ()),
+        Err(refused) => return filter.refused(link_type, refused, packets.len()).map(|_| ()),
     };
     let mut found = [false; LANES];
     program.run_all(scratch, &packets, &mut found);

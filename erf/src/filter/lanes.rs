@@ -37,6 +37,11 @@ impl<'p> Packets<'p> {
         Some(lane)
     }
 
+    /// How many there are.
+    pub(super) const fn len(&self) -> u64 {
+        self.count as u64
+    }
+
     /// Each packet with its length on the wire, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'p [u8], u32)> + '_ {
         self.captured.iter().copied().zip(self.wire_len).take(self.count)

@@ -178,17 +178,18 @@ impl Filter {
     pub fn matches_packet(&self, link_type: LinkType, captured: &[u8], original_len: u32) -> Result<bool, Error> {
         match self.0.program(link_type) {
             Ok(program) => Ok(program.run(captured, original_len) != 0),
-            Err(refused) => self.refused(link_type, refused),
+            Err(refused) => self.refused(link_type, refused, 1),
         }
     }
 
+    /// What is said of `packets` for which there is no program.
     #[cold]
-    fn refused(&self, link_type: LinkType, refused: &Refused) -> Result<bool, Error> {
+    fn refused(&self, link_type: LinkType, refused: &Refused, packets: u64) -> Result<bool, Error> {
         match (refused, self.0.options.mismatch) {
             (Refused::NothingMatches, _) => Ok(false),
             (_, Mismatch::NoMatch) => {
                 if let Some((_, count)) = LINK_TYPES.iter().zip(&self.0.meaningless).find(|(of, _)| **of == link_type) {
-                    count.fetch_add(1, Ordering::Relaxed);
+                    count.fetch_add(packets, Ordering::Relaxed);
                 }
                 Ok(false)
             }

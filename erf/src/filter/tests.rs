@@ -324,7 +324,17 @@ fn a_batch_says_of_each_record_what_the_filter_says() {
             assert_eq!(batch.matches(&records[..count]).unwrap(), &expected[..count], "{expression}, {count} records");
         }
     }
-    // What has no meaning for raw IP is an error, wherever such a record stands.
+    // What has no meaning for raw IP is counted packet by packet, whichever way.
+    let options = FilterOptions { mismatch: Mismatch::NoMatch, ..FilterOptions::default() };
+    let one = Filter::new("ether src 02:00:00:00:00:01", options).unwrap();
+    assert!(records.iter().all(|record| !one.matches(record).unwrap()));
+    let counted: Vec<_> = one.meaningless().collect();
+    assert_eq!(counted.len(), 1);
+    let mut batch = BatchFilter::new(Filter::new("ether src 02:00:00:00:00:01", options).unwrap());
+    let raw: Vec<_> = records.iter().filter(|record| record.record_type() == RecordType::IPV4).copied().collect();
+    assert!(!batch.matches(&raw).unwrap().contains(&true));
+    assert_eq!(batch.filter().meaningless().collect::<Vec<_>>(), counted);
+    // Unless it is to be an error, wherever such a record stands.
     let mut batch = BatchFilter::new(Filter::new("ether src 02:00:00:00:00:01", FilterOptions::default()).unwrap());
     assert!(batch.matches(&records[..1]).is_ok());
     assert_eq!(batch.matches(&records[..2]).unwrap_err().kind(), ErrorKind::Unsupported);

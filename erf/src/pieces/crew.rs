@@ -124,6 +124,7 @@ pub(super) fn walk<P: Piece>(
                     let outcome = guess.and_then(|guess| {
                         let mut piece = make();
                         let end = blocks.walk(guess, until(n), |at, item| see(&mut piece, at, item)).ok()?;
+                        piece.settle();
                         Some(Outcome { guess, piece, end })
                     });
                     shared.put(n, outcome);
@@ -142,6 +143,7 @@ pub(super) fn walk<P: Piece>(
             let before = state.offset();
             match outcome {
                 Some(outcome) if outcome.guess == state => {
+                    total.settle();
                     total.merge(outcome.piece);
                     state = outcome.end;
                 }
@@ -157,6 +159,7 @@ pub(super) fn walk<P: Piece>(
             progress(state.offset() - before);
         }
         shared.stop();
+        total.settle();
         (total, state.offset(), error)
     })
 }

@@ -61,8 +61,11 @@ pub trait Piece: Send {
     /// The next defect of the walk.
     fn defect(&mut self, defect: Defect);
 
-    /// Takes in what has been seen of the stretch that follows.
+    /// Takes in what has been seen of the stretch that follows. Both are [settled](Self::settle).
     fn merge(&mut self, next: Self);
+
+    /// No record follows for now: what was put off is done, so that everything seen can be asked for.
+    fn settle(&mut self) {}
 }
 
 /// How a file is walked.
@@ -185,6 +188,7 @@ impl Pieces {
                 Err(error) => break Some(error),
             }
         };
+        piece.settle();
         let (end, refused) = (reader.offset(), reader.refused());
         Ok(Visited { piece, format, compression, end, refused, error })
     }

@@ -20,6 +20,7 @@ mod described;
 mod fcs;
 mod findings;
 mod port;
+mod shapes;
 mod sizes;
 mod stamps;
 #[cfg(test)]
@@ -37,11 +38,14 @@ pub use stamps::Stamps;
 use crate::identity::Identity;
 use crate::pieces::Piece;
 use crate::{Audit, Defect, DefectKind, Record, RecordType, TimeDelta};
+use shapes::{Shape, Shapes};
 
 /// Hosts, sources and interfaces told apart at most; a made-up file may name any number.
 const PORTS: usize = 4096;
 
 /// Everything about a file that one look at each record tells.
+///
+/// As a [`Piece`] it puts off part of the sums until it is [settled](Piece::settle), which [`Pieces`](crate::pieces::Pieces) see to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Summary {
@@ -81,6 +85,8 @@ pub struct Summary {
     /// What is wrong or odd.
     pub findings: Findings,
     audit: Audit,
+    /// Counted but not yet part of the sums.
+    shapes: Shapes,
 }
 
 impl Default for Summary {
@@ -113,57 +119,106 @@ impl Summary {
             described: Described::default(),
             findings: Findings::default(),
             audit: Audit::new(),
+            shapes: Shapes::new(),
         }
     }
 
     /// Takes the next record, which stands at `offset` of the decoded data.
-    #[inline]
     pub fn add(&mut self, offset: u64, record: &Record<'_>) {
-        let record_type = record.record_type();
-        count(&mut self.by_type, record_type.number());
-        count(&mut self.by_interface, record.interface());
-        let lost = record.loss().unwrap_or(0);
-        self.lost += u64::from(lost);
-        self.lost_at_least |= lost == u16::MAX;
-        let (findings, greatest) = (&mut self.findings, &mut self.greatest_step_back);
-        self.audit.record(offset, record, |defect| {
-            if let DefectKind::TimeBackwards { by } = defect.kind {
-                *greatest = by.max(*greatest);
-            }
-            findings.add(defect);
-        });
-        match () {
-            () if record_type.is_packet() => self.packet(record, lost),
-            () if record.is_meta() => {
-                self.meta_stamps.add(record.timestamp());
-                self.described.add(offset, record);
-            }
-            () => {}
+        if let Some(shape) = self.look_at(offset, record) {
+            self.count(&shape, 1);
         }
     }
 
+    /// A record that is like others before it but for its stamp and its loss.
     #[inline]
-    fn packet(&mut self, record: &Record<'_>, lost: u16) {
-        let flags = record.flags();
-        self.rx_errors += u64::from(flags.rx_error());
-        self.ds_errors += u64::from(flags.ds_error());
-        self.coloured += u64::from(record.record_type().is_color());
-        self.stamps.add(record.timestamp());
-        self.sizes.add(record);
-        if record.is_snapped() {
-            self.snapped += 1;
-            self.fcs_not_stored += u64::from(record.fcs() == crate::Fcs::NotStored);
+    fn known(&mut self, offset: u64, record: &Record<'_>) {
+        let (findings, greatest) = (&mut self.findings, &mut self.greatest_step_back);
+        self.audit.stamp(offset, record, |defect| found(findings, greatest, defect));
+        self.seen(record);
+        let lost = self.lose(record);
+        // An interface number has three bits.
+        self.plain[usize::from(record.interface() & 7)].see(record.timestamp(), lost);
+    }
+
+    /// Any other record. The shape of a packet from a port without a name is still to be counted.
+    fn look_at(&mut self, offset: u64, record: &Record<'_>) -> Option<Shape> {
+        let (findings, greatest) = (&mut self.findings, &mut self.greatest_step_back);
+        self.audit.record(offset, record, |defect| found(findings, greatest, defect));
+        let lost = self.lose(record);
+        let shape = Shape::of(record);
+        if !record.is_packet() {
+            self.header(&shape, 1);
+            if record.is_meta() {
+                self.meta_stamps.add(record.timestamp());
+                self.described.add(offset, record);
+            }
+            return None;
         }
+        self.seen(record);
+        if record.has_ext_headers() {
+            self.header(&shape, 1);
+            self.sum(&shape, 1);
+            let port = self.port(Identity::new(record.ext_headers(), record.interface()));
+            port.add(&shape, 1);
+            port.see(record.timestamp(), lost);
+            return None;
+        }
+        self.plain[usize::from(shape.interface & 7)].see(record.timestamp(), lost);
+        Some(shape)
+    }
+
+    #[cold]
+    fn unknown(&mut self, offset: u64, record: &Record<'_>) {
+        if let Some(shape) = self.look_at(offset, record)
+            && let Some((shape, count)) = self.shapes.put(record, shape)
+        {
+            self.count(&shape, count);
+        }
+    }
+
+    /// What is looked at in each packet.
+    #[inline]
+    fn seen(&mut self, record: &Record<'_>) {
+        self.stamps.add(record.timestamp());
         self.fcs.add(record);
         self.described.packet(record);
-        let port = if record.has_ext_headers() {
-            let identity = Identity::new(record.ext_headers(), record.interface());
-            self.port(identity)
-        } else {
-            // An interface number has three bits.
-            &mut self.plain[usize::from(record.interface() & 7)]
-        };
-        port.add(record, lost);
+    }
+
+    /// Adds up what its counter says was lost before a record.
+    #[inline]
+    fn lose(&mut self, record: &Record<'_>) -> u16 {
+        let lost = record.loss().unwrap_or(0);
+        self.lost += u64::from(lost);
+        self.lost_at_least |= lost == u16::MAX;
+        lost
+    }
+
+    /// Counts packets of a shape, from a port without a name.
+    fn count(&mut self, shape: &Shape, count: u64) {
+        self.header(shape, count);
+        self.sum(shape, count);
+        self.plain[usize::from(shape.interface & 7)].add(shape, count);
+    }
+
+    /// What is counted of all records.
+    fn header(&mut self, shape: &Shape, count: u64) {
+        let counter = self.by_type.get_mut(usize::from(shape.record_type.number()));
+        let by_interface = self.by_interface.get_mut(usize::from(shape.interface));
+        for counter in counter.into_iter().chain(by_interface) {
+            *counter += count;
+        }
+    }
+
+    /// What is counted of packets, whatever their port.
+    fn sum(&mut self, shape: &Shape, count: u64) {
+        let if_so = |so| if so { count } else { 0 };
+        self.rx_errors += if_so(shape.rx_error);
+        self.ds_errors += if_so(shape.ds_error);
+        self.coloured += if_so(shape.record_type.is_color());
+        self.snapped += if_so(shape.snapped);
+        self.fcs_not_stored += if_so(shape.fcs_not_stored);
+        self.sizes.add(shape, count);
     }
 
     fn port(&mut self, identity: Identity) -> &mut Port {
@@ -288,20 +343,33 @@ impl Summary {
     }
 }
 
-fn count<const N: usize>(counters: &mut [u64; N], index: u8) {
-    if let Some(counter) = counters.get_mut(usize::from(index)) {
-        *counter += 1;
+fn found(findings: &mut Findings, greatest: &mut TimeDelta, defect: Defect) {
+    if let DefectKind::TimeBackwards { by } = defect.kind {
+        *greatest = by.max(*greatest);
     }
+    findings.add(defect);
 }
 
 impl Piece for Summary {
     #[inline]
     fn record(&mut self, offset: u64, record: &Record<'_>) {
-        self.add(offset, record);
+        if self.shapes.count(record) {
+            self.known(offset, record);
+        } else {
+            self.unknown(offset, record);
+        }
     }
 
     fn defect(&mut self, defect: Defect) {
         self.add_defect(defect);
+    }
+
+    fn settle(&mut self) {
+        for place in 0..shapes::PLACES {
+            if let Some((shape, count)) = self.shapes.take(place) {
+                self.count(&shape, count);
+            }
+        }
     }
 
     fn merge(&mut self, next: Self) {

@@ -1,6 +1,7 @@
 //! [`Port`]: what came from one host, source and interface.
 
-use crate::{Record, Timestamp};
+use super::shapes::Shape;
+use crate::Timestamp;
 
 /// Packets of one port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,15 +24,22 @@ pub struct Port {
 }
 
 impl Port {
+    /// `count` packets of one shape, whose stamps and losses are [seen](Self::see) one by one.
+    pub(super) fn add(&mut self, shape: &Shape, count: u64) {
+        self.packets += count;
+        self.wire_bytes += u64::from(shape.wire_len) * count;
+        self.captured_bytes += u64::from(shape.captured_len) * count;
+        self.rx_errors += if shape.rx_error { count } else { 0 };
+    }
+
+    /// The next packet's stamp and loss.
     #[inline]
-    pub(super) fn add(&mut self, record: &Record<'_>, lost: u16) {
-        self.packets += 1;
-        self.wire_bytes += u64::from(record.wire_len());
-        self.captured_bytes += record.captured_len() as u64;
+    pub(super) fn see(&mut self, stamp: Timestamp, lost: u16) {
         self.lost += u64::from(lost);
-        self.rx_errors += u64::from(record.flags().rx_error());
-        self.first = self.first.or(Some(record.timestamp()));
-        self.last = Some(record.timestamp());
+        if self.first.is_none() {
+            self.first = Some(stamp);
+        }
+        self.last = Some(stamp);
     }
 
     pub(super) fn merge(&mut self, next: &Self) {

@@ -1,6 +1,6 @@
 //! [`Sizes`]: lengths of packets on the wire and in the file.
 
-use crate::Record;
+use super::shapes::Shape;
 
 /// Least, greatest and sum of a length in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct Lengths {
 }
 
 impl Lengths {
-    #[inline]
-    fn add(&mut self, length: u16) {
+    /// `count` packets of one length.
+    fn add(&mut self, length: u16, count: u64) {
         self.min = if self.count == 0 { length } else { self.min.min(length) };
         self.max = self.max.max(length);
-        self.count += 1;
-        self.sum += u64::from(length);
+        self.count += count;
+        self.sum += u64::from(length) * count;
     }
 
     fn merge(&mut self, next: &Self) {
@@ -68,14 +68,13 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    #[inline]
-    pub(super) fn add(&mut self, record: &Record<'_>) {
-        let wire = record.wire_len();
-        self.wire.add(wire);
-        // Never more than the wire length, but for an ATM cell, which has 52.
-        self.captured.add(record.captured_len() as u16);
-        let class: usize = CLASSES[..CLASSES.len() - 1].iter().map(|&longest| usize::from(wire > longest)).sum();
-        self.classes[class] += 1;
+    /// `count` packets of one shape.
+    pub(super) fn add(&mut self, shape: &Shape, count: u64) {
+        self.wire.add(shape.wire_len, count);
+        self.captured.add(shape.captured_len, count);
+        let class =
+            CLASSES[..CLASSES.len() - 1].iter().map(|&longest| usize::from(shape.wire_len > longest)).sum::<usize>();
+        self.classes[class] += count;
     }
 
     pub(super) fn merge(&mut self, next: &Self) {

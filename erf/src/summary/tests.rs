@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::{FcsVerdict, Summary};
 use crate::ext::HostId;
 use crate::meta::{MetaWriter, SectionId, SectionType, TagType};
+use crate::pieces::Piece;
 use crate::session::{Account, Closing, Ending, Opening};
 use crate::{Flags, Record, RecordBuilder, RecordType, Records, Timestamp};
 
@@ -163,6 +164,23 @@ fn shown(summary: &Summary) -> String {
     format!("{summary:#?}")
 }
 
+/// More shapes than there are places for.
+#[test]
+fn shapes_that_push_one_another_out_are_all_counted() {
+    let mut summary = Summary::new();
+    for n in 0..5000u32 {
+        let frame = vec![7; 14 + (n as usize * 7) % 700];
+        let record = RecordBuilder::new(RecordType::ETH).timestamp(stamp(n)).payload(&frame);
+        let record = record.interface((n % 8) as u8).to_vec().unwrap();
+        summary.record(0, &Record::parse(&record).unwrap());
+    }
+    summary.settle();
+    let bytes: u64 = (0..5000).map(|n| 14 + (n * 7) % 700).sum();
+    assert_eq!((summary.records(), summary.sizes.wire.count, summary.sizes.wire.sum), (5000, 5000, bytes));
+    assert_eq!(summary.sizes.classes().map(|class| class.count).sum::<u64>(), 5000);
+    assert!(summary.ports().values().all(|port| port.packets == 625));
+}
+
 proptest! {
     #[test]
     fn summaries_of_pieces_join_to_that_of_the_whole(
@@ -173,13 +191,15 @@ proptest! {
         let mut offset = 0;
         for (n, bytes) in records.iter().enumerate() {
             if cuts.contains(&n) {
+                piece.settle();
                 joined.merge(std::mem::take(&mut piece));
             }
             let record = Record::parse(bytes).unwrap();
             whole.add(offset, &record);
-            piece.add(offset, &record);
+            piece.record(offset, &record);
             offset += bytes.len() as u64;
         }
+        piece.settle();
         joined.merge(piece);
         prop_assert_eq!(shown(&whole), shown(&joined));
     }

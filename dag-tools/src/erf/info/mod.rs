@@ -63,7 +63,7 @@ struct Look {
 
 impl Piece for Look {
     fn record(&mut self, offset: u64, record: &Record<'_>) {
-        self.summary.add(offset, record);
+        self.summary.record(offset, record);
         if let Some(grid) = &mut self.grid {
             grid.record(offset, record);
         }
@@ -71,6 +71,10 @@ impl Piece for Look {
 
     fn defect(&mut self, defect: Defect) {
         self.summary.add_defect(defect);
+    }
+
+    fn settle(&mut self) {
+        self.summary.settle();
     }
 
     fn merge(&mut self, next: Self) {
