@@ -3,6 +3,8 @@
 //! A view reads the fields of an [`ExtHeader`] and can be turned back into one. Reserved bits are not
 //! part of a view: to copy a header unchanged, copy the [`ExtHeader`] itself.
 
+use core::fmt;
+
 use super::{ExtHeader, ExtType};
 
 /// An extension header by its type.
@@ -148,6 +150,16 @@ macro_rules! byte_enum {
                 match self {
                     $(Self::$variant => $value,)*
                     Self::Other(value) => value,
+                }
+            }
+        }
+
+        /// What the value means, in words.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match *self {
+                    $(Self::$variant => f.write_str($doc.trim_end_matches('.')),)*
+                    Self::Other(value) => write!(f, "value {value}"),
                 }
             }
         }

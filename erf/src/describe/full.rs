@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{letters, utc};
+use super::{Tags, extension, letters, sub_header, utc};
 use crate::meta::Meta;
 use crate::{Ext, Fcs, Record};
 
@@ -29,11 +29,11 @@ impl fmt::Display for Full<'_> {
             write!(f, "  {} {:016x}", header.kind(), header.to_u64())?;
             match header.view() {
                 Ext::Opaque(_) => writeln!(f)?,
-                view => writeln!(f, " {view:?}")?,
+                _ => writeln!(f, " {}", extension(header))?,
             }
         }
         if !record.sub_header_bytes().is_empty() {
-            writeln!(f, "  sub-header {:?}", record.sub_header())?;
+            writeln!(f, "  sub-header {}", sub_header(record.sub_header()))?;
         }
         write!(f, "  {} bytes on the wire, {} stored", record.wire_len(), record.captured_len())?;
         match record.fcs() {
@@ -45,27 +45,8 @@ impl fmt::Display for Full<'_> {
             write!(f, ", FCS {}", if right { "right" } else { "wrong or none" })?;
         }
         writeln!(f, ", {} of padding", record.padding().len())?;
-        if record.is_meta() { tags(f, record) } else { Ok(()) }
+        if record.is_meta() { write!(f, "{}", Tags(Meta::new(record.payload()))) } else { Ok(()) }
     }
-}
-
-fn tags(f: &mut fmt::Formatter<'_>, record: &Record<'_>) -> fmt::Result {
-    let meta = Meta::new(record.payload());
-    for section in meta.sections() {
-        if let Some(reference) = section.reference() {
-            writeln!(f, "  {} {}", reference.section_type, reference.id)?;
-        }
-        for tag in section.tags() {
-            match tag {
-                Ok(tag) => match tag.value_name() {
-                    Some(name) => writeln!(f, "    {} {name}", tag.tag_type())?,
-                    None => writeln!(f, "    {} {}", tag.tag_type(), tag.value())?,
-                },
-                Err(defect) => writeln!(f, "    {defect}")?,
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Bytes as lines of sixteen, in hexadecimal and as text.

@@ -14,12 +14,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod extension;
 mod full;
+mod plain;
+mod tags;
 mod time;
 
 use std::fmt;
 
+pub use extension::{Extension, SubHeaderWords, extension, sub_header};
 pub use full::{Full, Hex};
+pub use plain::{Plain, plain};
+pub use tags::{Tags, Words, words};
 pub use time::{Utc, utc};
 
 use crate::{Flags, Record};
