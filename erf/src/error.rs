@@ -64,10 +64,11 @@ impl fmt::Display for Detail {
         if let Some(offset) = self.offset {
             write!(f, " at byte {offset}")?;
         }
-        if let Some(io) = &self.io {
-            write!(f, ": {io}")?;
+        match &self.io {
+            // What happened says so in its own words.
+            Some(io) if io.kind() != io::ErrorKind::AlreadyExists => write!(f, ": {io}"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -159,6 +160,14 @@ mod tests {
         assert_eq!(error.file(), Some("a.erf"));
         assert_eq!(error.offset(), Some(4096));
         assert!(std::error::Error::source(&error).is_none());
+    }
+
+    #[test]
+    fn that_a_file_exists_is_said_once() {
+        let exists = io::Error::from(io::ErrorKind::AlreadyExists);
+        let error = Error::new(ErrorKind::Open, "exists already and was not touched").in_file("a.erf").because(exists);
+        assert_eq!(error.to_string(), "a.erf: exists already and was not touched");
+        assert!(error.is_already_exists());
     }
 
     #[test]

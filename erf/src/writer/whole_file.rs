@@ -45,7 +45,8 @@ enum To {
     /// Whatever is taken as it comes.
     Stream(Output),
     Part {
-        file: File,
+        /// `None` once it is [parked](WholeFile::park).
+        file: Option<File>,
         place: Place,
         target: PathBuf,
         force: bool,
@@ -93,9 +94,9 @@ impl WholeFile {
         }
         let failed = |cause| Error::new(ErrorKind::Open, "cannot open it for writing").in_file(&name).because(cause);
         let (file, place) = part_of(&target).map_err(failed)?;
-        let to = To::Part { file, place, target, force: options.forces() };
+        let to = To::Part { file: Some(file), place, target, force: options.forces() };
         let whole = Self { to, name: name.clone() };
-        if let (Some(there), To::Part { file, .. }) = (there, &whole.to) {
+        if let (Some(there), To::Part { file: Some(file), .. }) = (there, &whole.to) {
             // What may not be written to may not be replaced either.
             OpenOptions::new().write(true).open(path).map_err(failed)?;
             file.set_permissions(there.permissions()).map_err(failed)?;
@@ -112,13 +113,49 @@ impl WholeFile {
     pub fn unfinished(&self) -> Option<PathBuf> {
         match &self.to {
             #[cfg(target_os = "linux")]
-            To::Part { file, place: Place::Unnamed, .. } => {
+            To::Part { file: Some(file), place: Place::Unnamed, .. } => {
                 use std::os::fd::AsRawFd;
                 Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into())
             }
             To::Part { place: Place::Beside(part), .. } => Some(part.clone()),
-            To::Part { place: Place::There, .. } | To::Stream(_) => None,
+            To::Part { .. } | To::Stream(_) => None,
         }
+    }
+
+    /// Brings what was written to the device, so that [`finish`](Self::finish) only has a name to give. For several files of which
+    /// all are to be there or none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`] when the bytes do not reach the device.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        let failed = |what: &str, cause| Error::new(ErrorKind::Write, what).in_file(&self.name).because(cause);
+        match &mut self.to {
+            To::Stream(output) => {
+                output.flush().map_err(|cause| failed("the end could not be written", cause))?;
+                output.sync()
+            }
+            To::Part { file: Some(file), .. } => {
+                file.sync_data().map_err(|cause| failed("the data did not reach the device", cause))
+            }
+            To::Part { file: None, .. } => Ok(()),
+        }
+    }
+
+    /// Ends writing but for the name, and closes the file, so that more of them can wait for theirs than may be open. Until then it
+    /// lies beside its place as `.NAME.partN`. What cannot be taken back stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`] when the bytes do not reach the device, or there cannot be such a name.
+    pub fn park(&mut self) -> Result<(), Error> {
+        self.sync()?;
+        let To::Part { file, place, target, .. } = &mut self.to else { return Ok(()) };
+        place.beside(file.as_ref(), target).map_err(|cause| {
+            Error::new(ErrorKind::Write, "cannot be put beside its place").in_file(&self.name).because(cause)
+        })?;
+        *file = None;
+        Ok(())
     }
 
     /// Gives the file its name; from here on it is there, whole and on the device.
@@ -128,40 +165,38 @@ impl WholeFile {
     /// [`ErrorKind::Write`] when the bytes do not reach the device or the name cannot be had; nothing is left then.
     /// [`ErrorKind::Open`] when somebody has put a file there meanwhile that may not be replaced.
     pub fn finish(mut self) -> Result<(), Error> {
-        let name = &self.name;
-        let failed = |what: &str, cause| Error::new(ErrorKind::Write, what).in_file(name).because(cause);
-        match &mut self.to {
-            To::Stream(output) => {
-                output.flush().map_err(|cause| failed("the end could not be written", cause))?;
-                output.sync()
-            }
-            To::Part { file, place, target, force } => {
-                file.sync_data().map_err(|cause| failed("the data did not reach the device", cause))?;
-                place.name(file, target, *force).map_err(|cause| match cause.kind() {
-                    io::ErrorKind::AlreadyExists => already_exists(name),
-                    _ => failed("cannot be given its name", cause),
-                })
-            }
-        }
+        self.sync()?;
+        let To::Part { file, place, target, force } = &mut self.to else { return Ok(()) };
+        place.name(file.as_ref(), target, *force).map_err(|cause| match cause.kind() {
+            io::ErrorKind::AlreadyExists => already_exists(&self.name),
+            _ => Error::new(ErrorKind::Write, "cannot be given its name").in_file(&self.name).because(cause),
+        })
     }
 }
 
 impl Place {
-    /// Gives the file its name.
-    fn name(&mut self, file: &File, target: &Path, force: bool) -> io::Result<()> {
+    /// Gives the file a name beside `target`, if it has none yet.
+    fn beside(&mut self, file: Option<&File>, target: &Path) -> io::Result<()> {
         #[cfg(not(target_os = "linux"))]
-        let _ = file;
+        let _ = (file, target);
         #[cfg(target_os = "linux")]
-        if matches!(self, Self::Unnamed) {
-            if !force {
-                link(file, target)?;
-                *self = Self::There;
-                return Ok(());
-            }
-            // A link does not replace; a move does, and needs a name to move from.
-            let (beside, ()) = beside(target, |part| link(file, part))?;
-            *self = Self::Beside(beside);
+        if let (Self::Unnamed, Some(file)) = (&self, file) {
+            let (part, ()) = beside(target, |part| link(file, part))?;
+            *self = Self::Beside(part);
         }
+        Ok(())
+    }
+
+    /// Gives the file its name.
+    fn name(&mut self, file: Option<&File>, target: &Path, force: bool) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let (Self::Unnamed, Some(file), false) = (&self, file, force) {
+            link(file, target)?;
+            *self = Self::There;
+            return Ok(());
+        }
+        // A link does not replace; a move does, and needs a name to move from.
+        self.beside(file, target)?;
         if let Self::Beside(part) = self {
             if force { fs::rename(part, target) } else { name_new(part, target) }?;
         }
@@ -174,14 +209,15 @@ impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.to {
             To::Stream(output) => output.write(bytes),
-            To::Part { file, .. } => file.write(bytes),
+            To::Part { file: Some(file), .. } => file.write(bytes),
+            To::Part { file: None, .. } => Err(io::Error::other("it is parked, and takes no more")),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.to {
             To::Stream(output) => output.flush(),
-            To::Part { file, .. } => file.flush(),
+            To::Part { file, .. } => file.as_mut().map_or(Ok(()), File::flush),
         }
     }
 }
@@ -315,7 +351,7 @@ mod tests {
         let part = |force| {
             let (part, file) =
                 beside(&target, |part| OpenOptions::new().write(true).create_new(true).open(part)).unwrap();
-            let to = To::Part { file, place: Place::Beside(part), target: target.clone(), force };
+            let to = To::Part { file: Some(file), place: Place::Beside(part), target: target.clone(), force };
             WholeFile { to, name: "x".to_owned() }
         };
         let (first, second) = (part(false), part(false));
@@ -341,6 +377,30 @@ mod tests {
         file.write_all(b"whole").unwrap();
         file.finish().unwrap();
         assert_eq!((names(dir.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"whole".to_vec()));
+    }
+
+    #[test]
+    fn a_parked_file_lies_beside_its_place_until_it_has_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let parked = |force| {
+            let mut file = WholeFile::create(&path, OutputOptions::new().force(force), &[]).unwrap();
+            file.write_all(b"whole").unwrap();
+            file.park().unwrap();
+            assert!(file.write_all(b"more").is_err() && !path.exists());
+            assert_eq!(fs::read(file.unfinished().unwrap()).unwrap(), b"whole");
+            file
+        };
+        drop(parked(false));
+        assert!(names(dir.path()).is_empty());
+        for force in [false, true] {
+            let (mut first, second) = (parked(force), parked(force));
+            first.park().unwrap();
+            first.finish().unwrap();
+            assert_eq!(second.finish().is_ok(), force);
+            assert_eq!((names(dir.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"whole".to_vec()));
+            fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]
