@@ -23,6 +23,12 @@ pub fn say(program: &str, line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{program}: {line}");
 }
 
+/// `1 record`, `2 records`.
+pub fn counted(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Prints on standard output; a reader that has gone wants none.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use super::input::Reading;
 use super::summary::line;
 use super::{Failure, instant, print};
 use crate::exit::Exit;
+use crate::messages::counted;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,7 +26,7 @@ pub(super) struct Args {
     show: usize,
 
     /// Stamps may be so far apart.
-    #[arg(long, value_name = "TIME", value_parser = instant::delta)]
+    #[arg(long, value_name = "TIME", value_parser = instant::span)]
     stamps: Option<TimeDelta>,
 
     /// One may be cut shorter than the other.
@@ -133,11 +134,16 @@ fn text(shown: &[Finding], counts: &Counts, names: &[String; 2]) -> String {
     }
     let all = counts.different + counts.only_a + counts.only_b;
     if all > shown.len() as u64 {
-        text += &format!("... and {} differences more\n", all - shown.len() as u64);
+        text += &format!("... and {} more\n", counted(all - shown.len() as u64, "difference"));
     }
     text + &format!(
-        "{} records the same, {} differ, {} only in {}, {} only in {}\n",
-        counts.same, counts.different, counts.only_a, names[0], counts.only_b, names[1]
+        "{} the same, {} differ, {} only in {}, {} only in {}\n",
+        counted(counts.same, "record"),
+        counts.different,
+        counts.only_a,
+        names[0],
+        counts.only_b,
+        names[1]
     )
 }
 

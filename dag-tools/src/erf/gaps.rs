@@ -3,19 +3,22 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use erf::describe::utc;
 use erf::gaps::{Bursts, Gaps, Side};
+use erf::writer::WholeFile;
 use serde_json::{Value, json};
 use wire_truth::stats::Counts;
 
 use super::defects::Defects;
 use super::input::Reading;
-use super::output::Writing;
+use super::output::{Writing, apart};
 use super::pass::{self, Next};
 use super::progress::Progress;
 use super::summary::line;
 use super::{Failure, instant, print};
 use crate::account::StampJson;
 use crate::exit::Exit;
+use crate::messages::counted;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,15 +29,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_delimiter = ',', default_value = "10us,100us,1ms", value_parser = instant::nanos)]
     window: Vec<u64>,
 
-    /// What the link carries, for how full a window is: 10G, 100M, in bit/s.
-    #[arg(long, value_name = "RATE", value_parser = crate::values::size)]
+    /// What the link carries, for how full a window is: 10G, 100M, 2.5Gb/s, in bits per second.
+    #[arg(long, value_name = "RATE", value_parser = crate::values::rate)]
     link_rate: Option<u64>,
 
-    /// Draw the gaps between all packets.
+    /// Draw the gaps between all packets; - is standard output, and there is no text then.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Write the histograms: interface, gap in ns, how often.
+    /// Write the histograms: interface, gap in ns, how often; - is standard output, and there is no text then.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
@@ -45,15 +48,35 @@ pub(super) struct Args {
     #[command(flatten)]
     reading: Reading,
 
-    #[command(flatten)]
-    writing: Writing,
+    /// Replace files that exist.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Args {
+    /// What goes where.
+    fn outputs(&self) -> Vec<(&'static str, &Path)> {
+        let given = [("--csv", self.csv.as_deref()), ("--svg", self.svg.as_deref())];
+        let json = self.json.then_some(("--json", Path::new("-")));
+        given.into_iter().filter_map(|(option, path)| Some((option, path?))).chain(json).collect()
+    }
+
+    /// Begins a file before anything is read: that it may not be written is known at once. Standard output is none.
+    fn begin(&self, output: Option<&PathBuf>) -> Result<Option<WholeFile>, Failure> {
+        let path = output.filter(|path| path.as_os_str() != "-");
+        path.map(|path| Writing::whole(path, &[&self.input], self.force)).transpose()
+    }
 }
 
 /// Parts of all gaps that are told.
 const PERCENTILES: [(&str, f64); 5] = [("p1", 1.0), ("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p999", 99.9)];
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let outputs = args.outputs();
+    apart(&outputs)?;
+    instant::once("--window", args.window.iter().map(|window| length(*window)))?;
     let mut gaps = Gaps::new(&args.window)?;
+    let (csv_file, svg_file) = (args.begin(args.csv.as_ref())?, args.begin(args.svg.as_ref())?);
     let mut reader = args.reading.open(&args.input)?;
     let mut progress = Progress::over(std::slice::from_ref(&args.input));
     let mut defects = Defects::default();
@@ -62,13 +85,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(Next::Go)
     })?;
     let sides = sides(&gaps);
-    if let Some(path) = &args.csv {
-        write(args, path, &csv(&sides))?;
+    let mut files = Vec::new();
+    if args.csv.is_some() {
+        files.extend(filled(csv_file, &csv(&sides))?);
     }
-    if let Some(path) = &args.svg {
+    if args.svg.is_some() {
         let counts: Counts = steps(gaps.all()).map(|(gap, count)| (gap as f64, count)).collect();
-        write(args, path, &wire_truth::svg::histogram("time between packets", reader.name(), &counts))?;
+        files.extend(filled(svg_file, &wire_truth::svg::histogram("time between packets", reader.name(), &counts))?);
     }
+    files.into_iter().try_for_each(WholeFile::finish)?;
     if args.json {
         let of = |(name, side): &(String, &Side)| (name.clone(), side_json(side, args.link_rate));
         let interfaces: serde_json::Map<String, Value> = sides.iter().skip(1).map(of).collect();
@@ -78,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             "by_interface": interfaces,
             "defects": defects.json(),
         }))?;
-    } else {
+    } else if !outputs.iter().any(|(_, path)| path.as_os_str() == "-") {
         print(&sides.iter().map(|(name, side)| text(name, side, args.link_rate)).collect::<String>())?;
     }
     Ok(defects.end())
@@ -90,16 +115,24 @@ fn sides(gaps: &Gaps) -> Vec<(String, &Side)> {
     std::iter::once(("all".to_owned(), gaps.all())).chain((0..8).filter_map(of)).collect()
 }
 
-fn write(args: &Args, path: &Path, text: &str) -> Result<(), Failure> {
-    let mut file = args.writing.file(path, std::slice::from_ref(&args.input))?;
+/// The file with `text` in it, whole but for its name; where there is none, the text goes to standard output.
+fn filled(file: Option<WholeFile>, text: &str) -> Result<Option<WholeFile>, Failure> {
+    let Some(mut file) = file else { return print(text).map(|()| None) };
     let written = file.write_all(text.as_bytes());
-    written.map_err(|cause| Failure::File { path: path.display().to_string(), cause })?;
-    Ok(file.finish()?)
+    written.map_err(|cause| Failure::File { path: file.name().to_owned(), cause })?;
+    file.sync()?;
+    Ok(Some(file))
 }
 
 /// Gaps, as exactly as the histogram has them, and how often each was seen.
 fn steps(side: &Side) -> impl Iterator<Item = (u64, u64)> + '_ {
     side.histogram().iter_recorded().map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
+}
+
+/// The gap that so many percent are not longer than, as exactly as the histogram has it; none is longer than the longest.
+fn at_percentile(side: &Side, percentile: f64) -> u64 {
+    let most = side.extremes().map_or(u64::MAX, |(_, most)| most);
+    side.histogram().value_at_percentile(percentile).min(most)
 }
 
 fn csv(sides: &[(String, &Side)]) -> String {
@@ -111,7 +144,8 @@ fn csv(sides: &[(String, &Side)]) -> String {
 fn text(name: &str, side: &Side, link_rate: Option<u64>) -> String {
     let who = if name == "all" { "all interfaces".to_owned() } else { format!("interface {name}") };
     let histogram = side.histogram();
-    let mut text = format!("{who}: {} packets, {} bytes on the wire", side.packets(), side.wire_bytes());
+    let (packets, bytes) = (counted(side.packets(), "packet"), counted(side.wire_bytes(), "byte"));
+    let mut text = format!("{who}: {packets}, {bytes} on the wire");
     text += &match side.backward_steps() {
         0 => "\n".to_owned(),
         steps => format!(", {steps} stamped earlier than the one before\n"),
@@ -121,21 +155,21 @@ fn text(name: &str, side: &Side, link_rate: Option<u64>) -> String {
     }
     text += &format!("  gap ns: min {}, mean {:.1}", side.extremes().unwrap_or_default().0, histogram.mean());
     for (name, percentile) in PERCENTILES {
-        text += &format!(", {name} {}", histogram.value_at_percentile(percentile));
+        text += &format!(", {name} {}", at_percentile(side, percentile));
     }
     text += &format!(", max {}\n", side.extremes().unwrap_or_default().1);
     for bursts in side.bursts() {
         let peak = bursts.peak();
         let rate = peak.of_line(bursts.window(), 1);
         text += &format!(
-            "  fullest {}: {}{} packets, {} bytes of line time, {:.3} Gbit/s{}, from {}\n",
+            "  fullest {}: {}{}, {} of line time, {:.3} Gbit/s{}, from {}\n",
             length(bursts.window()),
             if bursts.is_lower_bound() { "at least " } else { "" },
-            peak.packets,
-            peak.bytes,
+            counted(peak.packets, "packet"),
+            counted(peak.bytes, "byte"),
             rate / 1e9,
             link_rate.map_or(String::new(), |link| format!(" ({:.1} % of the link)", rate / link as f64 * 100.0)),
-            peak.at,
+            utc(peak.at),
         );
     }
     text
@@ -156,7 +190,7 @@ fn side_json(side: &Side, link_rate: Option<u64>) -> Value {
         gaps.insert("min".to_owned(), json!(side.extremes().map(|(least, _)| least)));
         gaps.insert("mean".to_owned(), json!(histogram.mean()));
         for (name, percentile) in PERCENTILES {
-            gaps.insert(name.to_owned(), json!(histogram.value_at_percentile(percentile)));
+            gaps.insert(name.to_owned(), json!(at_percentile(side, percentile)));
         }
         gaps.insert("max".to_owned(), json!(side.extremes().map(|(_, most)| most)));
     }

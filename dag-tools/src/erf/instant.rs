@@ -1,10 +1,13 @@
 //! Points of time, lengths of time and rates of clocks, as options name them.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use dag::emu::units;
 use erf::select::Bound;
 use erf::{Fraction, TimeDelta, Timestamp};
+
+use super::Failure;
 
 /// `2026-11-29T13:28:43.25Z`, `1700000000.25`, `@1700000000`, or `+10s` after the first packet.
 pub(super) fn bound(text: &str) -> Result<Bound, String> {
@@ -14,17 +17,23 @@ pub(super) fn bound(text: &str) -> Result<Bound, String> {
     }
 }
 
+/// Ways to write a time.
+const FORMS: &str = "a time is 2026-11-29T13:28:43.25Z, or with another zone 2026-11-29 14:28:43.25+01:00, or 1795958923.25 (seconds since 1970)";
+
 /// A point of time, absolute.
 pub(super) fn stamp(text: &str) -> Result<Timestamp, String> {
     let seconds = text.strip_prefix('@').unwrap_or(text);
     if seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !seconds.is_empty() {
-        return unix(seconds).ok_or_else(|| format!("{text} is no number of seconds since 1970 before 2106"));
+        return unix(seconds).ok_or_else(|| {
+            format!("{text} is no number of seconds from 1970 to before 2106, with at most nine decimals; {FORMS}")
+        });
     }
-    let parsed = jiff::Timestamp::from_str(text).map_err(|error| {
-        format!("{error}; a time is 2026-11-29T13:28:43.25Z, or 1700000000.25 for seconds since 1970")
+    let parsed = jiff::Timestamp::from_str(text).map_err(|error| match jiff::civil::DateTime::from_str(text) {
+        Ok(_) => format!("{text} is a time in no zone: write Z behind it for UTC; {FORMS}"),
+        Err(_) => format!("{error}; {FORMS}"),
     })?;
     let nanos = u64::try_from(parsed.as_nanosecond()).ok();
-    nanos.and_then(from_nanos).ok_or_else(|| format!("{text} is before 1970 or after 2106"))
+    nanos.and_then(from_nanos).ok_or_else(|| format!("{text} is before 1970 or after 2106, where stamps end"))
 }
 
 fn unix(text: &str) -> Option<Timestamp> {
@@ -44,6 +53,14 @@ fn from_nanos(nanos: u64) -> Option<Timestamp> {
 /// `12us`, `-3ms`, `+1.5s`.
 pub(super) fn delta(text: &str) -> Result<TimeDelta, String> {
     units::parse_delta(text).map_err(|error| error.to_string())
+}
+
+/// A length of time, rounded to what stamps count in.
+pub(super) fn span(text: &str) -> Result<TimeDelta, String> {
+    match delta(text)? {
+        span if span < TimeDelta::ZERO => Err(format!("{text} is negative, and a length of time is not")),
+        span => Ok(span),
+    }
 }
 
 /// A length of time in whole nanoseconds, more than none.
@@ -74,6 +91,18 @@ pub(super) fn numbered<T>(text: &str, value: impl Fn(&str) -> Result<T, String>)
     }
 }
 
+/// Refuses an option that says two things of one: `keys` are what its values are about.
+pub(super) fn once<K: PartialEq + Display>(option: &str, keys: impl IntoIterator<Item = K>) -> Result<(), Failure> {
+    let mut known = Vec::new();
+    for key in keys {
+        if known.contains(&key) {
+            return Err(Failure::Usage(format!("{option} is given twice for {key}: give it once")));
+        }
+        known.push(key);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +110,13 @@ mod tests {
     #[test]
     fn times_in_all_forms() {
         let quarter = Timestamp::from_parts(1_700_000_000, 1 << 30);
-        for text in ["1700000000.25", "@1700000000.25", "2023-11-14T22:13:20.25Z", "2023-11-14T23:13:20.250+01:00"] {
+        for text in [
+            "1700000000.25",
+            "@1700000000.25",
+            "2023-11-14T22:13:20.25Z",
+            "2023-11-14 22:13:20.25Z",
+            "2023-11-14T23:13:20.250+01:00",
+        ] {
             assert_eq!(stamp(text), Ok(quarter), "{text}");
         }
         assert_eq!(bound("+2s"), Ok(Bound::After(TimeDelta::from_raw(2 << 32))));
@@ -90,6 +125,39 @@ mod tests {
             ["", "@", ".", "1.2.3", "1.0000000001", "4294967296", "1969-12-31T23:59:59Z", "2023-11-14", "+5", "x"]
         {
             assert!(bound(text).is_err(), "{text}");
+        }
+        for (text, words) in [
+            ("2023-11-14T22:13:20", "Z behind it"),
+            ("2023-11-14", "Z behind it"),
+            ("yesterday", "1795958923.25"),
+            ("1.0000000001", "nine decimals"),
+            ("2106-02-07T06:28:16Z", "where stamps end"),
+        ] {
+            assert!(stamp(text).is_err_and(|why| why.contains(words)), "{text}: {:?}", stamp(text));
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_that_no_stamp_can_be_moved_by_are_refused() {
+        assert_eq!(delta("2147483647s"), Ok(TimeDelta::from_raw(2_147_483_647 << 32)));
+        for text in ["2147483648s", "-2147483648s", "600000h", "99999999999h"] {
+            assert!(delta(text).is_err_and(|why| why.contains("68 years")), "{text}");
+        }
+        assert!(span("-1ns").is_err() && span("0").is_ok());
+    }
+
+    #[test]
+    fn what_is_said_twice_is_refused() {
+        assert!(once("--shift", [1, 2, 3]).is_ok());
+        let why = once("--shift", [2, 1, 2]).unwrap_err().to_string();
+        assert_eq!(why, "--shift is given twice for 2: give it once");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_them_panic(text in "\\PC{0,12}|[0-9.@+-]{0,22}[a-zA-Z=: ]{0,6}|[0-9]{1,6}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{0,12}(Z|[+-][0-9:]{0,5})") {
+            let _ = (bound(&text), stamp(&text), span(&text), nanos(&text), scale(&text));
+            let _ = numbered(&text, delta);
         }
     }
 

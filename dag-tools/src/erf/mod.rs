@@ -30,7 +30,7 @@ use ::erf::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
-use crate::messages::{self, say};
+use crate::messages::{self, counted, say};
 
 const PROGRAM: &str = "erf";
 
@@ -134,11 +134,6 @@ pub fn run(args: &Args) -> Exit {
         say(PROGRAM, failure);
         Exit::Failed
     })
-}
-
-/// A number and what it is of: one packet, two packets.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Prints a line of JSON on standard output.

@@ -12,7 +12,7 @@ use super::input::ReadAs;
 use super::output::Writing;
 use super::{Failure, PROGRAM, print, print_json};
 use crate::exit::Exit;
-use crate::messages::say;
+use crate::messages::{counted, say};
 
 const AFTER_HELP: &str = "\
 The file is read several times; what comes through a pipe is kept in a temporary file for that. Compressed input gives plain output.
@@ -95,20 +95,23 @@ fn text(name: &Path, report: &Report) -> String {
     let mut lines = String::new();
     for dropped in &report.dropped {
         let (offset, bytes, why) = (dropped.offset, dropped.bytes, dropped.why);
-        lines += &format!("{name}: byte {offset}: {bytes} bytes dropped: {why} [{}]\n", why.code());
+        lines += &format!("{name}: byte {offset}: {} dropped: {why} [{}]\n", counted(bytes, "byte"), why.code());
     }
     let more = report.stretches - report.dropped.len() as u64;
     if more > 0 {
-        lines += &format!("{name}: {more} more stretches were dropped\n");
+        let were = if more == 1 { "stretch was" } else { "stretches were" };
+        lines += &format!("{name}: {more} more {were} dropped\n");
     }
     if let Some(bytes) = report.partial {
-        lines += &format!("{name}: the torn record at the end was kept as a snapped one of {bytes} bytes\n");
+        lines +=
+            &format!("{name}: the torn record at the end was kept as a snapped one of {}\n", counted(bytes, "byte"));
     }
     if let Some(error) = &report.broken {
         lines += &format!("{error}\n");
     }
     let (total, kept, dropped) = (report.bytes_in, report.bytes_kept, report.bytes_dropped);
-    lines += &format!("{name}: {total} bytes = {kept} kept in {} records + {dropped} dropped\n", report.records);
+    let (total, records) = (counted(total, "byte"), counted(report.records, "record"));
+    lines += &format!("{name}: {total} = {kept} kept in {records} + {dropped} dropped\n");
     lines
 }
 
