@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use erf::convert::{Converter, Refusal, Summary};
 use erf::filter::BatchFilter;
 use erf::writer::WholeFile;
-use erf::{FileFormat, Reader, Record, Totals};
+use erf::{FileFormat, Reader, Record};
 use serde_json::Value;
 
 use super::defects::Defects;
@@ -77,11 +77,6 @@ impl Sink {
     }
 
     /// Ends the output, and says what had no place in its format.
-    pub(super) fn finish(self) -> Result<Totals, Failure> {
-        Ok(self.finish_with_account()?.totals)
-    }
-
-    /// The same, with the whole account.
     pub(super) fn finish_with_account(self) -> Result<Summary, Failure> {
         let is_erf = self.converter.format() == FileFormat::Erf;
         let (file, summary) = self.converter.finish()?;

@@ -1,29 +1,36 @@
 //! `erf split`: one file into parts.
 
-use std::collections::HashMap;
-use std::fs;
+mod parts;
+mod template;
+
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use erf::split::{Part, Place, Rule, Splitter};
-use erf::{Record, Totals};
+use erf::{Record, Records, Totals};
 use serde_json::{Value, json};
 
 use super::defects::Defects;
 use super::input::Reading;
 use super::output::Writing;
-use super::pass::{self, Next, Sink};
+use super::pass::{self, Next};
 use super::progress::Progress;
 use super::summary::{Summing, TotalsJson};
 use super::{Failure, PROGRAM, instant};
 use crate::exit::Exit;
-use crate::messages::say;
+use crate::messages::{counted, say};
 use crate::values;
+use parts::{Done, Parts};
+use template::Template;
 
-/// Parts open at once, by source.
-const MAX_OPEN: usize = 200;
+const AFTER_HELP: &str = "\
+Parts appear under their names when all of them are complete; if something goes wrong, none does. Up to 200 of them wait without a name, more as \
+.NAME.partN beside their place, which only a kill leaves behind.
+
+Exit status: 0 done; 1 there are defects; 2 it could not be done.";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 #[command(group = clap::ArgGroup::new("rule").required(true).args(["every", "count", "bytes", "by"]))]
 pub(super) struct Args {
     /// File to read; - is standard input.
@@ -33,8 +40,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out_dir: PathBuf,
 
-    /// Names of parts: {name} of the input, {n} for the number from 0, {interface}, {host}, {source}, and times in UTC as strftime has them
-    /// (%Y%m%dT%H%M%S), of the boundary or of the first packet.
+    /// Names of parts: {name} of the input, {n} for the number from 0, with --by interface {interface}, with --by source {host} and {source},
+    /// and times in UTC as strftime has them (%Y%m%dT%H%M%S), of the boundary or of the first packet.
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
 
@@ -86,106 +93,63 @@ impl Args {
         }
     }
 
-    fn template(&self) -> &str {
-        match (&self.template, self.rule()) {
-            (Some(template), _) => template,
-            (None, Rule::Every(nanos)) if !nanos.is_multiple_of(1_000_000_000) => "{name}-%Y%m%dT%H%M%S.%9fZ.erf",
-            (None, Rule::Every(_)) => "{name}-%Y%m%dT%H%M%SZ.erf",
-            (None, Rule::Interface) => "{name}-if{interface}.erf",
-            (None, Rule::Source) => "{name}-{host}-{source}.erf",
-            (None, _) => "{name}-{n}.erf",
-        }
+    fn template(&self) -> Result<Template, Failure> {
+        let by = match self.by {
+            None => template::By::Row,
+            Some(By::Interface) => template::By::Interface,
+            Some(By::Source) => template::By::Source,
+        };
+        let Some(text) = &self.template else {
+            let name = match self.rule() {
+                Rule::Every(nanos) if !nanos.is_multiple_of(1_000_000_000) => "{name}-%Y%m%dT%H%M%S.%9fZ",
+                Rule::Every(_) => "{name}-%Y%m%dT%H%M%SZ",
+                Rule::Interface => "{name}-if{interface}",
+                Rule::Source => "{name}-{host}-{source}",
+                _ => "{name}-{n}",
+            };
+            return Template::read(&format!("{name}.{}", self.writing.ending()), by).map_err(Failure::Usage);
+        };
+        Template::read(text, by).map_err(|why| Failure::Usage(format!("--template {text:?} {why}")))
     }
 }
 
-/// The path of a part.
-fn path_of(args: &Args, part: &Part) -> Result<PathBuf, Failure> {
-    let template = args.template();
-    let time = jiff::Timestamp::from_nanosecond(i128::from(part.start.nanos()))
-        .map_err(|error| Failure::Usage(error.to_string()))?;
-    let name = jiff::fmt::strtime::format(template, time)
-        .map_err(|error| Failure::Usage(format!("--template {template}: {error}")))?;
-    let input = match args.input.as_os_str() == "-" {
-        true => "part",
-        false => args.input.file_stem().and_then(|stem| stem.to_str()).unwrap_or("part"),
-    };
-    let identity = part.identity.unwrap_or(erf::identity::Identity { host_id: 0, source_id: 0, interface: 0 });
-    let name = name
-        .replace("{n}", &format!("{:05}", part.number))
-        .replace("{interface}", &identity.interface.to_string())
-        .replace("{host}", &format!("{:012x}", identity.host_id))
-        .replace("{source}", &identity.source_id.to_string())
-        .replace("{name}", input);
-    Ok(args.out_dir.join(name))
-}
-
-/// Parts being written.
-struct Parts<'a> {
-    args: &'a Args,
-    open: HashMap<u64, (PathBuf, Sink)>,
-    /// Those begun, by their paths.
-    begun: HashMap<PathBuf, u64>,
-    done: Vec<(u64, Value)>,
-}
-
-impl Parts<'_> {
-    fn begin(&mut self, part: &Part, meta: &Splitter, first: &Record<'_>) -> Result<(), Failure> {
-        let args = self.args;
-        let in_a_row = args.by.is_none();
-        if in_a_row {
-            self.finish_all()?;
-        }
-        if self.open.len() >= MAX_OPEN {
-            let why = format!("more than {MAX_OPEN} sources; cut some of them out first, or split by something else");
-            return Err(Failure::Usage(why));
-        }
-        let path = path_of(args, part)?;
-        if let Some(other) = self.begun.insert(path.clone(), part.number) {
-            let why = format!("--template gives parts {other} and {} one name, {}", part.number, path.display());
-            return Err(Failure::Usage(why));
-        }
-        let mut sink = Sink::begin_counting(&path, std::slice::from_ref(&args.input), &args.writing, args.json)?;
-        if !in_a_row || (part.number > 0 && args.repeat_meta && !first.is_meta()) {
-            for bytes in meta.meta() {
-                sink.write_run(bytes, 1)?;
-            }
-        }
-        self.open.insert(part.number, (path, sink));
-        Ok(())
+/// Begins `part`, with the META records that are to stand at its front.
+fn begin(
+    args: &Args,
+    parts: &mut Parts,
+    part: &Part,
+    name: &Path,
+    meta: &Splitter,
+    first: &Record<'_>,
+) -> Result<(), Failure> {
+    let in_a_row = args.by.is_none();
+    if in_a_row {
+        parts.complete()?;
     }
-
-    fn write(&mut self, number: u64, record: &Record<'_>) -> Result<(), Failure> {
-        match self.open.get_mut(&number) {
-            Some((_, sink)) => sink.write(record),
-            None => Ok(()),
+    parts.begin(part.number, name)?;
+    if !in_a_row || (part.number > 0 && args.repeat_meta && !first.is_meta()) {
+        for record in meta.meta().flat_map(Records::new).flatten() {
+            parts.write(part.number, &record)?;
         }
     }
-
-    fn finish_all(&mut self) -> Result<(), Failure> {
-        for (number, (path, sink)) in self.open.drain() {
-            let totals = sink.finish()?;
-            if self.args.json {
-                self.done.push((number, part_json(&path, &totals)?));
-            }
-        }
-        Ok(())
-    }
+    parts.write(part.number, first)
 }
 
-fn part_json(path: &Path, totals: &Totals) -> Result<Value, Failure> {
-    let mut part = serde_json::to_value(TotalsJson::from(totals)).map_err(|error| Failure::Output(error.into()))?;
-    part["file"] = json!(path.display().to_string());
-    Ok(part)
+fn part_json(done: &Done) -> Result<Value, Failure> {
+    let mut part =
+        serde_json::to_value(TotalsJson::from(&done.account.totals)).map_err(|error| Failure::Output(error.into()))?;
+    part["file"] = json!(done.path.display().to_string());
+    Ok(pass::with_account(part, &done.account))
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut reader = args.reading.open(&args.input)?;
-    fs::create_dir_all(&args.out_dir)
-        .map_err(|cause| Failure::File { path: args.out_dir.display().to_string(), cause })?;
+    let template = args.template()?;
+    let named = args.template.as_deref().unwrap_or_default();
+    let mut reader = args.reading.open_for(&args.input, args.writing.format(Path::new(named)))?;
     let mut progress = Progress::over(std::slice::from_ref(&args.input));
     let mut defects = Defects::default();
     let mut splitter = Splitter::new(args.rule());
-    let mut parts = Parts { args, open: HashMap::new(), begun: HashMap::new(), done: Vec::new() };
+    let mut parts = Parts::new(&args.out_dir, &args.input, args.writing, args.json);
     let mut totals = Totals::default();
     pass::read(&mut reader, &mut progress, &mut defects, |_, record| {
         if args.json {
@@ -194,24 +158,28 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         match splitter.place(record) {
             Place::In(number) => parts.write(number, record)?,
             Place::Begin(part) => {
-                parts.begin(&part, &splitter, record)?;
-                parts.write(part.number, record)?;
+                let name = template.name(&part, &args.input);
+                let name = name.map_err(|why| Failure::Usage(format!("the name of part {} {why}", part.number)))?;
+                begin(args, &mut parts, &part, name.as_ref(), &splitter, record)?;
             }
-            Place::All => {
-                for (_, sink) in parts.open.values_mut() {
-                    sink.write(record)?;
-                }
-            }
+            Place::All => parts.write_to_all(record)?,
         }
         Ok(Next::Go)
     })?;
-    parts.finish_all()?;
+    let done = parts.finish()?;
     let late = splitter.late();
     if late > 0 {
-        say(PROGRAM, format_args!("{late} records are stamped before the part they are in: the input is not in order"));
+        let (records, are, they) = (
+            counted(late, "record"),
+            if late == 1 { "is" } else { "are" },
+            if late == 1 { "it is" } else { "they are" },
+        );
+        say(PROGRAM, format_args!("{records} {are} stamped before the part that {they} in: the input is not in order"));
     }
-    parts.done.sort_by_key(|(number, _)| *number);
-    let done: Vec<Value> = parts.done.into_iter().map(|(_, part)| part).collect();
+    if !args.json {
+        say(PROGRAM, format_args!("{} written", counted(done.len() as u64, "part")));
+    }
+    let done = done.iter().map(part_json).collect::<Result<Vec<_>, _>>()?;
     Summing::new(args.json).print(&totals, &defects, json!({ "parts": done, "late": late }))?;
     Ok(defects.end())
 }
