@@ -301,7 +301,7 @@ fn meta_is_shown_added_changed_and_left_out() {
     erf_in(dir, "meta add in.erf one.erf --comment lab3 --attribute site=a --interface 1=up").exits(0);
     let text = |args: &str| String::from_utf8(erf_in(dir, args).exits(0).stdout).expect("text");
     let shown = text("meta show one.erf");
-    for words in ["META 1700000000.000000001", "comment: lab3", "attribute: site=a", "name: up"] {
+    for words in ["META 2023-11-14T22:13:20.000000001Z", "comment: lab3", "attribute: site=a", "name: up"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     if need_program("tshark") {

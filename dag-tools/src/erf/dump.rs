@@ -1,21 +1,20 @@
 //! `erf dump`: records in words.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use erf::Record;
 use erf::describe::{Full, Hex, Line, utc};
-use erf::meta::Meta;
 use serde_json::{Value, json};
 
 use super::input::{Reading, files};
-use super::{Failure, PROGRAM};
+use super::meta::sections;
+use super::{Failure, PROGRAM, csv_field, hex};
 use crate::exit::Exit;
 use crate::messages::say;
 
 const AFTER_HELP: &str = "\
-A line has offset, time (UTC), type, interface, bytes on the wire / stored, flags (v varying length, t truncated, r RX error, d DS error, \
+With several files, each line has its file in front. A line has offset, time (UTC), type, interface, bytes on the wire / stored, flags (v varying length, t truncated, r RX error, d DS error, \
 x reserved), loss counter or colour, and [extension headers]. A defect is a line on standard error.
 
 Exit status: 0 done; 1 there are defects; 2 a file could not be read.";
@@ -36,8 +35,12 @@ pub(super) struct Args {
     hex: bool,
 
     /// A JSON object on each line.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "csv")]
     json: bool,
+
+    /// Comma-separated values, a row for each record.
+    #[arg(long, conflicts_with_all = ["full", "hex"])]
+    csv: bool,
 
     /// So many records at most.
     #[arg(short, long, value_name = "N")]
@@ -47,12 +50,37 @@ pub(super) struct Args {
     reading: Reading,
 }
 
+const COLUMNS: &str = "file,offset,raw,ns,time,type,type_number,interface,rlen,wire_length,captured_length,flags,rx_error,ds_error,lost,color,ext_headers";
+
+/// What stands in front of what is said of a record.
+struct Front<'a> {
+    file: &'a Path,
+    text: String,
+}
+
+impl<'a> Front<'a> {
+    fn of(args: &Args, file: &'a Path, is_alone: bool) -> Self {
+        let name = file.display();
+        let text = match () {
+            () if args.csv => csv_field(&name.to_string()),
+            () if is_alone => String::new(),
+            () => format!("{name}: "),
+        };
+        Self { file, text }
+    }
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
     let mut left = args.count.unwrap_or(u64::MAX);
-    for file in files(&args.inputs)? {
-        let dumped = dump(args, &file, &mut left, &mut out).and_then(|clean| {
+    let files = files(&args.inputs)?;
+    if args.csv {
+        writeln!(out, "{COLUMNS}").map_err(Failure::Output)?;
+    }
+    for file in &files {
+        let front = Front::of(args, file, files.len() == 1);
+        let dumped = dump(args, &front, &mut left, &mut out).and_then(|clean| {
             out.flush().map_err(Failure::Output)?;
             Ok(clean)
         });
@@ -72,8 +100,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// Whether there was no defect.
-fn dump(args: &Args, file: &Path, left: &mut u64, out: &mut impl Write) -> Result<bool, Failure> {
-    let mut reader = args.reading.open(file)?;
+fn dump(args: &Args, front: &Front<'_>, left: &mut u64, out: &mut impl Write) -> Result<bool, Failure> {
+    let mut reader = args.reading.open(front.file)?;
     let mut clean = true;
     loop {
         let batch = match reader.next_batch() {
@@ -96,11 +124,11 @@ fn dump(args: &Args, file: &Path, left: &mut u64, out: &mut impl Write) -> Resul
             match items.next() {
                 Some(Ok(record)) => {
                     *left -= 1;
-                    write_record(args, offset, &record, out).map_err(Failure::Output)?;
+                    write_record(args, front, offset, &record, out).map_err(Failure::Output)?;
                 }
                 Some(Err(defect)) => {
                     out.flush().map_err(Failure::Output)?;
-                    say(PROGRAM, format_args!("{}: {defect}", file.display()));
+                    say(PROGRAM, format_args!("{}: {defect}", front.file.display()));
                     clean = false;
                 }
                 None => break,
@@ -109,19 +137,44 @@ fn dump(args: &Args, file: &Path, left: &mut u64, out: &mut impl Write) -> Resul
     }
 }
 
-fn write_record(args: &Args, offset: u64, record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+fn write_record(
+    args: &Args,
+    front: &Front<'_>,
+    offset: u64,
+    record: &Record<'_>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let text = &front.text;
     if args.json {
-        return writeln!(out, "{}", value(args, offset, record));
+        return writeln!(out, "{}", value(args, front.file, offset, record));
+    }
+    if args.csv {
+        return write_row(text, offset, record, out);
     }
     if args.full {
-        write!(out, "{}", Full { offset, record })?;
+        write!(out, "{text}{}", Full { offset, record })?;
     } else {
-        writeln!(out, "{}", Line { offset, record })?;
+        writeln!(out, "{text}{}", Line { offset, record })?;
     }
     if args.hex { write!(out, "{}", Hex(record.payload())) } else { Ok(()) }
 }
 
-fn value(args: &Args, offset: u64, record: &Record<'_>) -> Value {
+/// A row; nothing but the name of the file has letters that would have to be quoted.
+fn write_row(file: &str, offset: u64, record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
+    let (stamp, record_type, flags) = (record.timestamp(), record.record_type(), record.flags());
+    write!(out, "{file},{offset},{:#018x},{},{}", stamp.raw(), stamp.nanos(), utc(stamp))?;
+    write!(out, ",{record_type},{},{},{}", record_type.number(), record.interface(), record.rlen())?;
+    write!(out, ",{},{},{}", record.wire_len(), record.captured_len(), flags.bits())?;
+    write!(out, ",{},{}", flags.rx_error(), flags.ds_error())?;
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    write!(out, ",{},{},", number(record.loss().map(u64::from)), number(record.color().map(u64::from)))?;
+    for (at, header) in record.ext_headers().enumerate() {
+        write!(out, "{}{:016x}", if at == 0 { "" } else { " " }, header.to_u64())?;
+    }
+    writeln!(out)
+}
+
+fn value(args: &Args, file: &Path, offset: u64, record: &Record<'_>) -> Value {
     let (record_type, flags) = (record.record_type(), record.flags());
     let headers: Vec<Value> = record
         .ext_headers()
@@ -134,6 +187,7 @@ fn value(args: &Args, offset: u64, record: &Record<'_>) -> Value {
         })
         .collect();
     let mut value = json!({
+        "file": file.display().to_string(),
         "offset": offset,
         "raw": format!("{:#018x}", record.timestamp().raw()),
         "ns": record.timestamp().nanos(),
@@ -157,37 +211,11 @@ fn value(args: &Args, offset: u64, record: &Record<'_>) -> Value {
         value["padding"] = record.padding().len().into();
         value["sub_header"] = hex(record.sub_header_bytes()).into();
         if record.is_meta() {
-            value["meta"] = meta(record);
+            value["meta"] = sections(record);
         }
     }
     if args.hex {
         value["payload"] = hex(record.payload()).into();
     }
     value
-}
-
-fn meta(record: &Record<'_>) -> Value {
-    let sections = Meta::new(record.payload()).sections().map(|section| {
-        let tags: Vec<Value> = section
-            .tags()
-            .flatten()
-            .map(|tag| {
-                json!({
-                    "tag": tag.tag_type().number(),
-                    "name": tag.tag_type().name(),
-                    "value": tag.value_name().map_or_else(|| tag.value().to_string(), str::to_owned),
-                })
-            })
-            .collect();
-        json!({ "section": section.reference().map(|reference| reference.to_string()), "tags": tags })
-    });
-    Value::Array(sections.collect())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -26,6 +26,8 @@ mod sort;
 mod split;
 mod summary;
 
+use std::fmt::Write as _;
+
 use ::erf::ErrorKind;
 use clap::{Parser, Subcommand};
 
@@ -149,6 +151,21 @@ fn print_csv(rows: &[Vec<String>]) -> Result<(), Failure> {
         .map_err(std::io::Error::from)
         .and_then(|()| writer.into_inner().map_err(|error| std::io::Error::other(error.to_string())));
     print(&String::from_utf8_lossy(&bytes.map_err(Failure::Output)?))
+}
+
+/// `text` as a field of such a row.
+fn csv_field(text: &str) -> String {
+    let is_plain = !text.contains(['"', ',', '\n', '\r']);
+    if is_plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+}
+
+/// Bytes in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Rows as text of aligned columns.

@@ -1,5 +1,6 @@
 use erf_core::ext::HostId;
-use erf_core::meta::Tags;
+use erf_core::meta::{MetaWriter, SectionId, SectionType, TagType, Tags};
+use erf_core::{RecordType, Timestamp};
 
 use super::*;
 
@@ -9,11 +10,6 @@ fn meta(fill: impl FnOnce(&mut MetaWriter<'_>)) -> Vec<u8> {
     fill(&mut writer);
     let stamp = Timestamp::from_parts(9, 0);
     RecordBuilder::new(RecordType::META).timestamp(stamp).payload(writer.finish()).to_vec().unwrap()
-}
-
-fn names(host: Option<&str>, interfaces: &[(u8, &str)]) -> Names {
-    let interfaces = interfaces.iter().map(|(number, name)| (*number, (*name).to_owned())).collect();
-    Names { host: host.map(str::to_owned), interfaces }
 }
 
 #[test]
@@ -33,13 +29,47 @@ fn only_the_names_change_and_all_else_stays() {
     };
     let before = make("old", &["a", "again"]);
     let record = Record::parse(&before).unwrap();
-    let changed = set_names(&record, &names(Some("a new and longer name"), &[(0, "x"), (5, "none")])).unwrap();
-    assert_eq!(changed, Some(make("a new and longer name", &["x"])));
-    assert_eq!(set_names(&record, &names(None, &[(5, "none")])).unwrap(), None);
+    let changes = [Change::host("a new and longer name"), Change::interface(0, "x"), Change::interface(5, "none")];
+    assert_eq!(change(&record, &changes).unwrap(), Some(make("a new and longer name", &["x"])));
+    assert_eq!(change(&record, &changes[2..]).unwrap(), None);
+    assert_eq!(change(&record, &[Change::host("old"), Change::interface(1, "b")]).unwrap(), None, "nothing new");
+    assert_eq!(changes.map(|change| change.meets(&record)), [true, true, false]);
+}
 
-    let mut left = names(Some("h"), &[(1, "b"), (5, "e")]);
-    left.forget_met(&record);
-    assert_eq!(left, names(None, &[(5, "e")]));
+#[test]
+fn text_of_any_tag_is_set_and_removed() {
+    let (host, interface) = (SectionType::HOST, SectionType::INTERFACE);
+    let make = |os: Option<&str>, descr: [Option<&str>; 2]| {
+        meta(|writer| {
+            writer.section(host, SectionId::from_bits(1)).unwrap();
+            if let Some(os) = os {
+                writer.put(TagType::OS, os).unwrap();
+            }
+            for (number, descr) in (0..).zip(descr) {
+                writer.section(interface, SectionId::interface(number)).unwrap().put(TagType::IF_NUM, 7u32).unwrap();
+                if let Some(descr) = descr {
+                    writer.put(TagType::DESCR, descr).unwrap();
+                }
+            }
+        })
+    };
+    let before = make(Some("Linux"), [Some("a"), None]);
+    let record = Record::parse(&before).unwrap();
+    let done = |changes: &[Change]| change(&record, changes).unwrap();
+    let all = Change::set(interface, None, TagType::DESCR, "all").unwrap();
+    let one = Change::set(interface, Some(1), TagType::DESCR, "one").unwrap();
+    assert_eq!(done(std::slice::from_ref(&all)), Some(make(Some("Linux"), [Some("all"), Some("all")])));
+    assert_eq!(done(&[all.clone(), one.clone()]), Some(make(Some("Linux"), [Some("all"), Some("one")])));
+    assert_eq!(done(&[one, all]), Some(make(Some("Linux"), [Some("all"), Some("one")])));
+    let no = |section, number, tag| Change::unset(section, number, tag).unwrap();
+    assert_eq!(done(&[no(interface, None, TagType::DESCR)]), Some(make(Some("Linux"), [None, None])));
+    assert_eq!(done(&[no(interface, Some(1), TagType::DESCR)]), None);
+    assert_eq!(done(&[no(host, Some(1), TagType::OS)]), Some(make(None, [Some("a"), None])));
+    assert_eq!(done(&[no(host, Some(2), TagType::OS)]), None);
+
+    let refused = |section, number, tag| Change::set(section, number, tag, "x").unwrap_err().to_string();
+    assert_eq!(refused(host, None, TagType::MEM), "mem holds u64, and only text can be set or removed");
+    assert_eq!(refused(interface, Some(0x7FFF), TagType::NAME), "no section Interface has the number 32767");
 }
 
 #[test]
@@ -49,7 +79,7 @@ fn a_name_is_added_where_there_is_none_behind_the_parent() {
         writer.section(SectionType::INTERFACE, SectionId::interface(0)).unwrap();
         writer.tag(TagType::PARENT_SECTION, &[0xFF, 2, 0, 3]).unwrap();
     });
-    let changed = set_names(&Record::parse(&bytes).unwrap(), &names(None, &[(0, "x")])).unwrap().unwrap();
+    let changed = change(&Record::parse(&bytes).unwrap(), &[Change::interface(0, "x")]).unwrap().unwrap();
     let record = Record::parse(&changed).unwrap();
     let tags: Vec<u16> = Tags::new(record.payload()).map(|tag| tag.unwrap().tag_type().number()).collect();
     assert_eq!(tags, [0xFF02, 0xFF03, 3, 12]);
@@ -62,6 +92,8 @@ fn a_note_too_long_for_a_record_is_refused() {
     assert_eq!(note.to_record().unwrap_err().kind(), ErrorKind::Limit);
     note.comments.pop();
     assert!(note.to_record().is_ok());
+    note.changes = vec![Change::set(SectionType::INTERFACE, None, TagType::NAME, "x").unwrap()];
+    assert_eq!(note.to_record().unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]

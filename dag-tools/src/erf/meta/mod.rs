@@ -1,16 +1,21 @@
 //! `erf meta`: META records shown, added, left out, changed.
 
+mod naming;
+mod value;
+
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use erf::meta::{Meta, Section};
-use erf::provenance::{Names, Note, set_names, without_host_ids};
+use erf::describe::{Tags, extension, utc};
+use erf::meta::Meta;
+use erf::provenance::{Change, Note, change, without_host_ids};
 use erf::{Record, Timestamp};
 use serde_json::{Value, json};
 
 use super::defects::Defects;
-use super::input::Reading;
+use super::input::{Reading, files};
+use super::instant;
 use super::pass::{self, Files, Next, Pass, failed_at};
 use super::progress::Progress;
 use super::summary::line;
@@ -18,6 +23,9 @@ use super::{Failure, PROGRAM, print};
 use crate::account::StampJson;
 use crate::exit::Exit;
 use crate::messages::say;
+use naming::Naming;
+
+pub(super) use value::sections;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,18 +37,21 @@ pub(super) struct Args {
 enum Command {
     /// Print META records, all their tags by name.
     Show(Show),
-    /// Put a META record with remarks, and names, before the first record.
+    /// Put a META record with remarks, names and other text before the first record.
+    #[command(after_help = naming::help())]
     Add(Add),
     /// Leave META records out.
     Strip(Strip),
-    /// Set names of host and interfaces in all META records; where none has the section, a record with it is put first.
+    /// Set or remove names and other text in all META records; where none has the section, a record with it is put first.
+    #[command(after_help = naming::help())]
     Edit(Edit),
 }
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// File to read; - is standard input.
-    input: PathBuf,
+    /// Files and folders; - is standard input.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
 
     /// Print each content once, where it is first said; META records repeat.
     #[arg(long)]
@@ -55,23 +66,6 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
-struct Naming {
-    /// Name of the host.
-    #[arg(long, value_name = "NAME")]
-    host: Option<String>,
-
-    /// Name of an interface: 0=uplink.
-    #[arg(long, value_name = "N=NAME", value_parser = interface)]
-    interface: Vec<(u8, String)>,
-}
-
-impl Naming {
-    fn names(&self) -> Names {
-        Names { host: self.host.clone(), interfaces: self.interface.clone() }
-    }
-}
-
-#[derive(Debug, clap::Args)]
 struct Add {
     #[command(flatten)]
     files: Files,
@@ -81,8 +75,8 @@ struct Add {
     comment: Vec<String>,
 
     /// An attribute of the capture: site=lab3.
-    #[arg(long, value_name = "KEY=VALUE")]
-    attribute: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = naming::attribute)]
+    attribute: Vec<(String, String)>,
 
     #[command(flatten)]
     naming: Naming,
@@ -105,13 +99,10 @@ struct Edit {
 
     #[command(flatten)]
     naming: Naming,
-}
 
-fn interface(text: &str) -> Result<(u8, String), String> {
-    match text.split_once('=').map(|(number, name)| (number.parse::<u8>(), name)) {
-        Some((Ok(number @ 0..8), name)) => Ok((number, name.to_owned())),
-        _ => Err("N=NAME, with N from 0 to 7".to_owned()),
-    }
+    /// Remove a tag of text, from all sections of this name or from that of a number: host.os, interface0.descr.
+    #[arg(long, value_name = "SECTION.TAG", value_parser = naming::unset)]
+    unset: Vec<Change>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -124,87 +115,71 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn show(args: &Show) -> Result<Exit, Failure> {
-    let mut reader = args.reading.open(&args.input)?;
-    let mut progress = Progress::over(std::slice::from_ref(&args.input));
+    let files = files(&args.inputs)?;
+    let mut progress = Progress::over(&files);
     let mut defects = Defects::default();
     let mut seen = HashSet::new();
-    pass::read(&mut reader, &mut progress, &mut defects, |offset, record| {
-        if !record.is_meta() || (args.distinct && !seen.insert(record.payload().to_vec())) {
-            return Ok(Next::Go);
+    let mut failed = false;
+    for file in &files {
+        let front = if files.len() > 1 { format!("{}: ", file.display()) } else { String::new() };
+        let shown = args.reading.open(file).and_then(|mut reader| {
+            pass::read(&mut reader, &mut progress, &mut defects, |offset, record| {
+                let said = || (record.ext_headers().bytes().to_vec(), record.payload().to_vec());
+                if !record.is_meta() || (args.distinct && !seen.insert(said())) {
+                    return Ok(Next::Go);
+                }
+                match args.json {
+                    true => line(&record_json(file, offset, record))?,
+                    false => print(&(front.clone() + &record_text(offset, record)))?,
+                }
+                Ok(Next::Go)
+            })
+        });
+        match shown {
+            Err(failure @ Failure::Output(_)) => return Err(failure),
+            Err(failure) => {
+                say(PROGRAM, failure);
+                failed = true;
+            }
+            Ok(()) => {}
         }
-        match args.json {
-            true => line(&record_json(offset, record))?,
-            false => print(&record_text(offset, record))?,
-        }
-        Ok(Next::Go)
-    })?;
-    Ok(defects.end())
+    }
+    let exit = defects.end();
+    Ok(if failed { Exit::Failed } else { exit })
 }
 
 fn record_text(offset: u64, record: &Record<'_>) -> String {
-    let mut text = format!("byte {offset}: META {}\n", record.timestamp());
+    let mut text = format!("byte {offset}: META {}\n", utc(record.timestamp()));
     for header in record.ext_headers() {
-        text += &format!("  {:?}\n", header.view());
+        text += &format!("  {}: {}\n", header.kind(), extension(header));
     }
-    for section in Meta::new(record.payload()).sections() {
-        if let Some(name) = section_name(&section) {
-            text += &format!("  {name}\n");
-        }
-        for tag in section.tags() {
-            text += &match tag {
-                Ok(tag) => format!("    {}: {}\n", tag.tag_type(), tag.value()),
-                Err(defect) => format!("    {defect}\n"),
-            };
-        }
-    }
-    text
+    text + &Tags(Meta::new(record.payload())).to_string()
 }
 
-fn section_name(section: &Section<'_>) -> Option<String> {
-    section.reference().map(|reference| reference.to_string())
-}
-
-fn record_json(offset: u64, record: &Record<'_>) -> Value {
-    let sections: Vec<Value> = Meta::new(record.payload())
-        .sections()
-        .filter(|section| section.reference().is_some() || section.tags().next().is_some())
-        .map(|section| {
-            let tags: Vec<Value> = section
-                .tags()
-                .map(|tag| match tag {
-                    Ok(tag) => json!({
-                        "tag": tag.tag_type().number(),
-                        "name": tag.tag_type().name(),
-                        "value": tag.value().to_string(),
-                    }),
-                    Err(defect) => json!({ "defect": defect.to_string() }),
-                })
-                .collect();
-            let kind = section.section_type().map(|kind| kind.to_string());
-            json!({ "section": kind, "id": section.header().id.bits(), "tags": tags })
-        })
-        .collect();
+fn record_json(file: &Path, offset: u64, record: &Record<'_>) -> Value {
     json!({
         "schema": 1,
+        "file": file.display().to_string(),
         "offset": offset,
         "stamp": StampJson::from(record.timestamp()),
         "ext_headers": record.ext_headers().map(|header| format!("{:#018x}", header.to_u64())).collect::<Vec<_>>(),
-        "sections": sections,
+        "sections": sections(record),
     })
 }
 
 fn add(args: &Add) -> Result<Exit, Failure> {
-    let names = args.naming.names();
-    if args.comment.is_empty() && args.attribute.is_empty() && names.is_empty() {
-        let why = "nothing to be added: give --comment, --attribute, --host or --interface";
+    let changes = args.naming.changes(&[])?;
+    instant::once("--attribute", args.attribute.iter().map(|(key, _)| key))?;
+    if args.comment.is_empty() && args.attribute.is_empty() && changes.is_empty() {
+        let why = "nothing to be added: give --comment, --attribute, --host, --interface or --set";
         return Err(Failure::Usage(why.to_owned()));
     }
     let mut pass = Pass::begin(&args.files)?;
     let mut note = Some(|stamp: Timestamp| {
         let mut note = Note::new(stamp);
         note.comments.clone_from(&args.comment);
-        note.attributes.clone_from(&args.attribute);
-        note.names = names.clone();
+        note.attributes = args.attribute.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        note.changes.clone_from(&changes);
         note
     });
     pass.each(|_, record, sink| {
@@ -251,40 +226,22 @@ fn strip(args: &Strip) -> Result<Exit, Failure> {
 }
 
 fn edit(args: &Edit) -> Result<Exit, Failure> {
-    let names = args.naming.names();
-    if names.is_empty() {
-        return Err(Failure::Usage("nothing to be changed: give --host or --interface".to_owned()));
+    let changes = args.naming.changes(&args.unset)?;
+    if changes.is_empty() {
+        let why = "nothing to be changed: give --host, --interface, --set or --unset";
+        return Err(Failure::Usage(why.to_owned()));
     }
-    // Sections that no record has are only known at the end, and go to the front.
-    if args.files.input.as_os_str() == "-" {
-        return Err(Failure::Usage("the input is read twice, which standard input cannot be: name a file".to_owned()));
-    }
-    let mut missing = names.clone();
-    let format = args.files.writing.format(&args.files.output);
-    let mut reader = args.files.reading.open_for(&args.files.input, format)?;
-    let read = reader.for_each(|item| {
-        if let Ok(record) = item
-            && record.is_meta()
-        {
-            missing.forget_met(&record);
-        }
-    });
-    // Of damage the pass tells.
-    if let Err(error) = read
-        && !error.is_damage()
-    {
-        return Err(error.into());
-    }
+    let missing = missing(args, &changes)?;
     let mut pass = Pass::begin(&args.files)?;
     let mut changed = 0u64;
     let mut front = !missing.is_empty();
     pass.each(|_, record, sink| {
         if std::mem::take(&mut front) {
             let mut note = Note::new(record.timestamp());
-            note.names = missing.clone();
+            note.changes.clone_from(&missing);
             sink.write_run(&note.to_record()?, 1)?;
         }
-        let edited = if record.is_meta() { set_names(record, &names)? } else { None };
+        let edited = if record.is_meta() { change(record, &changes)? } else { None };
         match edited {
             Some(bytes) => {
                 changed += 1;
@@ -294,5 +251,42 @@ fn edit(args: &Edit) -> Result<Exit, Failure> {
         }
         Ok(Next::Go)
     })?;
+    if changed == 0 && missing.is_empty() {
+        say(PROGRAM, "no META record had to be changed");
+    }
     pass.end(json!({ "changed": changed, "added": u64::from(!missing.is_empty()) }))
+}
+
+/// What is to be set and has no section in any record: it goes to the front, and is known only at the end.
+fn missing(args: &Edit, changes: &[Change]) -> Result<Vec<Change>, Failure> {
+    let mut missing: Vec<Change> = changes.iter().filter(|change| change.text().is_some()).cloned().collect();
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    if args.files.input.as_os_str() == "-" {
+        return Err(Failure::Usage("the input is read twice, which standard input cannot be: name a file".to_owned()));
+    }
+    let format = args.files.writing.format(&args.files.output);
+    let mut reader = args.files.reading.open_for(&args.files.input, format)?;
+    let read = reader.for_each(|item| {
+        if let Ok(record) = item {
+            missing.retain(|change| !change.meets(&record));
+        }
+    });
+    // Of damage the pass tells.
+    if let Err(error) = read
+        && !error.is_damage()
+    {
+        return Err(error.into());
+    }
+    match missing.iter().find(|change| change.number().is_none() && Note::needs_number(change)) {
+        None => Ok(missing),
+        Some(change) => {
+            let section = change.section().to_string().to_lowercase();
+            let key = naming::key(change);
+            Err(Failure::Usage(format!(
+                "{key}: no record has such a section; say which is to be made, such as {section}0"
+            )))
+        }
+    }
 }
