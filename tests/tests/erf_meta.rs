@@ -104,6 +104,9 @@ byte 0: META 2023-11-14T22:13:20.000000000Z
     ran.says("none.erf");
     assert!(String::from_utf8(ran.stdout).expect("text").contains("hostname: two"));
 
+    erf_in(dir, "meta strip a.erf bare.erf").exits(0);
+    erf_in(dir, "meta show bare.erf").exits(0).says("bare.erf: there are no META records");
+
     let shown = text(erf_in(dir, "dump a.erf b.erf"));
     let (a, b) = (shown.matches("a.erf: ").count(), shown.matches("b.erf: ").count());
     assert_eq!((a, b, shown.lines().count()), (2, 2, 4), "{shown}");

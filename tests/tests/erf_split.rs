@@ -75,6 +75,7 @@ fn parts_are_all_there_or_none_is() {
     erf_in(dir, "split many.erf --out-dir many --by source").exits(2).says("more than 200 sources");
     assert!(!dir.join("many").exists());
 
+    erf_in(dir, "split in.erf --out-dir many.erf --count 5").exits(2).says("many.erf is no folder");
     erf_in(dir, "split in.erf --out-dir new --count 5").exits(0).says("6 parts written");
     assert_eq!(names(&dir.join("new")).len(), 6);
 }

@@ -209,4 +209,21 @@ mod tests {
         ];
         assert_eq!(lines, expected);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_tags_hold_is_shown_in_lines_that_command_nothing(
+            tags in proptest::collection::vec((0u16..430, proptest::collection::vec(proptest::prelude::any::<u8>(), 0..24)), 0..8),
+        ) {
+            let mut area = Vec::new();
+            for (number, bytes) in tags {
+                area.extend(number.to_be_bytes());
+                area.extend((bytes.len() as u16).to_be_bytes());
+                area.extend(&bytes);
+                area.resize(area.len().next_multiple_of(4), 0);
+            }
+            let text = Tags(Meta::new(&area)).to_string();
+            proptest::prop_assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
+        }
+    }
 }

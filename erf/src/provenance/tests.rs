@@ -1,5 +1,5 @@
 use erf_core::ext::HostId;
-use erf_core::meta::{MetaWriter, SectionId, SectionType, TagType, Tags};
+use erf_core::meta::{Meta, MetaWriter, SectionId, SectionType, TagType, Tags};
 use erf_core::{RecordType, Timestamp};
 
 use super::*;
@@ -107,4 +107,26 @@ fn host_ids_go_and_other_extension_headers_stay() {
     assert_eq!(strip(&make(&[host, other, host])), Some(make(&[other])));
     assert_eq!(strip(&make(&[host])), Some(make(&[])));
     assert_eq!(strip(&make(&[other])), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_of_a_meta_record_can_be_changed(mut area: Vec<u8>, which in 0usize..3, at in 0usize..3) {
+        // Some of it is what changes are about.
+        let heads: [&[u8]; 3] = [&[0xFF, 1, 0, 4, 0, 1, 0, 0], &[0xFF, 3, 0, 4, 0, 1, 0, 0, 0, 12, 0, 2, 1, 2], &[0, 1, 0xFF]];
+        area.splice(0..0, heads[which].iter().copied());
+        let bytes = RecordBuilder::new(RecordType::META).payload(&area).to_vec().unwrap();
+        let record = Record::parse(&bytes).unwrap();
+        let changes = [
+            Change::host("h"),
+            Change::interface(0, "a name"),
+            Change::unset(SectionType::INTERFACE, None, TagType::NAME).unwrap(),
+        ];
+        if let Some(changed) = change(&record, &changes[at..]).unwrap() {
+            let changed = Record::parse(&changed).unwrap();
+            proptest::prop_assert_eq!(Meta::new(changed.payload()).defect(), None);
+            let again = change(&changed, &changes[at..]).unwrap();
+            proptest::prop_assert_eq!(again, None, "what is done is done");
+        }
+    }
 }

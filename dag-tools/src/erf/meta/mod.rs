@@ -123,7 +123,9 @@ fn show(args: &Show) -> Result<Exit, Failure> {
     for file in &files {
         let front = if files.len() > 1 { format!("{}: ", file.display()) } else { String::new() };
         let shown = args.reading.open(file).and_then(|mut reader| {
+            let mut records = 0u64;
             pass::read(&mut reader, &mut progress, &mut defects, |offset, record| {
+                records += u64::from(record.is_meta());
                 let said = || (record.ext_headers().bytes().to_vec(), record.payload().to_vec());
                 if !record.is_meta() || (args.distinct && !seen.insert(said())) {
                     return Ok(Next::Go);
@@ -133,7 +135,11 @@ fn show(args: &Show) -> Result<Exit, Failure> {
                     false => print(&(front.clone() + &record_text(offset, record)))?,
                 }
                 Ok(Next::Go)
-            })
+            })?;
+            if records == 0 {
+                say(PROGRAM, format_args!("{}: there are no META records", reader.name()));
+            }
+            Ok(())
         });
         match shown {
             Err(failure @ Failure::Output(_)) => return Err(failure),

@@ -87,13 +87,19 @@ impl Parts {
         }
         let folder = &mut self.folder;
         if !folder.path.is_dir() {
-            fs::create_dir_all(&folder.path)
-                .map_err(|cause| Failure::File { path: folder.path.display().to_string(), cause })?;
+            let path = folder.path.display().to_string();
+            if folder.path.exists() {
+                return Err(Failure::Usage(format!("{path} is no folder: --out-dir names the one for the parts")));
+            }
+            fs::create_dir_all(&folder.path).map_err(|cause| Failure::File { path, cause })?;
             folder.is_made = true;
         }
         let path = folder.path.join(name);
         if let Some(other) = self.begun.insert(place(&path), number) {
-            let why = format!("--template gives parts {other} and {number} one name, {}", path.display());
+            let why = format!(
+                "--template gives parts {other} and {number} one name, {}; with {{n}} in it each has its own",
+                path.display()
+            );
             return Err(Failure::Usage(why));
         }
         let converter = self.writing.begin(&path, std::slice::from_ref(&self.input))?.with_totals(self.counting);
