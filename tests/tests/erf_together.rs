@@ -336,7 +336,7 @@ fn gaps_and_bursts_are_measured() {
     assert!((0.99..=1.01).contains(&part), "{part}");
     let csv = fs::read_to_string(dir.join("g.csv")).expect("the table");
     let of_all =
-        csv.lines().filter_map(|row| row.strip_prefix("all,")).map(|row| row.split_once(',').expect("a row").1);
+        csv.lines().filter_map(|row| row.strip_prefix("in.erf,all,")).map(|row| row.split_once(',').expect("a row").1);
     assert_eq!(of_all.map(|count| count.parse::<u64>().expect("a number")).sum::<u64>(), 999);
     assert!(fs::read_to_string(dir.join("g.svg")).expect("the drawing").starts_with("<svg"));
 }

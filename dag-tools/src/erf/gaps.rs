@@ -9,21 +9,23 @@ use erf::writer::WholeFile;
 use serde_json::{Value, json};
 use wire_truth::stats::Counts;
 
+use super::check::one_or_all;
 use super::defects::Defects;
-use super::input::Reading;
+use super::input::{Reading, files};
 use super::output::{Writing, apart};
 use super::pass::{self, Next};
 use super::progress::Progress;
 use super::summary::line;
-use super::{Failure, instant, print};
+use super::{Failure, PROGRAM, aligned, csv_field, instant, print};
 use crate::account::StampJson;
 use crate::exit::Exit;
-use crate::messages::counted;
+use crate::messages::{counted, say};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// File to read; - is standard input.
-    input: PathBuf,
+    /// Files and folders; - is standard input. Several make a table.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
 
     /// Look for bursts in windows of these lengths.
     #[arg(long, value_name = "TIME", value_delimiter = ',', default_value = "10us,100us,1ms", value_parser = instant::nanos)]
@@ -33,15 +35,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "RATE", value_parser = crate::values::rate)]
     link_rate: Option<u64>,
 
-    /// Draw the gaps between all packets; - is standard output, and there is no text then.
+    /// Draw the gaps between all packets of one file; - is standard output, and there is no text then.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Write the histograms: interface, gap in ns, how often; - is standard output, and there is no text then.
+    /// Write the histograms: file, interface, gap in ns, how often; - is standard output, and there is no text then.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// Print one JSON object.
+    /// Print JSON: an object for one file, an array for several.
     #[arg(long)]
     json: bool,
 
@@ -62,10 +64,18 @@ impl Args {
     }
 
     /// Begins a file before anything is read: that it may not be written is known at once. Standard output is none.
-    fn begin(&self, output: Option<&PathBuf>) -> Result<Option<WholeFile>, Failure> {
+    fn begin(&self, output: Option<&PathBuf>, read: &[PathBuf]) -> Result<Option<WholeFile>, Failure> {
         let path = output.filter(|path| path.as_os_str() != "-");
-        path.map(|path| Writing::whole(path, &[&self.input], self.force)).transpose()
+        let read: Vec<&Path> = read.iter().map(AsRef::as_ref).collect();
+        path.map(|path| Writing::whole(path, &read, self.force)).transpose()
     }
+}
+
+/// What was found in a file.
+struct Found {
+    name: String,
+    gaps: Gaps,
+    defects: Defects,
 }
 
 /// Parts of all gaps that are told.
@@ -75,38 +85,96 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let outputs = args.outputs();
     apart(&outputs)?;
     instant::once("--window", args.window.iter().map(|window| length(*window)))?;
-    let mut gaps = Gaps::new(&args.window)?;
-    let (csv_file, svg_file) = (args.begin(args.csv.as_ref())?, args.begin(args.svg.as_ref())?);
-    let mut reader = args.reading.open(&args.input)?;
-    let mut progress = Progress::over(std::slice::from_ref(&args.input));
-    let mut defects = Defects::default();
-    pass::read(&mut reader, &mut progress, &mut defects, |_, record| {
+    let inputs = files(&args.inputs)?;
+    if args.svg.is_some() && inputs.len() > 1 {
+        return Err(Failure::Usage(format!("--svg draws one file, and there are {}", inputs.len())));
+    }
+    let (csv_file, svg_file) = (args.begin(args.csv.as_ref(), &inputs)?, args.begin(args.svg.as_ref(), &inputs)?);
+    let mut progress = Progress::over(&inputs);
+    let mut exit = Exit::Done;
+    let mut all = Vec::new();
+    for input in &inputs {
+        match find(args, input, &mut progress) {
+            Ok(found) => all.push(found),
+            Err(failure) if inputs.len() == 1 => return Err(failure),
+            Err(failure) => {
+                say(PROGRAM, failure);
+                exit = Exit::Failed;
+            }
+        }
+    }
+    let mut whole = Vec::new();
+    if args.csv.is_some() {
+        whole.extend(filled(csv_file, &csv(&all))?);
+    }
+    if let (true, [found]) = (args.svg.is_some(), all.as_slice()) {
+        let counts: Counts = steps(found.gaps.all()).map(|(gap, count)| (gap as f64, count)).collect();
+        whole.extend(filled(svg_file, &wire_truth::svg::histogram("time between packets", &found.name, &counts))?);
+    }
+    whole.into_iter().try_for_each(WholeFile::finish)?;
+    match all.as_slice() {
+        _ if args.json => line(&one_or_all(all.iter().map(|found| found_json(found, args.link_rate)).collect()))?,
+        _ if outputs.iter().any(|(_, path)| path.as_os_str() == "-") => {}
+        [found] if inputs.len() == 1 => {
+            let sides = sides(&found.gaps);
+            print(&sides.iter().map(|(name, side)| text(name, side, args.link_rate)).collect::<String>())?;
+        }
+        _ => print(&aligned(rows(&all, &args.window)))?,
+    }
+    for found in &all {
+        if found.defects.end() == Exit::No && exit == Exit::Done {
+            exit = Exit::No;
+        }
+    }
+    Ok(exit)
+}
+
+fn find(args: &Args, input: &Path, progress: &mut Progress) -> Result<Found, Failure> {
+    let (mut gaps, mut defects) = (Gaps::new(&args.window)?, Defects::default());
+    let mut reader = args.reading.open(input)?;
+    pass::read(&mut reader, progress, &mut defects, |_, record| {
         gaps.add(record);
         Ok(Next::Go)
     })?;
-    let sides = sides(&gaps);
-    let mut files = Vec::new();
-    if args.csv.is_some() {
-        files.extend(filled(csv_file, &csv(&sides))?);
+    Ok(Found { name: reader.name().to_owned(), gaps, defects })
+}
+
+fn found_json(found: &Found, link_rate: Option<u64>) -> Value {
+    let of = |(name, side): &(String, &Side)| (name.clone(), side_json(side, link_rate));
+    let interfaces: serde_json::Map<String, Value> = sides(&found.gaps).iter().skip(1).map(of).collect();
+    json!({
+        "schema": 1,
+        "file": found.name,
+        "all": side_json(found.gaps.all(), link_rate),
+        "by_interface": interfaces,
+        "defects": found.defects.json(),
+    })
+}
+
+/// A table with a row for each interface of each file.
+fn rows(all: &[Found], windows: &[u64]) -> Vec<Vec<String>> {
+    const COLUMNS: [&str; 8] = ["file", "interface", "packets", "min ns", "mean ns", "p50 ns", "p99 ns", "max ns"];
+    let fullest = windows.iter().map(|window| format!("Gb/s in {}", length(*window)));
+    let mut rows = vec![COLUMNS.map(String::from).into_iter().chain(fullest).collect()];
+    for found in all {
+        for (name, side) in sides(&found.gaps) {
+            let mut row = vec![found.name.clone(), name, side.packets().to_string()];
+            match side.extremes() {
+                Some((least, most)) => row.extend([
+                    least.to_string(),
+                    format!("{:.1}", side.histogram().mean()),
+                    at_percentile(side, 50.0).to_string(),
+                    at_percentile(side, 99.0).to_string(),
+                    most.to_string(),
+                ]),
+                None => row.extend(std::iter::repeat_n("-".to_owned(), 5)),
+            }
+            let rate = |bursts: &Bursts| format!("{:.3}", bursts.peak().of_line(bursts.window(), 1) / 1e9);
+            row.extend(side.bursts().iter().map(rate));
+            rows.push(row);
+        }
     }
-    if args.svg.is_some() {
-        let counts: Counts = steps(gaps.all()).map(|(gap, count)| (gap as f64, count)).collect();
-        files.extend(filled(svg_file, &wire_truth::svg::histogram("time between packets", reader.name(), &counts))?);
-    }
-    files.into_iter().try_for_each(WholeFile::finish)?;
-    if args.json {
-        let of = |(name, side): &(String, &Side)| (name.clone(), side_json(side, args.link_rate));
-        let interfaces: serde_json::Map<String, Value> = sides.iter().skip(1).map(of).collect();
-        line(&json!({
-            "schema": 1,
-            "all": side_json(gaps.all(), args.link_rate),
-            "by_interface": interfaces,
-            "defects": defects.json(),
-        }))?;
-    } else if !outputs.iter().any(|(_, path)| path.as_os_str() == "-") {
-        print(&sides.iter().map(|(name, side)| text(name, side, args.link_rate)).collect::<String>())?;
-    }
-    Ok(defects.end())
+    rows
 }
 
 /// All packets, then those of each interface.
@@ -135,10 +203,15 @@ fn at_percentile(side: &Side, percentile: f64) -> u64 {
     side.histogram().value_at_percentile(percentile).min(most)
 }
 
-fn csv(sides: &[(String, &Side)]) -> String {
-    let rows =
-        sides.iter().flat_map(|(name, side)| steps(side).map(move |(gap, count)| format!("{name},{gap},{count}\n")));
-    std::iter::once("interface,gap_ns,count\n".to_owned()).chain(rows).collect()
+fn csv(all: &[Found]) -> String {
+    let mut text = "file,interface,gap_ns,count\n".to_owned();
+    for found in all {
+        let file = csv_field(&found.name);
+        for (name, side) in sides(&found.gaps) {
+            text.extend(steps(side).map(|(gap, count)| format!("{file},{name},{gap},{count}\n")));
+        }
+    }
+    text
 }
 
 fn text(name: &str, side: &Side, link_rate: Option<u64>) -> String {
