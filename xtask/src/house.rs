@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What only the house itself uses; nobody is to depend on it except for tests.
-const HOUSE: &[&str] = &["house-skip", "house-tests", "house-benches", "xtask"];
+const HOUSE: &[&str] = &["house-skip", "house-tests", "house-benches", "house-hot", "xtask"];
 
 /// Crates that have their place: in which of ours they are used (architecture, section 1).
 const PLACES: &[(&str, &[&str])] = &[
