@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::shell::{self, About, Result, finding};
 use crate::testing::Counts;
-use crate::{bare, bindings, check, clients, fuzz, house, loom, miri, testing};
+use crate::{bare, bench, bindings, check, clients, fuzz, house, loom, miri, testing};
 
 /// A step of CI, in the order in which they begin: the quick ones, then the long ones such that those in a row that build in the same
 /// folder (clippy to clients) meet one that does not.
@@ -43,6 +43,10 @@ pub(crate) enum Step {
     Clients,
     /// Undefined behaviour, on a big-endian machine
     MiriBigEndian,
+    /// Instructions for each record of the hot loops
+    Instructions,
+    /// Nothing is called and nothing panics on the way from record to record
+    Assembly,
     /// Every interleaving of the ring's protocol
     Loom,
     /// The examples outside the workspace, tested and run
@@ -76,6 +80,8 @@ impl Step {
             Step::Build => testing::build(),
             Step::Clients => clients::chore(),
             Step::MiriBigEndian => miri::big_endian(counts),
+            Step::Instructions => bench::instructions(),
+            Step::Assembly => bench::assembly(),
             Step::Loom => loom::step(counts),
             Step::Examples => testing::examples(counts),
             Step::Fuzz => fuzz::chore(&[], FUZZ),

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bare;
+mod bench;
 mod bindings;
 mod check;
 mod ci;
@@ -74,6 +75,8 @@ enum Chore {
         #[arg(long, exclusive = true)]
         seeds: bool,
     },
+    /// Measure the programs beside others and the machine's limit, and write docs/bench.md
+    Bench(bench::Args),
     /// Run the long forms: ten minutes of fuzzing for each target, hundreds of kills, a soak
     Long {
         /// Only this part; may be given several times
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Chore::Fuzz { seeds: true, .. } => fuzz::write_seeds(),
         Chore::Fuzz { targets, replay: Some(file), .. } => fuzz::replay(&targets, &file),
         Chore::Fuzz { targets, seconds, .. } => fuzz::chore(&targets, Duration::from_secs(seconds)),
+        Chore::Bench(args) => bench::chore(&args),
         Chore::Long { parts } => long::chore(&parts),
     };
     match done {

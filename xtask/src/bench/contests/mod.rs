@@ -1,0 +1,8 @@
+//! The contests, one in a file.
+
+pub(super) mod compressed;
+pub(super) mod convert;
+pub(super) mod filter;
+pub(super) mod merge;
+pub(super) mod record;
+pub(super) mod walk;

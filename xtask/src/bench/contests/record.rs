@@ -1,0 +1,106 @@
+//! `dagcap` from an emulated card to a disk, beside `dd` with direct I/O to the same disk.
+//!
+//! The feed of the emulated card runs in the same process, so the processor time of `dagcap` has that of inventing the packets in it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::bench::contest::{Against, Amount, Contest, Measure, Outcome};
+use crate::bench::ground::{Ground, Place};
+use crate::bench::measure::Run;
+use crate::shell::Result;
+
+const FAST: &str = "dagcap, a feed as fast as it can be";
+
+/// Packets of 1518 bytes a second.
+const RATE: &str = "50kpps";
+const HELD: &str = "dagcap, at a rate the disk holds";
+
+const DD: &str = "dd with direct I/O";
+
+/// Of a write of `dd`.
+const BLOCK: u64 = 1 << 20;
+
+pub(in crate::bench) fn run(ground: &Ground) -> Result<Vec<Outcome>> {
+    let size = ground.size / BLOCK * BLOCK;
+    let out = |name: &str| ground.path(Place::Disk, name);
+    let (capture, held, dd) = (out("fast.erf"), out("held.erf"), out("dd"));
+    let mut contest = Contest::new(
+        "Record to disk, 1518-byte frames",
+        "Bytes in the file a second. The processor time of `dagcap` includes the emulated card; what it lost is said below.",
+        Amount::BytesOf(capture.clone()),
+    );
+    let dagcap = |feed: &str, file: &Path, account: &Path, size: u64| {
+        Run::new(ground.program("dagcap"))
+            .args(["--device", feed, "--json", "--size", &size.to_string(), "--out"])
+            .arg(file)
+            .making(file)
+            .into_file(account)
+            // Packets were lost: the account says how many.
+            .may_say_no()
+    };
+    let (account, held_account) = (out("fast.json"), out("held.json"));
+    contest.ours(FAST, dagcap("emu:synthetic=1518,rate=max,memory=256MiB", &capture, &account, size)).remark({
+        let account = account.clone();
+        Box::new(move || lost(&account))
+    });
+    let feed = format!("emu:synthetic=1518,rate={RATE},memory=256MiB");
+    // Some seconds of it: the rate is what is given, whether anything is lost is the question.
+    let some = size.min(256 << 20);
+    let contestant = contest.ours(HELD, dagcap(&feed, &held, &held_account, some));
+    contestant.bytes_of(&held);
+    contestant.remark({
+        let account = held_account.clone();
+        Box::new(move || lost(&account))
+    });
+    if let Some(program) = ground.installed("dd") {
+        let run = Run::new(program)
+            .arg("if=/dev/zero")
+            .uri("of=", &dd)
+            .args([
+                "oflag=direct".to_owned(),
+                "status=none".to_owned(),
+                format!("bs={BLOCK}"),
+                format!("count={}", size / BLOCK),
+            ])
+            .making(&dd);
+        contest.limit(DD, run).bytes_of(&dd);
+    }
+    contest.want(FAST, Against::One(DD), Measure::Wall, 0.95);
+    contest.want(FAST, Against::One(DD), Measure::Cpu, 1.0 / 1.5);
+    Ok(vec![contest.hold(ground)?])
+}
+
+/// What the account of a capture says of loss.
+fn lost(account: &Path) -> Option<String> {
+    let text = fs::read_to_string(account).ok()?;
+    said_lost(&text)
+}
+
+fn said_lost(text: &str) -> Option<String> {
+    let account: Value = text.lines().find_map(|line| serde_json::from_str(line).ok())?;
+    let count = |key: &str| account[key].as_u64();
+    let (received, card, writer) = (count("received")?, count("lost_card")?, count("lost_writer")?);
+    Some(match card + writer {
+        0 => "nothing lost".to_owned(),
+        lost => {
+            format!("lost in a run {:.1} % of what was offered", lost as f64 * 100.0 / (received + card).max(1) as f64)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lost_is_read_from_the_account() {
+        let none = r#"{"received": 5, "lost_card": 0, "lost_writer": 0}"#;
+        assert_eq!(said_lost(none).unwrap(), "nothing lost");
+        let some = r#"{"received": 90, "lost_card": 10, "lost_writer": 0}"#;
+        assert_eq!(said_lost(some).unwrap(), "lost in a run 10.0 % of what was offered");
+        assert_eq!(said_lost("words"), None);
+    }
+}
