@@ -30,6 +30,8 @@ pub(super) enum Amount {
     Packets(u64),
     /// Bytes, as many as this file has afterwards, told as millions.
     BytesOf(PathBuf),
+    /// Packets, in nanoseconds by its own clock, both said on standard output: what comes before the work does not count.
+    Said,
 }
 
 /// What a run has to say besides.
@@ -123,7 +125,7 @@ pub(super) struct Outcome {
 
 impl Contest {
     pub(super) fn new(title: impl Into<String>, about: impl Into<String>, amount: Amount) -> Self {
-        let unit = if matches!(amount, Amount::Packets(_)) { "Mpps" } else { "MB/s" };
+        let unit = if matches!(amount, Amount::BytesOf(_)) { "MB/s" } else { "Mpps" };
         Self {
             title: title.into(),
             about: about.into(),
@@ -182,7 +184,7 @@ impl Contest {
     pub(super) fn counting_peer(&mut self, ground: &Ground, program: &str, make: impl FnOnce(Run) -> Run) {
         let wanted = match self.amount {
             Amount::Packets(packets) => packets.to_string(),
-            Amount::BytesOf(_) => String::new(),
+            Amount::BytesOf(_) | Amount::Said => String::new(),
         };
         let output = ground.scratch(&format!("words-{program}"));
         if let Some(contestant) = self.peer(ground, program, "", |run| make(run).into_file(&output)) {
@@ -239,8 +241,13 @@ impl Contest {
 impl Contestant {
     /// Its standard output is kept and must be that of the others of which this is said.
     pub(super) fn same_words(&mut self, ground: &Ground, slot: &str) -> &mut Self {
+        self.heard(ground, slot).same.push(Same::Words);
+        self
+    }
+
+    /// Its standard output is kept, for what it says.
+    pub(super) fn heard(&mut self, ground: &Ground, slot: &str) -> &mut Self {
         self.run.output = Some(ground.scratch(&format!("words-{slot}")));
-        self.same.push(Same::Words);
         self
     }
 
@@ -288,7 +295,7 @@ impl Contestant {
         if self.failed.is_some() {
             return Ok(());
         }
-        let taken = match self.run.measure(&ground.measured, &ground.folder) {
+        let mut taken = match self.run.measure(&ground.measured, &ground.folder) {
             Ok(taken) => taken,
             // A peer that cannot do it is no reason to go without the others.
             Err(error) if matches!(self.role, Role::Peer(_)) => {
@@ -315,6 +322,15 @@ impl Contestant {
             let amount = match &self.amount {
                 Amount::Packets(packets) => *packets,
                 Amount::BytesOf(path) => fs::metadata(path).about(path)?.len(),
+                Amount::Said => {
+                    let path = self.run.output.clone().unwrap_or_default();
+                    let text = fs::read_to_string(&path).about(&path)?;
+                    let Some((packets, seconds)) = said(&text) else {
+                        return finding(format!("{} says no packets and nanoseconds: {text}", self.name));
+                    };
+                    (taken.wall, taken.cpu) = (seconds, seconds);
+                    packets
+                }
             };
             self.runs.push((taken, amount as f64 / 1e6));
         }
@@ -354,5 +370,24 @@ impl Contestant {
         let mut contest = Contest::new("", "", Amount::Packets(10_000_000));
         contest.add(name, role, Run::new("/bin/true"));
         contest.contestants.remove(0)
+    }
+}
+
+/// Packets and seconds in a line such as `packets 5 nanos 1000 sum 0`.
+fn said(text: &str) -> Option<(u64, f64)> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let after = |name: &str| words.iter().skip_while(|word| **word != name).nth(1)?.parse::<u64>().ok();
+    Some((after("packets")?, after("nanos")? as f64 / 1e9))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_measured_of_itself_is_read() {
+        assert_eq!(said("packets 5 nanos 2000000000 sum 00ff\n"), Some((5, 2.0)));
+        assert_eq!(said("packets 5 sum 00ff\n"), None);
+        assert_eq!(said("packets many nanos 1\n"), None);
     }
 }

@@ -34,6 +34,10 @@ const WORTH: (u64, usize) = (1 << 30, 5);
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Name {
+    /// Following records in memory
+    Records,
+    /// The emulated card, and the ways to it
+    Card,
     /// Following the records of a file
     Walk,
     /// The same, compressed
@@ -100,6 +104,8 @@ pub(crate) fn chore(args: &Args) -> Result {
     for name in names {
         let word = name.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let outcomes = match name {
+            Name::Records => contests::memory_walk::run(&ground)?,
+            Name::Card => contests::library::run(&ground)?,
             Name::Walk => contests::walk::run(&ground)?,
             Name::Compressed => contests::compressed::run(&ground)?,
             Name::Convert => contests::convert::run(&ground)?,
