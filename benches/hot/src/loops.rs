@@ -6,10 +6,10 @@ use std::io::{Cursor, Write};
 use std::sync::Arc;
 
 use erf::convert::{Converter, FileOptions};
-use erf::filter::Filter;
+use erf::filter::{BatchFilter, Compiler, Filter, FilterOptions};
 use erf::merge::{Input, Merge};
 use erf::summary::Summary;
-use erf::{Access, Audit, FileFormat, Reader, Records};
+use erf::{Access, Audit, FileFormat, Reader, Record, Records};
 
 use crate::traffic::{self, Mix};
 use crate::walk;
@@ -20,6 +20,7 @@ pub(crate) const NAMES: &[&str] = &[
     "reader-blocks",
     "reader-map",
     "filter",
+    "filter-batch",
     "convert-pcap",
     "convert-pcapng",
     "summary",
@@ -28,6 +29,9 @@ pub(crate) const NAMES: &[&str] = &[
 ];
 
 const SEED: u64 = 53;
+
+/// Records that a filter looks at together.
+const TOGETHER: usize = 1024;
 
 /// Inputs of the merge.
 const INPUTS: u64 = 8;
@@ -39,7 +43,10 @@ pub(crate) fn run(name: &str, records: u64, times: u64) -> Result<u64, Box<dyn E
     let made = (0..inputs).map(make).collect::<Result<Vec<Arc<[u8]>>, _>>()?;
     let mut file = tempfile::NamedTempFile::new()?;
     made.iter().try_for_each(|bytes| file.write_all(bytes))?;
-    let filter = Filter::new("udp port 53", Default::default())?;
+    // Whoever compiles it has a say in what the program takes.
+    let mut options = FilterOptions::default();
+    options.compiler = Compiler::Libpcap;
+    let filter = Filter::new("udp port 53", options)?;
     let bytes = &made[0];
     (0..times).try_fold(0, |seen, _| {
         Ok(seen
@@ -52,6 +59,7 @@ pub(crate) fn run(name: &str, records: u64, times: u64) -> Result<u64, Box<dyn E
                 "reader-blocks" => black_box(walk::file(file.path(), Access::Blocks)?).packets,
                 "reader-map" => black_box(walk::file(file.path(), Access::Map)?).packets,
                 "filter" => matching(bytes, &filter)?,
+                "filter-batch" => matching_together(bytes, &filter)?,
                 "convert-pcap" => convert(bytes, FileFormat::Pcap)?,
                 "convert-pcapng" => convert(bytes, FileFormat::PcapNg)?,
                 "summary" => sum_up(bytes),
@@ -67,6 +75,22 @@ fn matching(bytes: &[u8], filter: &Filter) -> Result<u64, Box<dyn Error>> {
     for record in Records::new(bytes).flatten() {
         seen += 1;
         matching += u64::from(filter.matches(&record)?);
+    }
+    black_box(matching);
+    Ok(seen)
+}
+
+fn matching_together(bytes: &[u8], filter: &Filter) -> Result<u64, Box<dyn Error>> {
+    let mut filter = BatchFilter::new(filter.clone());
+    let (mut seen, mut matching) = (0, 0);
+    let mut walk = Records::new(bytes).flatten();
+    loop {
+        let records: Vec<Record<'_>> = walk.by_ref().take(TOGETHER).collect();
+        if records.is_empty() {
+            break;
+        }
+        seen += records.len() as u64;
+        matching += filter.matches(&records)?.iter().filter(|matches| **matches).count();
     }
     black_box(matching);
     Ok(seen)
