@@ -24,7 +24,7 @@ fn of_card(stamp: Timestamp) -> Timestamp {
 
 /// A whole number of microseconds, as a kernel of old says it.
 fn of_kernel(stamp: Timestamp) -> Timestamp {
-    let micros = u128::from(stamp.raw() & 0xFFFF_FFFF) * 1_000_000 >> 32;
+    let micros = (u128::from(stamp.raw() & 0xFFFF_FFFF) * 1_000_000) >> 32;
     let part = ((micros << 32).div_ceil(1_000_000)) as u32;
     Timestamp::from_parts(stamp.secs(), part)
 }

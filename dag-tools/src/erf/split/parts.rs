@@ -213,7 +213,7 @@ fn taken_back(error: erf::Error, named: &[(PathBuf, bool)]) -> Failure {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use erf::RecordBuilder;
+    use erf::{RecordBuilder, RecordType};
 
     use super::*;
 
