@@ -37,7 +37,7 @@ pub(super) struct Args {
     to: Option<To>,
 
     /// pcapng from which the records come back byte for byte: headers, padding, META, PAD, everything.
-    #[arg(long, conflicts_with = "rounding", help_heading = "Writing")]
+    #[arg(long, conflicts_with_all = ["rounding", "fcs", "encapsulation", "hdlc", "hdlc_fcs"], help_heading = "Writing")]
     lossless: bool,
 
     /// What packets begin with: what the record type stands for, or whole ERF records (LINKTYPE_ERF).

@@ -110,7 +110,20 @@ impl Args {
     }
 }
 
+/// Nothing can lie between these.
+fn is_backward(from: Bound, until: Bound) -> bool {
+    match (from, until) {
+        (Bound::At(from), Bound::At(until)) => from >= until,
+        (Bound::After(from), Bound::After(until)) => from >= until,
+        // Where the first packet is decides.
+        _ => false,
+    }
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.from.zip(args.until).is_some_and(|(from, until)| is_backward(from, until)) {
+        return Err(Failure::Usage("--from is not before --until: there is nothing between them".to_owned()));
+    }
     let mut options = FilterOptions::default();
     options.mismatch = Mismatch::NoMatch;
     let filter = args.filter.as_deref().map(|text| Filter::new(text, options)).transpose()?;
@@ -143,7 +156,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use erf::{TimeDelta, Timestamp};
+
     use super::*;
+
+    #[test]
+    fn bounds_with_nothing_between_them_are_known() {
+        let at = |second| Bound::At(Timestamp::from_parts(second, 0));
+        let after = |raw| Bound::After(TimeDelta::from_raw(raw));
+        assert!(is_backward(at(5), at(4)) && is_backward(at(5), at(5)) && !is_backward(at(4), at(5)));
+        assert!(is_backward(after(5), after(4)) && !is_backward(after(4), after(5)));
+        assert!(!is_backward(at(5), after(4)) && !is_backward(after(5), at(4)));
+    }
 
     #[test]
     fn types_and_lengths_are_read() {

@@ -16,7 +16,7 @@ pub(super) struct Args {
     files: Files,
 
     /// A packet is left out if the same one is stamped at most this much away from it.
-    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = instant::delta)]
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = instant::span)]
     window: TimeDelta,
 
     /// Also packets of different interfaces are the same.

@@ -38,7 +38,7 @@ pub(super) struct Args {
     scale: Vec<(usize, i64)>,
 
     /// Put in order what stands at most this much behind later records of its input. Without it, each input keeps its order.
-    #[arg(long, value_name = "TIME", value_parser = instant::delta)]
+    #[arg(long, value_name = "TIME", value_parser = instant::span)]
     window: Option<TimeDelta>,
 
     /// Folder for temporary files, which more than 200 inputs need.
@@ -61,6 +61,8 @@ impl Args {
         if let Some(number) = numbers.max().filter(|number| **number > inputs) {
             return Err(Failure::Usage(format!("there is no input {number}: there are {inputs}")));
         }
+        instant::once("--shift", self.shift.iter().map(|(number, _)| number))?;
+        instant::once("--scale", self.scale.iter().map(|(number, _)| number))?;
         let of = |number: usize| {
             let shift =
                 self.shift.iter().rev().find(|(n, _)| *n == number).map_or(TimeDelta::ZERO, |(_, delta)| *delta);

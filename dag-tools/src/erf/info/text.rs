@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use erf::check::Broken;
-use erf::describe::utc;
+use erf::describe::{plain, utc};
 use erf::meta::{SectionType, TagType};
 use erf::pieces::Visited;
 use erf::session::Ending;
@@ -45,7 +45,8 @@ struct Rows(Vec<Vec<String>>);
 
 impl Rows {
     fn add(&mut self, name: &str, value: impl Display) {
-        self.0.push(vec![name.to_owned(), value.to_string()]);
+        // Names and comments are whatever somebody wrote into the file.
+        self.0.push(vec![name.to_owned(), plain(&value.to_string()).to_string()]);
     }
 }
 
