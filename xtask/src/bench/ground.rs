@@ -14,6 +14,12 @@ const SEED: &str = "53";
 /// Our packages that are measured.
 const PACKAGES: [&str; 2] = ["dag-tools", "house-hot"];
 
+/// Of the folders that are made here, with the number of the process behind it.
+const FOLDER: &str = "house-bench-";
+
+/// A file system in memory.
+const MEMORY: &str = "/dev/shm";
+
 /// Where a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -54,16 +60,19 @@ impl Ground {
     /// Builds what is measured, and makes folders.
     pub(super) fn prepare(size: u64, rounds: usize, dir: Option<&Path>) -> Result<Self> {
         let built = build(&PACKAGES)?;
-        let name = format!("house-bench-{}", std::process::id());
-        let folder = dir.map_or_else(shell::target, Path::to_owned).join(&name);
+        let name = format!("{FOLDER}{}", std::process::id());
+        let dir = dir.map_or_else(shell::target, Path::to_owned);
+        for dir in [&dir, Path::new(MEMORY)] {
+            remove_left(dir, Path::new("/proc"))?;
+        }
+        let folder = dir.join(&name);
         fs::create_dir_all(&folder).about(&folder)?;
         // What is read, twice what is written, and as much again for everybody else.
-        let memory =
-            room(Path::new("/dev/shm")).filter(|room| *room / 4 > size).map(|_| Path::new("/dev/shm").join(&name));
+        let memory = room(Path::new(MEMORY)).filter(|room| *room / 4 > size).map(|_| Path::new(MEMORY).join(&name));
         if let Some(memory) = &memory {
             fs::create_dir_all(memory).about(memory)?;
         } else {
-            println!("/dev/shm has no room for files of this size: contests in memory are left out");
+            println!("{MEMORY} has no room for files of this size: contests in memory are left out");
         }
         let measured = folder.join("measured");
         let ground = Self { size, rounds, folder, memory, measured, built, made: RefCell::default() };
@@ -187,9 +196,43 @@ pub(super) fn build(packages: &[&str]) -> Result<PathBuf> {
     Ok(shell::target().join("release"))
 }
 
+/// Removes what a run left that was ended from outside: folders of processes that are not in `processes` any more.
+fn remove_left(dir: &Path, processes: &Path) -> Result {
+    // Where there is no such folder, nothing was left.
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.strip_prefix(FOLDER)) else { continue };
+        if process.bytes().all(|byte| byte.is_ascii_digit()) && !processes.join(process).exists() {
+            fs::remove_dir_all(entry.path()).about(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Free bytes of a file system, if there is one.
 fn room(path: &Path) -> Option<u64> {
     let mut df = Command::new("df");
     let said = df.args(["--block-size=1", "--output=avail"]).arg(path).output().ok()?;
     String::from_utf8_lossy(&said.stdout).lines().nth(1)?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_processes_that_are_gone_are_removed() {
+        let base = env::temp_dir().join(format!("xtask-left-{}", std::process::id()));
+        let (dir, processes) = (base.join("dir"), base.join("proc"));
+        for folder in
+            [dir.join("house-bench-1"), dir.join("house-bench-2"), dir.join("house-bench-x"), processes.join("2")]
+        {
+            fs::create_dir_all(folder).unwrap();
+        }
+        remove_left(&dir, &processes).unwrap();
+        assert!(!dir.join("house-bench-1").exists());
+        assert!(dir.join("house-bench-2").exists() && dir.join("house-bench-x").exists());
+        remove_left(&base.join("nowhere"), &processes).unwrap();
+        fs::remove_dir_all(base).unwrap();
+    }
 }
