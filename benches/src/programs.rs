@@ -14,7 +14,7 @@ pub fn built() -> Result<PathBuf, Box<dyn Error>> {
     let this = std::env::current_exe()?;
     let profile = this.parent().and_then(Path::parent).ok_or("no profile's folder")?.to_owned();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--bin", "dagemu"]);
+    cargo.args(["build", "--quiet", "--release", "--lib", "--bin", "dagemu"]);
     for package in ["dag-tools", "dag-emu-abi", "dag-emu-conf-abi"] {
         cargo.args(["--package", package]);
     }
