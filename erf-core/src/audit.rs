@@ -38,7 +38,18 @@ impl Audit {
 
     /// The same of `record` alone, without its stamp: all warnings there are, and the notes that need no other record.
     #[inline]
-    pub fn oddities(offset: u64, record: &Record<'_>, mut remark: impl FnMut(Defect)) {
+    pub fn oddities(offset: u64, record: &Record<'_>, remark: impl FnMut(Defect)) {
+        let record_type = record.record_type();
+        let is_plain = record_type.is_packet() && record_type.is_known() && record_type != RecordType::LEGACY;
+        // Nearly every record.
+        if is_plain && !record.flags().reserved() && record.wire_len() > 0 {
+            return;
+        }
+        Self::look_for_oddities(offset, record, remark);
+    }
+
+    #[cold]
+    fn look_for_oddities(offset: u64, record: &Record<'_>, mut remark: impl FnMut(Defect)) {
         let mut remark = |kind| remark(Defect::new(offset, kind));
         let record_type = record.record_type();
         if record_type == RecordType::LEGACY {

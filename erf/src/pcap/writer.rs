@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use byteorder::{ByteOrder, LittleEndian};
-use erf_core::{Record, Rounding};
+use erf_core::{Record, Rounding, Timestamp};
 
-use super::{LinkType, Resolution};
+use super::LinkType;
 use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
 use crate::error::{Error, ErrorKind};
 
@@ -144,30 +144,44 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_packet(&mut self, record: &Record<'_>, packet: &WirePacket<'_>) -> Result<(), Error> {
-        let resolution = if self.options.micros { Resolution::MICROS } else { Resolution::NANOS };
-        let per_second = resolution.per_second();
-        let units = resolution.rounded(record.timestamp(), self.options.rounding);
-        // Rounding up may carry past the last second a pcap header can say.
-        let (seconds, fraction) = match u32::try_from(units / per_second) {
-            Ok(seconds) => (seconds, units % per_second),
-            Err(_) => (u32::MAX, per_second - 1),
-        };
+        let (seconds, fraction) = self.stamp(record.timestamp());
         let mut header = [0; 16];
         LittleEndian::write_u32(&mut header[0..], seconds);
-        LittleEndian::write_u32(&mut header[4..], fraction as u32);
+        LittleEndian::write_u32(&mut header[4..], fraction);
         LittleEndian::write_u32(&mut header[8..], packet.captured_len());
         LittleEndian::write_u32(&mut header[12..], packet.original_len);
-        self.put(&header)?;
-        for part in packet.parts() {
-            self.put(part)?;
+        let [rewritten, body] = packet.parts();
+        self.buffer.reserve(header.len() + rewritten.len() + body.len());
+        self.buffer.extend_from_slice(&header);
+        if !rewritten.is_empty() {
+            self.buffer.extend_from_slice(rewritten);
         }
-        Ok(())
+        self.put_beside(header.len() + rewritten.len(), body)
     }
 
+    /// Seconds and units of a fraction, without the division that a count of units since 1970 would take.
     #[inline]
+    fn stamp(&self, stamp: Timestamp) -> (u32, u32) {
+        let per_second: u32 = if self.options.micros { 1_000_000 } else { 1_000_000_000 };
+        let half = if self.options.rounding == Rounding::HalfUp { 1 << 31 } else { 0 };
+        let fraction = ((u64::from(stamp.frac()) * u64::from(per_second) + half) >> 32) as u32;
+        match (fraction == per_second, stamp.secs().checked_add(1)) {
+            (false, _) => (stamp.secs(), fraction),
+            (true, Some(next)) => (next, 0),
+            // Rounding up carries past the last second that a pcap header can say.
+            (true, None) => (u32::MAX, per_second - 1),
+        }
+    }
+
     fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.put_beside(0, bytes)
+    }
+
+    /// Puts `bytes` behind `beside` bytes that were put into the buffer just now.
+    #[inline]
+    fn put_beside(&mut self, beside: usize, bytes: &[u8]) -> Result<(), Error> {
         self.buffer.extend_from_slice(bytes);
-        self.position += bytes.len() as u64;
+        self.position += (beside + bytes.len()) as u64;
         if self.buffer.len() >= PIECE { self.drain() } else { Ok(()) }
     }
 

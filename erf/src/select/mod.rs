@@ -131,6 +131,7 @@ impl Selection {
     }
 
     /// Whether a packet meets all criteria that look at it alone.
+    #[inline]
     fn fits(&self, record: &Record<'_>, first: Timestamp) -> bool {
         let stamp = record.timestamp();
         self.from.is_none_or(|from| stamp >= from.stamp(first))
@@ -169,6 +170,7 @@ impl Selector {
     /// # Errors
     ///
     /// What `fits` returns.
+    #[inline]
     pub fn wants_if<E>(
         &mut self,
         record: &Record<'_>,
@@ -193,6 +195,7 @@ impl Selector {
         Ok(wanted)
     }
 
+    #[inline]
     fn has_room(&mut self, record: &Record<'_>) -> bool {
         let bytes = self.bytes + u64::from(record.rlen());
         self.full = self.selection.bytes.is_some_and(|limit| bytes > limit);
@@ -203,6 +206,7 @@ impl Selector {
     }
 
     /// Nothing more will be wanted.
+    #[inline]
     pub fn is_over(&self) -> bool {
         self.full || self.selection.count.is_some_and(|count| self.taken >= count)
     }
