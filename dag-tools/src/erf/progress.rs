@@ -10,10 +10,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Work that is over sooner shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The bar hears of so many bytes at once: some work tells of every record.
+const STEP: u64 = 64 << 10;
+
 /// A bar over the bytes of all inputs, or a count of bytes where their sizes are not known.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
+    /// Bytes that the bar has not heard of.
+    untold: u64,
     begun: std::time::Instant,
     shown: bool,
 }
@@ -32,11 +37,20 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, begun: std::time::Instant::now(), shown: !std::io::stderr().is_terminal() }
+        Self { bar, untold: 0, begun: std::time::Instant::now(), shown: !std::io::stderr().is_terminal() }
     }
 
     /// So many bytes more are done.
+    #[inline]
     pub(super) fn add(&mut self, bytes: u64) {
+        self.untold += bytes;
+        if self.untold >= STEP {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let bytes = std::mem::take(&mut self.untold);
         if !self.shown && self.begun.elapsed() > PATIENCE {
             self.shown = true;
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
