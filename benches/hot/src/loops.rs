@@ -8,6 +8,7 @@ use std::sync::Arc;
 use erf::convert::{Converter, FileOptions};
 use erf::filter::{BatchFilter, Compiler, Filter, FilterOptions};
 use erf::merge::{Input, Merge};
+use erf::pieces::Piece;
 use erf::summary::Summary;
 use erf::{Access, Audit, FileFormat, Reader, Record, Records};
 
@@ -105,9 +106,10 @@ fn convert(bytes: &Arc<[u8]>, format: FileFormat) -> Result<u64, Box<dyn Error>>
 fn sum_up(bytes: &[u8]) -> u64 {
     let (mut summary, mut at) = (Summary::new(), 0);
     for record in Records::new(bytes).flatten() {
-        summary.add(at, &record);
+        summary.record(at, &record);
         at += u64::from(record.rlen());
     }
+    summary.settle();
     black_box(summary).records()
 }
 
