@@ -91,8 +91,8 @@ pub struct Writer<W: Write> {
     known: Known,
     interfaces: Vec<Counted>,
     numbers: HashMap<Key, u32>,
-    /// The last key and its number: most packets come from the interface before.
-    recent: Option<(Key, u32)>,
+    /// The last key of each port and its number: packets of a few ports take turns.
+    recent: [Option<(Key, u32)>; 8],
     /// Losses stated by skipped records, for the next packet of the port.
     carried: [u64; 8],
     /// Blocks on their way out, written in pieces of about [`PIECE`] bytes.
@@ -134,7 +134,7 @@ impl<W: Write> Writer<W> {
             known: Known::default(),
             interfaces: Vec::new(),
             numbers: HashMap::new(),
-            recent: None,
+            recent: [None; 8],
             carried: [0; 8],
             block: Vec::new(),
             start: 0,
@@ -283,7 +283,8 @@ impl<W: Write> Writer<W> {
 
     /// The number of an interface, which is described in the file first where it is new.
     fn interface(&mut self, key: Key) -> Result<Option<u32>, Error> {
-        if let Some((recent, number)) = self.recent
+        let port = usize::from(key.0.interface & 7);
+        if let Some((recent, number)) = self.recent[port]
             && recent == key
         {
             return Ok(Some(number));
@@ -301,7 +302,7 @@ impl<W: Write> Writer<W> {
                 number
             }
         };
-        self.recent = Some((key, number));
+        self.recent[port] = Some((key, number));
         Ok(Some(number))
     }
 
