@@ -103,6 +103,8 @@ pub(crate) enum Repr {
     State { what: String },
     #[error("no thread for the writer: {0}")]
     Thread(io::Error),
+    #[error("{file}: direct I/O is not possible: {reason}; leave --io direct away to write through the page cache")]
+    NoDirect { file: String, reason: String },
     #[error("{0}")]
     Filter(erf::Error),
     #[error("{0}")]
@@ -136,7 +138,7 @@ impl Error {
             },
             Repr::Misbehaves { .. } => ErrorKind::Gone,
             Repr::FeedFailed { .. } => ErrorKind::Feed,
-            Repr::NoSetting { .. } => ErrorKind::Unsupported,
+            Repr::NoSetting { .. } | Repr::NoDirect { .. } => ErrorKind::Unsupported,
             Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
             Repr::State { .. } | Repr::TxNoRoom { .. } | Repr::TxLeft { .. } | Repr::TxTooLong { .. } => {
                 ErrorKind::State

@@ -32,6 +32,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("byteorder", &["erf"]),
     ("clap", &["dag-tools"]),
     ("crossbeam-channel", &["endace-dag"]),
+    ("io-uring", &["endace-dag"]),
     ("libc", &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag", "dag-trace-abi", "dag-trace"]),
     ("memmap2", &["erf"]),
     ("thiserror", &["dag-sys", "erf", "dag-emu", "endace-dag", "dag-tools", "dag-trace", "wire-truth"]),

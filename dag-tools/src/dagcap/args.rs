@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use dag::record::Sync;
 
 use crate::values;
 
@@ -67,6 +68,23 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
+    /// The way to the disk.
+    ///
+    /// Past the page cache a file consists of whole blocks of 4096 bytes while it is recorded: filler (PAD) records, which readers skip,
+    /// close what is written at once, at least every second. Pipes, other formats than ERF, files without META and PAD (--no-meta) and files
+    /// limited to less than 16 MiB (--size) go through the cache.
+    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    pub io: Io,
+
+    /// Make recordings survive a loss of power: everything older than a TIME and what the disk takes to write it, by default 1s; or, once
+    /// it is finished, the file as a whole (end).
+    ///
+    /// A killed program loses nothing that was written, with this or without. Without it the system writes what is in its cache within
+    /// half a minute or so, and devices have caches of their own; with it fdatasync(2) is called, and a device that says that it has
+    /// written something when it has not is believed.
+    #[arg(long, value_name = "TIME|end", num_args = 0..=1, require_equals = true, default_missing_value = "1s", value_parser = sync)]
+    pub sync: Option<Sync>,
+
     /// Write neither META nor PAD records, for readers that know neither.
     #[arg(long)]
     pub no_meta: bool,
@@ -108,6 +126,33 @@ impl From<Format> for dag::record::Format {
             Format::Pcapng => Self::PcapNg,
         }
     }
+}
+
+/// The way to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Io {
+    /// Past the page cache if that can be.
+    #[default]
+    Auto,
+    /// Past the page cache, or not at all.
+    Direct,
+    /// Through the page cache.
+    Buffered,
+}
+
+impl From<Io> for dag::record::Io {
+    fn from(io: Io) -> Self {
+        match io {
+            Io::Auto => Self::Auto,
+            Io::Direct => Self::Direct,
+            Io::Buffered => Self::Buffered,
+        }
+    }
+}
+
+/// `end`, or a time.
+fn sync(text: &str) -> Result<Sync, String> {
+    if text == "end" { Ok(Sync::AtEnd) } else { values::duration(text).map(Sync::Every) }
 }
 
 const AFTER_HELP: &str = "\

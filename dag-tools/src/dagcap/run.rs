@@ -137,6 +137,8 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
         .selection(Selection::of_ports(&args.port).with_meta(!args.no_meta))
         .application(Application::new(PROGRAM, env!("CARGO_PKG_VERSION")))
         .drain(!args.no_drain)
+        .io(args.io.into())
+        .sync(args.sync.unwrap_or_default())
         .stop_on(stop);
     let recorder = match &filter {
         Some(filter) => recorder.filter(filter.clone()),

@@ -1,4 +1,4 @@
-//! The capture thread: looks at every record, chooses, and hands over to the writer.
+//! The capture thread: takes records from the stream, lets them be chosen, and hands over to the writer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,26 +7,20 @@ use std::time::{Duration, Instant};
 use dag_emu::ring::PollRules;
 use erf::filter::Filter;
 use erf::session::{Account, Closing, StoppedBy};
-use erf::{Defect, DefectKind, Record, Records, Tick, Timestamp};
+use erf::{Records, Tick, Timestamp};
 
 use super::chunk::{Bytes, Chunk, Lent};
 use super::clock::ClockWatch;
-use super::limits::Limits;
-use super::loss::{Loss, Told};
+use super::look::{Look, Piece};
+use super::loss::Told;
 use super::opening::opening;
-use super::progress::Snapshot;
-use super::sink::{Format, Sink};
+use super::progress::{Progress, Snapshot};
+use super::sink::{Format, Sink, Target};
 use super::tally::Tally;
 use super::writer::{Ended, Sent, Writer};
-use super::{PATIENCE, Recorder, Recording, Selection};
+use super::{PATIENCE, Recorder, Recording};
 use crate::error::{Error, ErrorKind, Repr};
 use crate::stream::RxStream;
-
-/// Bytes of one chunk, about.
-const CHUNK: usize = 1 << 20;
-
-/// Places in stream memory that were no records: as many are logged one by one.
-const DEFECTS_SHOWN: u64 = 5;
 
 /// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -43,6 +37,8 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         application,
         drain,
         clock_interval,
+        io,
+        sync,
         stop,
         progress,
     } = recorder;
@@ -54,8 +50,14 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let (device, number) = (stream.card().name().to_owned(), stream.number());
     let tick_bits = info.tick.map(Tick::bits);
     let ending = Arc::new(AtomicBool::new(false));
-    let sink = Sink::new(output.while_ending(Arc::clone(&ending), PATIENCE), format);
     let failed = |error| Recording::failed(error, tick_bits);
+    let target = Target { format, io, sync, size: limits.size, filler: selection.meta };
+    let output = output.while_ending(Arc::clone(&ending), PATIENCE);
+    let sink = match Sink::open(output, target, Arc::clone(&progress)) {
+        Ok(sink) => sink,
+        Err(error) => return failed(error),
+    };
+    let reserve = sink.reserve();
     let writer = match Writer::spawn(sink) {
         Ok(writer) => writer,
         Err(error) => return failed(error),
@@ -68,18 +70,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let looked_at = backend.position();
     let memory_len = backend.memory_len();
     let mut capture = Capture {
-        look: Look {
-            format,
-            limits,
-            selection,
-            filter,
-            failure: None,
-            tally: Tally::default(),
-            loss: Loss::default(),
-            defects: 0,
-            last_defect: None,
-            full: None,
-        },
+        look: Look::new(format, limits, selection, filter),
         writer,
         memory_len,
         looked_at,
@@ -88,13 +79,15 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         }),
         watch,
         stop,
+        progress,
+        reserve,
         begun: Instant::now(),
         ending,
         started: None,
         stream: &mut stream,
     };
     capture.account_for_opening();
-    let (stopped_by, error) = capture.record(drain, &progress);
+    let (stopped_by, error) = capture.record(drain);
     let recording = capture.finish(stopped_by, error, tick_bits);
     if let Err(error) = stream.close() {
         log::warn!("closing the stream: {error}");
@@ -118,99 +111,14 @@ struct Capture<'a> {
     watch: ClockWatch,
     /// Raised by whoever wants the recording to end.
     stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+    /// Bytes of filler that may come to the file without having been told yet.
+    reserve: u64,
     begun: Instant,
     /// Tells the output that nobody waits for long any more.
     ending: Arc<AtomicBool>,
     /// Stamp of the opening.
     started: Option<Timestamp>,
-}
-
-/// What is asked of records, and what has been seen.
-struct Look {
-    format: Format,
-    limits: Limits,
-    selection: Selection,
-    filter: Option<Filter>,
-    /// Why the filter gave no answer.
-    failure: Option<erf::Error>,
-    tally: Tally,
-    loss: Loss,
-    defects: u64,
-    last_defect: Option<u64>,
-    /// The limit that has been reached.
-    full: Option<StoppedBy>,
-}
-
-/// What to do with a record.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Packet,
-    /// META or PAD, to be recorded.
-    Other,
-    Leave,
-    /// A limit is reached, or the filter has failed: this one and all behind it stay.
-    Stop,
-}
-
-impl Look {
-    #[inline]
-    fn at(&mut self, record: &Record<'_>) -> Verdict {
-        if !record.is_packet() {
-            return match self.selection.meta && self.format == Format::Erf {
-                true if self.is_full(record) => Verdict::Stop,
-                true => {
-                    self.tally.bytes += self.format.size_of(record);
-                    Verdict::Other
-                }
-                false => Verdict::Leave,
-            };
-        }
-        let taken = match self.takes(record) {
-            Ok(taken) => taken,
-            Err(error) => {
-                self.failure = Some(error);
-                return Verdict::Stop;
-            }
-        };
-        if !taken {
-            self.loss.told.add(record);
-            self.tally.filtered += 1;
-            return Verdict::Leave;
-        }
-        if self.is_full(record) {
-            return Verdict::Stop;
-        }
-        self.loss.told.add(record);
-        self.tally.choose(record, self.format.size_of(record));
-        Verdict::Packet
-    }
-
-    /// Whether `record`, a packet, is asked for.
-    #[inline]
-    fn takes(&self, record: &Record<'_>) -> Result<bool, erf::Error> {
-        match &self.filter {
-            Some(filter) if self.selection.takes(record) => filter.matches(record),
-            _ => Ok(self.selection.takes(record)),
-        }
-    }
-
-    fn is_full(&mut self, record: &Record<'_>) -> bool {
-        if self.limits.count.is_some_and(|count| self.tally.chosen >= count) {
-            self.full = Some(StoppedBy::Count);
-        } else if let Some(size) = self.limits.size
-            && self.tally.bytes + self.format.size_of(record) > size
-        {
-            self.full = Some(StoppedBy::Size);
-        }
-        self.full.is_some()
-    }
-
-    /// After a record: whether the count is reached, so that nobody waits for one more.
-    fn check_count(&mut self) {
-        if self.limits.count.is_some_and(|count| self.tally.chosen >= count) {
-            self.full = Some(StoppedBy::Count);
-        }
-    }
 }
 
 impl Capture<'_> {
@@ -225,7 +133,7 @@ impl Capture<'_> {
     }
 
     /// Records until something ends it.
-    fn record(&mut self, drain: bool, progress: &super::Progress) -> (StoppedBy, Option<Error>) {
+    fn record(&mut self, drain: bool) -> (StoppedBy, Option<Error>) {
         let mut ended: Option<StoppedBy> = None;
         self.look.check_count();
         loop {
@@ -268,7 +176,7 @@ impl Capture<'_> {
             if let Err(error) = self.take_in().and_then(|()| self.note_clock()) {
                 return (StoppedBy::Error, Some(error));
             }
-            self.tell(progress);
+            self.tell();
         }
     }
 
@@ -321,6 +229,7 @@ impl Capture<'_> {
             if bytes.is_empty() {
                 return Ok(());
             }
+            self.look.overhead = self.reserve + self.progress.padding();
             let piece = Piece::choose(bytes, self.looked_at, &mut self.look);
             let next = self.looked_at + piece.len as u64;
             let chunk = self.chunk(&piece, next);
@@ -368,7 +277,12 @@ impl Capture<'_> {
                 Bytes::Owned(buffer)
             }
         };
-        Some(Chunk { bytes, records, packets, done })
+        Some(Chunk { bytes, records, packets, stamp: self.stamp(), done })
+    }
+
+    /// Stamp of the last packet so far, or of the beginning.
+    fn stamp(&self) -> Timestamp {
+        self.look.tally.last.or(self.started).unwrap_or_else(|| Timestamp::from_raw(0))
     }
 
     /// Before the first record: the opening META record. `false`: the writer has failed.
@@ -377,7 +291,7 @@ impl Capture<'_> {
         let Some(opening) = self.opening.take() else { return Ok(true) };
         let bytes = opening(first).map_err(Repr::Write)?;
         let records = Records::new(&bytes).count() as u64;
-        let chunk = Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, done: self.looked_at };
+        let chunk = Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, stamp: first, done: self.looked_at };
         Ok(self.send(chunk))
     }
 
@@ -389,11 +303,11 @@ impl Capture<'_> {
         let Some(stamp) = self.look.tally.last.or(self.started) else { return Ok(()) };
         let Some(note) = self.watch.due(stamp) else { return Ok(()) };
         let bytes = note.to_bytes().map_err(Repr::Write)?;
-        if self.look.limits.size.is_some_and(|size| self.look.tally.bytes + bytes.len() as u64 > size) {
+        if self.look.limits.size.is_some_and(|size| self.look.exceeds(size, bytes.len() as u64)) {
             return Ok(());
         }
         self.look.tally.bytes += bytes.len() as u64;
-        let chunk = Chunk { bytes: Bytes::Owned(bytes), records: 1, packets: 0, done: self.looked_at };
+        let chunk = Chunk { bytes: Bytes::Owned(bytes), records: 1, packets: 0, stamp, done: self.looked_at };
         self.send(chunk);
         Ok(())
     }
@@ -415,16 +329,17 @@ impl Capture<'_> {
         }
     }
 
-    fn tell(&mut self, progress: &super::Progress) {
+    fn tell(&mut self) {
         let backend = self.stream.backend();
         let held = backend.bytes().len() as u64;
         let Tally { chosen, filtered, bytes, .. } = self.look.tally;
-        progress.set(Snapshot {
+        self.progress.set(Snapshot {
             delivered: chosen,
             filtered,
             lost: self.look.loss.so_far(),
             bytes,
             fill_percent: held * 100 / self.memory_len.max(1),
+            ..Snapshot::default()
         });
     }
 
@@ -539,82 +454,5 @@ fn write_error(error: erf::Error) -> Error {
         Repr::StalledPipe(error).into()
     } else {
         Repr::Write(error).into()
-    }
-}
-
-/// The chosen records of about [`CHUNK`] bytes of stream memory.
-struct Piece {
-    /// Runs of chosen records that lie together, by offset.
-    runs: Vec<(usize, usize)>,
-    records: u64,
-    packets: u64,
-    /// Bytes looked at.
-    len: usize,
-    /// Stamp of the first record chosen.
-    first: Option<Timestamp>,
-}
-
-impl Piece {
-    fn choose(bytes: &[u8], position: u64, look: &mut Look) -> Self {
-        let mut piece = Self { runs: Vec::new(), records: 0, packets: 0, len: 0, first: None };
-        let mut records = Records::new(bytes).at_offset(position);
-        let mut recovering = false;
-        while piece.len < CHUNK {
-            let Some(item) = records.next() else {
-                piece.len = bytes.len();
-                break;
-            };
-            // Offsets count from `position`.
-            let end = (records.offset() - position) as usize;
-            match item {
-                Ok(record) => match look.at(&record) {
-                    Verdict::Stop => break,
-                    Verdict::Leave => piece.len = end,
-                    verdict => piece.take(end - record.bytes().len(), end, &record, verdict),
-                },
-                Err(defect) => {
-                    look.damaged(defect);
-                    piece.len = end;
-                    if !recovering {
-                        // No length can be trusted here: look for the next record in what is left.
-                        recovering = true;
-                        let at = (defect.offset - position) as usize;
-                        records =
-                            Records::new(bytes.get(at..).unwrap_or_default()).at_offset(defect.offset).recover(true);
-                    }
-                }
-            }
-        }
-        piece
-    }
-
-    #[inline]
-    fn take(&mut self, start: usize, end: usize, record: &Record<'_>, verdict: Verdict) {
-        self.records += 1;
-        self.packets += u64::from(verdict == Verdict::Packet);
-        self.first.get_or_insert(record.timestamp());
-        self.len = end;
-        match self.runs.last_mut() {
-            Some((_, last)) if *last == start => *last = end,
-            _ => self.runs.push((start, end)),
-        }
-    }
-}
-
-impl Look {
-    /// Bytes in stream memory that are no record: something is lost, and how much is not known.
-    fn damaged(&mut self, defect: Defect) {
-        self.loss.damaged = true;
-        // What is skipped belongs to the defect before it; and the first one is met again when it is looked for a way on.
-        let again = self.last_defect.replace(defect.offset) == Some(defect.offset);
-        if again || matches!(defect.kind, DefectKind::Skipped { .. }) {
-            return;
-        }
-        self.defects += 1;
-        match self.defects {
-            1..=DEFECTS_SHOWN => log::warn!("in stream memory: {defect}"),
-            n if n == DEFECTS_SHOWN + 1 => log::warn!("in stream memory: more such places, from here on only counted"),
-            _ => {}
-        }
     }
 }

@@ -1,6 +1,11 @@
 //! [`Chunk`]: records on their way to the writer.
 
+use erf::Timestamp;
+
 use crate::backend::Memory;
+
+/// Bytes of one chunk, about: up to the end of the record with which it has as many.
+pub(super) const CHUNK: usize = 1 << 20;
 
 /// Whole records on their way to the writer, in order.
 #[derive(Debug)]
@@ -10,6 +15,8 @@ pub(super) struct Chunk {
     pub(super) records: u64,
     /// How many of them are packets.
     pub(super) packets: u64,
+    /// Stamp of the last packet so far.
+    pub(super) stamp: Timestamp,
     /// Position up to which stream memory can be released once this is written.
     pub(super) done: u64,
 }

@@ -7,21 +7,26 @@
 //!       +---------------------- released as writes complete --------------------------+
 //! ```
 //!
-//! What is recorded whole is written straight from stream memory; only where records are left out in between are the
-//! others copied. When the disk is slower than the wire, stream memory fills, and then the card drops and counts.
+//! An ERF file is written past the page cache where that can be: records are gathered into aligned blocks, which the disk takes while the
+//! next ones fill. Elsewhere, what is recorded whole is written straight from stream memory; only where records are left out in between are
+//! the others copied. When the disk is slower than the wire, stream memory fills, and then the card drops and counts.
 
 mod capture;
 mod chunk;
 mod clock;
+mod direct;
 mod limits;
+mod look;
 mod loss;
 mod opening;
+mod options;
 mod progress;
 mod sink;
 mod tally;
 mod writer;
 
 pub use limits::{Limits, Selection};
+pub use options::{Io, Sync};
 pub use progress::{Progress, Snapshot};
 pub use sink::Format;
 
@@ -65,6 +70,8 @@ pub struct Recorder {
     application: Application,
     drain: bool,
     clock_interval: Duration,
+    io: Io,
+    sync: Sync,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
 }
@@ -102,6 +109,8 @@ impl Recorder {
             application: Application::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
             drain: true,
             clock_interval: clock::INTERVAL,
+            io: Io::default(),
+            sync: Sync::default(),
             stop: Arc::default(),
             progress: Arc::default(),
         }
@@ -145,6 +154,22 @@ impl Recorder {
     /// the start and at the end in any case.
     pub fn clock_interval(mut self, interval: Duration) -> Self {
         self.clock_interval = interval;
+        self
+    }
+
+    /// The way to the file; past the page cache by default, where that can be.
+    ///
+    /// Past it an ERF file consists of whole blocks (4096 bytes, or what the device asks for) until it is finished: a filler (PAD) record
+    /// closes what is written at once, of which there is one at least every second and at most every MiB. A program that is killed then
+    /// leaves whole records only. Other formats, recordings without META, pipes, and files limited to less than 16 MiB go through the cache.
+    pub fn io(mut self, io: Io) -> Self {
+        self.io = io;
+        self
+    }
+
+    /// What of the file survives a loss of power.
+    pub fn sync(mut self, sync: Sync) -> Self {
+        self.sync = sync;
         self
     }
 

@@ -10,6 +10,10 @@ pub struct Progress {
     lost: AtomicU64,
     bytes: AtomicU64,
     fill: AtomicU64,
+    written: AtomicU64,
+    written_bytes: AtomicU64,
+    synced: AtomicU64,
+    padding: AtomicU64,
 }
 
 /// One look at a [`Progress`].
@@ -26,6 +30,12 @@ pub struct Snapshot {
     pub bytes: u64,
     /// How full stream memory is, in percent.
     pub fill_percent: u64,
+    /// Packets that are in the file: should the program be killed, they are there.
+    pub written: u64,
+    /// Bytes that are in the file.
+    pub written_bytes: u64,
+    /// Packets that survive a loss of power, where that is asked for ([`Sync`](super::Sync)).
+    pub synced: u64,
 }
 
 impl Progress {
@@ -38,14 +48,44 @@ impl Progress {
             lost: load(&self.lost),
             bytes: load(&self.bytes),
             fill_percent: load(&self.fill),
+            written: load(&self.written),
+            written_bytes: load(&self.written_bytes),
+            synced: load(&self.synced),
         }
     }
 
+    /// What the capture knows.
     pub(super) fn set(&self, now: Snapshot) {
         self.delivered.store(now.delivered, Ordering::Relaxed);
         self.filtered.store(now.filtered, Ordering::Relaxed);
         self.lost.store(now.lost, Ordering::Relaxed);
         self.bytes.store(now.bytes, Ordering::Relaxed);
         self.fill.store(now.fill_percent, Ordering::Relaxed);
+    }
+
+    /// So many more packets and bytes are in the file.
+    pub(super) fn wrote(&self, packets: u64, bytes: u64) {
+        self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.written.fetch_add(packets, Ordering::Relaxed);
+    }
+
+    /// All that is in the file has reached the device. Said by who writes, so that nothing comes in between.
+    pub(super) fn all_synced(&self) {
+        self.synced.store(self.written.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// So many bytes of filler at the end of a finished file are there no more.
+    pub(super) fn trimmed(&self, bytes: u64) {
+        self.written_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// So many more bytes of filler go to the file.
+    pub(super) fn padded(&self, bytes: u64) {
+        self.padding.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of filler so far.
+    pub(super) fn padding(&self) -> u64 {
+        self.padding.load(Ordering::Relaxed)
     }
 }

@@ -2,11 +2,21 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use erf::convert::{PacketOptions, to_packet};
 use erf::session::Closing;
 use erf::writer::{ErfWriter, Output};
 use erf::{Record, Records, pcap, pcapng};
+
+use super::chunk::Chunk;
+use super::direct::{self, Direct};
+use super::options::{Io, Sync};
+use super::progress::Progress;
+use crate::error::{Error, Repr};
+
+/// At the latest so long after it came, a record is in the file.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// What a recording is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,16 +45,86 @@ impl Format {
     }
 }
 
-/// The file, in one of its formats. Packets that are in it whole are counted.
+/// What is to be written how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    pub(super) format: Format,
+    pub(super) io: Io,
+    pub(super) sync: Sync,
+    /// The most bytes that the file may have.
+    pub(super) size: Option<u64>,
+    /// Whether filler may be among the records.
+    pub(super) filler: bool,
+}
+
+/// A file that is to be smaller is written through the page cache: blocks would not fill it to its last record.
+const SMALLEST_DIRECT: u64 = 16 << 20;
+
+/// The file. Packets that are in it whole are counted.
 #[derive(Debug)]
-pub(super) enum Sink {
+pub(super) struct Sink {
+    form: Form,
+    sync: Sync,
+    synced: Instant,
+    progress: Arc<Progress>,
+    /// Packets and bytes that the progress has been told of.
+    told: (u64, u64),
+}
+
+/// The file, in one of its formats.
+#[derive(Debug)]
+enum Form {
+    Direct(Box<Direct>),
     Erf { writer: ErfWriter<Output>, packets: u64 },
     Pcap(Box<Staged<pcap::Writer<Stage>>>),
     PcapNg(Box<Staged<pcapng::Writer<Stage>>>),
 }
 
-impl Sink {
-    pub(super) fn new(output: Output, format: Format) -> Self {
+impl Target {
+    /// Why the file is not to be written past the page cache whatever the file system can do.
+    fn forbids_direct(&self) -> Option<&'static str> {
+        if self.format != Format::Erf {
+            Some("only ERF can be filled up to whole blocks")
+        } else if !self.filler {
+            Some("blocks are filled up with PAD records, which are not wanted")
+        } else if self.size.is_some_and(|size| size < SMALLEST_DIRECT) {
+            Some("the file is limited to less than 16 MiB")
+        } else {
+            None
+        }
+    }
+}
+
+impl Form {
+    fn open(output: Output, target: Target, progress: &Arc<Progress>) -> Result<Self, Error> {
+        let refused = |reason: &str| Repr::NoDirect { file: output.name().to_owned(), reason: reason.to_owned() };
+        if target.io == Io::Direct
+            && let Some(reason) = target.forbids_direct()
+        {
+            return Err(refused(reason).into());
+        }
+        if target.io == Io::Buffered || target.forbids_direct().is_some() {
+            return Ok(Self::buffered(output, target.format));
+        }
+        let is_file = output.file().is_ok_and(|file| file.is_some());
+        match Direct::open(output, target.sync, Arc::clone(progress)) {
+            Ok(direct) => Ok(Self::Direct(Box::new(direct))),
+            Err((output, reason)) if target.io == Io::Direct => {
+                Err(Repr::NoDirect { file: output.name().to_owned(), reason }.into())
+            }
+            Err((output, reason)) => {
+                if is_file {
+                    log::warn!(
+                        "{}: written through the page cache, as direct I/O is not possible: {reason}",
+                        output.name()
+                    );
+                }
+                Ok(Self::buffered(output, target.format))
+            }
+        }
+    }
+
+    fn buffered(output: Output, format: Format) -> Self {
         let stage = Stage::default();
         match format {
             Format::Erf => Self::Erf { writer: ErfWriter::for_output(output), packets: 0 },
@@ -58,69 +138,137 @@ impl Sink {
             }
         }
     }
+}
 
-    /// Writes `bytes`, which are `records` whole records, `packets` of them packets.
-    pub(super) fn write(&mut self, bytes: &[u8], records: u64, packets: u64) -> Result<(), erf::Error> {
-        match self {
-            Self::Erf { writer, packets: written } => {
-                *written += packets;
-                writer.write_run(bytes, records)
+impl Sink {
+    /// To write to `output`.
+    pub(super) fn open(output: Output, target: Target, progress: Arc<Progress>) -> Result<Self, Error> {
+        let form = Form::open(output, target, &progress)?;
+        Ok(Self { form, sync: target.sync, synced: Instant::now(), progress, told: (0, 0) })
+    }
+
+    /// Bytes beside the records that may be in the file without the progress knowing of them yet.
+    pub(super) fn reserve(&self) -> u64 {
+        if matches!(self.form, Form::Direct(_)) { direct::RESERVE } else { 0 }
+    }
+
+    /// Writes the records of `chunk`.
+    pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), erf::Error> {
+        let bytes = chunk.bytes();
+        match &mut self.form {
+            Form::Direct(direct) => direct.write(bytes, chunk.packets, chunk.stamp),
+            Form::Erf { writer, packets: written } => {
+                *written += chunk.packets;
+                writer.write_run(bytes, chunk.records)
             }
-            Self::Pcap(staged) => staged.write(bytes),
-            Self::PcapNg(staged) => staged.write(bytes),
+            Form::Pcap(staged) => staged.write(bytes),
+            Form::PcapNg(staged) => staged.write(bytes),
         }
     }
 
-    /// Lets everything be in the file, as far as it has come.
+    /// Whether what is gathered is to go to the file: it has waited for so long, and nothing may follow at once (`idle`) or nothing has
+    /// for a while (`quiet`).
+    pub(super) fn is_due(&self, waited: Duration, idle: bool, quiet: bool) -> bool {
+        match self.form {
+            // A flush costs filler: none while more is there to fill the block with, and none for a mere pause.
+            Form::Direct(_) => idle && waited >= FLUSH,
+            _ => quiet || waited >= FLUSH,
+        }
+    }
+
+    /// Lets everything be in the file, as far as it has come, or on its way there; and, from time to time, on the device.
     pub(super) fn flush(&mut self) -> Result<(), erf::Error> {
-        match self {
-            Self::Erf { writer, .. } => writer.flush(),
-            Self::Pcap(staged) => staged.flush(),
-            Self::PcapNg(staged) => staged.flush(),
+        match &mut self.form {
+            Form::Direct(direct) => direct.flush()?,
+            Form::Erf { writer, .. } => writer.flush()?,
+            Form::Pcap(staged) => staged.flush()?,
+            Form::PcapNg(staged) => staged.flush()?,
+        }
+        self.tell();
+        match self.sync {
+            Sync::Every(time) if self.synced.elapsed() >= time => self.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), erf::Error> {
+        self.synced = Instant::now();
+        match &mut self.form {
+            // The disk's thread tells by itself when it is done.
+            Form::Direct(direct) => return direct.sync(),
+            Form::Erf { writer, .. } => writer.sink().map_or(Ok(()), Output::sync)?,
+            Form::Pcap(staged) => staged.output.sync()?,
+            Form::PcapNg(staged) => staged.output.sync()?,
+        }
+        self.progress.all_synced();
+        Ok(())
+    }
+
+    /// Waits until everything is in the file.
+    pub(super) fn settle(&mut self) -> Result<(), erf::Error> {
+        match &mut self.form {
+            Form::Direct(direct) => direct.settle(),
+            _ => self.flush(),
+        }
+    }
+
+    /// What goes through the page cache is counted here; the disk's thread counts by itself.
+    fn tell(&mut self) {
+        if !matches!(self.form, Form::Direct(_)) {
+            let now = (self.packets(), self.bytes());
+            self.progress.wrote(now.0 - self.told.0, now.1 - self.told.1);
+            self.told = now;
         }
     }
 
     /// Packets that are whole in the file.
     pub(super) fn packets(&self) -> u64 {
-        match self {
-            Self::Erf { writer, packets } => packets - writer.unwritten().packets.min(*packets),
-            Self::Pcap(staged) => staged.packets,
-            Self::PcapNg(staged) => staged.packets,
+        match &self.form {
+            Form::Direct(direct) => direct.packets(),
+            Form::Erf { writer, packets } => packets - writer.unwritten().packets.min(*packets),
+            Form::Pcap(staged) => staged.packets,
+            Form::PcapNg(staged) => staged.packets,
         }
     }
 
     /// Packets that the format has no place for.
     pub(super) fn unfit(&self) -> u64 {
-        match self {
-            Self::Erf { .. } => 0,
-            Self::Pcap(staged) => staged.unfit,
-            Self::PcapNg(staged) => staged.unfit,
+        match &self.form {
+            Form::Direct(_) | Form::Erf { .. } => 0,
+            Form::Pcap(staged) => staged.unfit,
+            Form::PcapNg(staged) => staged.unfit,
         }
     }
 
     /// Bytes in the file.
     pub(super) fn bytes(&self) -> u64 {
-        match self {
-            Self::Erf { writer, .. } => writer.bytes_written(),
-            Self::Pcap(staged) => staged.bytes,
-            Self::PcapNg(staged) => staged.bytes,
+        match &self.form {
+            Form::Direct(direct) => direct.bytes(),
+            Form::Erf { writer, .. } => writer.bytes_written(),
+            Form::Pcap(staged) => staged.bytes,
+            Form::PcapNg(staged) => staged.bytes,
         }
     }
 
     /// Ends the file, with `closing` where one is given and the format has room for it. Gives the bytes of the whole file.
     pub(super) fn finish(self, closing: Option<Closing>) -> Result<u64, erf::Error> {
-        match self {
-            Self::Erf { mut writer, .. } => {
+        let (bytes, output) = match self.form {
+            Form::Direct(direct) => return direct.finish(closing),
+            Form::Erf { mut writer, .. } => {
                 if let Some(closing) = closing {
                     closing.write_to(&mut writer)?;
                 }
-                let bytes = writer.bytes_written();
-                writer.finish()?;
-                Ok(bytes)
+                (writer.bytes_written(), writer.finish()?)
             }
-            Self::Pcap(staged) => staged.finish(),
-            Self::PcapNg(staged) => staged.finish(),
+            Form::Pcap(staged) => staged.finish()?,
+            Form::PcapNg(staged) => staged.finish()?,
+        };
+        self.progress.wrote(0, bytes - self.told.1);
+        if self.sync != Sync::Never {
+            output.sync()?;
+            self.progress.all_synced();
         }
+        Ok(bytes)
     }
 }
 
@@ -242,12 +390,12 @@ impl<P: PacketWriter> Staged<P> {
         self.send(&[])
     }
 
-    fn finish(mut self) -> Result<u64, erf::Error> {
+    fn finish(mut self) -> Result<(u64, Output), erf::Error> {
         self.flush()?;
         let Self { writer, stage, mut output, bytes, .. } = self;
         writer.finish()?;
         let piece = stage.take();
         output.write_whole(&piece, bytes, &[]).map_err(|(error, _)| error)?;
-        Ok(bytes + piece.len() as u64)
+        Ok((bytes + piece.len() as u64, output))
     }
 }

@@ -17,9 +17,6 @@ const QUEUE: usize = 16;
 /// When nothing comes for so long, what is gathered goes to the file.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// At the latest so long after it came, a record is in the file.
-const FLUSH: Duration = Duration::from_secs(1);
-
 /// The thread that writes, seen from the one that captures.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -152,13 +149,13 @@ fn write_all(sink: &mut Sink, queue: &Receiver<Chunk>, back: &Back) -> Result<()
         let chunk = match queue.recv_timeout(IDLE) {
             Ok(chunk) => Some(chunk),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return sink.flush(),
+            Err(RecvTimeoutError::Disconnected) => return sink.settle(),
         };
         if let Some(chunk) = &chunk {
-            sink.write(chunk.bytes(), chunk.records, chunk.packets)?;
+            sink.write(chunk)?;
             dirty = true;
         }
-        if dirty && (chunk.is_none() || flushed.elapsed() >= FLUSH) {
+        if dirty && sink.is_due(flushed.elapsed(), queue.is_empty(), chunk.is_none()) {
             sink.flush()?;
             dirty = false;
             flushed = Instant::now();

@@ -59,21 +59,30 @@ impl Closing {
     /// # Errors
     ///
     /// Those of [`to_bytes`](Self::to_bytes) and of [`ErfWriter::flush`].
-    pub fn write_to<W: Write>(mut self, writer: &mut ErfWriter<W>) -> Result<Account, Error> {
-        let before = writer.bytes_written();
+    pub fn write_to<W: Write>(self, writer: &mut ErfWriter<W>) -> Result<Account, Error> {
+        let (bytes, account) = self.behind(writer.bytes_written())?;
+        writer.write_records(&bytes)?;
+        writer.flush()?;
+        Ok(account)
+    }
+
+    /// The META record as it ends a file that has `before` bytes without it, and the account it holds: `bytes_written` is the
+    /// length of the file with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_bytes`](Self::to_bytes).
+    pub fn behind(mut self, before: u64) -> Result<(Vec<u8>, Account), Error> {
         // The record states its own length in decimal: longer digits may make it longer. It only
         // grows with the number, and a 64-bit number has 20 digits.
-        let bytes = loop {
+        loop {
             let bytes = self.to_bytes()?;
             let total = before + bytes.len() as u64;
             if total == self.account.bytes_written {
-                break bytes;
+                return Ok((bytes, self.account));
             }
             self.account.bytes_written = total;
-        };
-        writer.write_records(&bytes)?;
-        writer.flush()?;
-        Ok(self.account)
+        }
     }
 
     /// Reads it back; `None` for any other record, and where a field is missing.

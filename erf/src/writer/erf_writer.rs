@@ -174,6 +174,11 @@ impl<W: Write> ErfWriter<W> {
         self.sink.take().ok_or_else(|| self.refusal())
     }
 
+    /// Where the records go; `None` only after a panic in [`finish`](Self::finish).
+    pub fn sink(&self) -> Option<&W> {
+        self.sink.as_ref()
+    }
+
     /// Bytes of all records taken, those still gathered included: where the next record will begin.
     /// After a failure the same as [`whole_len`](Self::whole_len).
     pub fn bytes_written(&self) -> u64 {

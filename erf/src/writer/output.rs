@@ -158,8 +158,22 @@ impl Output {
         Err(Error::new(ErrorKind::InvalidInput, what).in_file(&self.name))
     }
 
-    /// The first write is about to happen.
-    fn begin(&mut self) -> io::Result<()> {
+    /// Another handle of the file, for who places bytes in it past [`Write`]: what is set on the one, such as `O_DIRECT`, holds for
+    /// both. [`begin`](Self::begin) is to come before the first byte. `None` for what is no regular file opened by its path.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no more handles.
+    pub fn file(&self) -> io::Result<Option<File>> {
+        self.is_regular.then(|| self.file.try_clone()).transpose()
+    }
+
+    /// Removes the old content, and keeps the file from then on even if nothing is written. The first write does so itself.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot empty the file.
+    pub fn begin(&mut self) -> io::Result<()> {
         if matches!(self.fresh, Fresh::Old) && self.is_regular {
             self.file.set_len(0)?;
         }
@@ -168,7 +182,7 @@ impl Output {
     }
 
     /// Removes what lies behind the first `len` bytes; `false` where that cannot be.
-    pub(super) fn cut(&mut self, len: u64) -> io::Result<bool> {
+    pub fn cut(&mut self, len: u64) -> io::Result<bool> {
         // An old content that could not even be removed is not ours to cut.
         if !self.is_regular || !matches!(self.fresh, Fresh::Used) {
             return Ok(false);

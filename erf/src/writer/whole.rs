@@ -30,6 +30,12 @@ impl Output {
         // Where it cannot be cut (a pipe), what was accepted is gone already.
         let cut = self.cut(at + whole as u64);
         let torn = if matches!(cut, Ok(true)) { 0 } else { accepted - whole };
+        let error = self.refused(cause, at + whole as u64, torn);
+        Err((error, whole))
+    }
+
+    /// How the failure of a write is told that left `whole` bytes of whole units in the file, and `torn` bytes behind them.
+    pub fn refused(&self, cause: io::Error, whole: u64, torn: usize) -> Error {
         let mut what = words(cause.kind()).to_owned();
         if no_room(cause.kind()) {
             what += "; free some space or write elsewhere";
@@ -37,7 +43,6 @@ impl Output {
         if torn > 0 {
             what += &format!(" ({torn} bytes of a torn packet are out)");
         }
-        let error = Error::new(ErrorKind::Write, what).at(at + whole as u64).in_file(self.name()).because(cause);
-        Err((error, whole))
+        Error::new(ErrorKind::Write, what).at(whole).in_file(self.name()).because(cause)
     }
 }

@@ -1,0 +1,214 @@
+//! [`Direct`]: an ERF file written past the page cache.
+//!
+//! Whole records are gathered into aligned blocks. Each append ends on a record and on a block boundary, for which a filler (PAD)
+//! record closes its last block; appends reach the file one after another and none is written twice. So at every moment, and
+//! however this program ends, the file has whole records only.
+
+mod buffer;
+mod disk;
+mod place;
+mod ring;
+
+use std::sync::Arc;
+
+use erf::session::Closing;
+use erf::writer::Output;
+use erf::{MAX_RECORD_LEN, RecordBuilder, RecordType, Timestamp};
+
+use self::buffer::Buffer;
+use self::disk::{Append, Disk, Failed};
+use self::place::Place;
+use super::chunk::CHUNK;
+use super::options::Sync;
+use super::progress::Progress;
+
+/// Buffers: what the disk writes from and what is gathered meanwhile. All of them are less than the 8 MiB that a program may usually lock.
+const BUFFERS: u16 = 6;
+
+/// Bytes of a buffer: a chunk with its last record, and the filler.
+const CAPACITY: usize = CHUNK + 2 * MAX_RECORD_LEN.next_multiple_of(buffer::ALIGN);
+
+/// A record has at least a header.
+const SHORTEST: usize = erf::HEADER_LEN;
+
+/// So many bytes of filler are in the file at most that the capture does not know of yet: for what the disk is about to write, for what
+/// follows, and for the closing record.
+pub(super) const RESERVE: u64 = 3 * (16 * 1024 + SHORTEST as u64);
+
+/// An ERF file written past the page cache.
+#[derive(Debug)]
+pub(super) struct Direct {
+    output: Output,
+    disk: Disk,
+    progress: Arc<Progress>,
+    sync: Sync,
+    block: usize,
+    idle: Vec<Buffer>,
+    filling: Option<Filling>,
+    /// Where the append being filled begins.
+    at: u64,
+    /// Stamp of the last record.
+    stamp: Timestamp,
+    begun: bool,
+}
+
+/// A buffer that is being filled.
+#[derive(Debug)]
+struct Filling {
+    buffer: Buffer,
+    len: usize,
+    packets: u64,
+}
+
+impl Direct {
+    /// To write to `output`; it comes back, with the reason, where that cannot be done past the page cache.
+    pub(super) fn open(output: Output, sync: Sync, progress: Arc<Progress>) -> Result<Self, (Output, String)> {
+        Self::with(true, output, sync, progress)
+    }
+
+    fn with(ring: bool, output: Output, sync: Sync, progress: Arc<Progress>) -> Result<Self, (Output, String)> {
+        let place = match Place::of(&output) {
+            Ok(place) => place,
+            Err(reason) => return Err((output, reason)),
+        };
+        let block = place.block;
+        let buffers: Option<Vec<Buffer>> = (0..BUFFERS).map(|number| Buffer::new(CAPACITY, number)).collect();
+        let disk = match buffers.map(|buffers| Disk::spawn(place, buffers, ring, Arc::clone(&progress))) {
+            Some(Ok(disk)) => disk,
+            Some(Err(cause)) => return Err((output, format!("no thread for the disk: {cause}"))),
+            None => return Err((output, "no memory for it".to_owned())),
+        };
+        let idle = Vec::with_capacity(usize::from(BUFFERS));
+        let stamp = Timestamp::from_raw(0);
+        Ok(Self { output, disk, progress, sync, block, idle, filling: None, at: 0, stamp, begun: false })
+    }
+
+    /// Takes `bytes`, which are whole records, the last of them stamped `stamp`.
+    pub(super) fn write(&mut self, bytes: &[u8], packets: u64, stamp: Timestamp) -> Result<(), erf::Error> {
+        if !self.begun {
+            self.output.begin().map_err(|cause| self.output.refused(cause, 0, 0))?;
+            self.begun = true;
+        }
+        // Behind the records there is to be room for the filler.
+        let room = |filling: &Filling| CAPACITY - filling.len - 2 * self.block;
+        if self.filling.as_ref().is_some_and(|filling| room(filling) < bytes.len()) {
+            self.close()?;
+        }
+        let mut filling = match self.filling.take() {
+            Some(filling) => filling,
+            None => Filling { buffer: self.buffer()?, len: 0, packets: 0 },
+        };
+        let Some(place) = filling.buffer.get_mut(filling.len..filling.len + bytes.len()) else {
+            let cause = std::io::Error::other(format!("{} bytes at once are more than a buffer has", bytes.len()));
+            return Err(self.output.refused(cause, self.disk.bytes(), 0));
+        };
+        place.copy_from_slice(bytes);
+        filling.len += bytes.len();
+        filling.packets += packets;
+        self.stamp = stamp;
+        self.filling = Some(filling);
+        Ok(())
+    }
+
+    /// Gives what is gathered on its way to the file.
+    pub(super) fn flush(&mut self) -> Result<(), erf::Error> {
+        self.close()
+    }
+
+    /// What was given on its way is to survive a loss of power.
+    pub(super) fn sync(&mut self) -> Result<(), erf::Error> {
+        if self.disk.sync() { Ok(()) } else { Err(self.failure()) }
+    }
+
+    /// Waits until everything is in the file.
+    pub(super) fn settle(&mut self) -> Result<(), erf::Error> {
+        self.close()?;
+        while self.idle.len() < usize::from(BUFFERS) {
+            match self.disk.buffer() {
+                Some(buffer) => self.idle.push(buffer),
+                None => return Err(self.failure()),
+            }
+        }
+        Ok(())
+    }
+
+    fn buffer(&mut self) -> Result<Buffer, erf::Error> {
+        match self.idle.pop().or_else(|| self.disk.buffer()) {
+            Some(buffer) => Ok(buffer),
+            None => Err(self.failure()),
+        }
+    }
+
+    /// Closes the last block with filler, and gives what is gathered to the disk.
+    fn close(&mut self) -> Result<(), erf::Error> {
+        let Some(Filling { mut buffer, len, packets }) = self.filling.take() else { return Ok(()) };
+        let filler = filler(len, self.block);
+        let end = len + filler;
+        if filler > 0 {
+            let place = buffer.get_mut(len..end).unwrap_or_default();
+            place.fill(0);
+            // Its length is that of the place, which is long enough for a header.
+            let padding = vec![0; filler - SHORTEST];
+            let record = RecordBuilder::new(RecordType::PAD).timestamp(self.stamp).padding_bytes(&padding);
+            record
+                .write_to(place)
+                .map_err(|cause| self.output.refused(std::io::Error::other(cause.to_string()), self.disk.bytes(), 0))?;
+            self.progress.padded(filler as u64);
+        }
+        let append = Append { buffer, len: end, at: self.at, packets };
+        self.at += end as u64;
+        if self.disk.write(append) { Ok(()) } else { Err(self.failure()) }
+    }
+
+    /// Why the disk has given up.
+    fn failure(&mut self) -> erf::Error {
+        let failed = self.disk.end().err();
+        let Failed { cause, torn } =
+            failed.unwrap_or_else(|| Failed { cause: std::io::Error::other("an earlier write failed"), torn: 0 });
+        self.output.refused(cause, self.disk.bytes(), usize::try_from(torn).unwrap_or(usize::MAX))
+    }
+
+    /// Packets in the file.
+    pub(super) fn packets(&self) -> u64 {
+        self.disk.packets()
+    }
+
+    /// Bytes in the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.disk.bytes()
+    }
+
+    /// Ends the file with `closing`, behind which no filler stays. Gives its length.
+    pub(super) fn finish(mut self, closing: Option<Closing>) -> Result<u64, erf::Error> {
+        self.settle()?;
+        let mut len = self.at;
+        if let Some(closing) = closing {
+            let (bytes, _) = closing.behind(len)?;
+            self.write(&bytes, 0, closing.ended)?;
+            len += bytes.len() as u64;
+        } else if !self.begun {
+            self.output.begin().map_err(|cause| self.output.refused(cause, 0, 0))?;
+        }
+        self.settle()?;
+        self.disk.end().map_err(|failed| self.output.refused(failed.cause, len, 0))?;
+        self.output.cut(len).map_err(|cause| self.output.refused(cause, self.disk.bytes(), 0))?;
+        self.progress.trimmed(self.at - len);
+        if self.sync != Sync::Never {
+            self.output.sync()?;
+            self.progress.all_synced();
+        }
+        Ok(len)
+    }
+}
+
+/// Bytes of filler behind `len` bytes, up to the end of a block: none, or enough for a record.
+fn filler(len: usize, block: usize) -> usize {
+    match len.next_multiple_of(block) - len {
+        0 => 0,
+        gap if gap < SHORTEST => gap + block,
+        gap => gap,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! [`Look`]: which records are recorded, and what has been seen of them.
+
+use erf::filter::Filter;
+use erf::session::StoppedBy;
+use erf::{Defect, DefectKind, Record, Records, Timestamp};
+
+use super::chunk::CHUNK;
+use super::limits::{Limits, Selection};
+use super::loss::Loss;
+use super::sink::Format;
+use super::tally::Tally;
+
+/// Places in stream memory that were no records: as many are logged one by one.
+const DEFECTS_SHOWN: u64 = 5;
+
+/// What is asked of records, and what has been seen.
+pub(super) struct Look {
+    pub(super) format: Format,
+    pub(super) limits: Limits,
+    pub(super) selection: Selection,
+    pub(super) filter: Option<Filter>,
+    /// Why the filter gave no answer.
+    pub(super) failure: Option<erf::Error>,
+    pub(super) tally: Tally,
+    pub(super) loss: Loss,
+    pub(super) defects: u64,
+    last_defect: Option<u64>,
+    /// Bytes that the file takes beside those of the tally, for a size limit.
+    pub(super) overhead: u64,
+    /// The limit that has been reached.
+    pub(super) full: Option<StoppedBy>,
+}
+
+/// What to do with a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Packet,
+    /// META or PAD, to be recorded.
+    Other,
+    Leave,
+    /// A limit is reached, or the filter has failed: this one and all behind it stay.
+    Stop,
+}
+
+impl Look {
+    pub(super) fn new(format: Format, limits: Limits, selection: Selection, filter: Option<Filter>) -> Self {
+        Self {
+            format,
+            limits,
+            selection,
+            filter,
+            failure: None,
+            tally: Tally::default(),
+            loss: Loss::default(),
+            defects: 0,
+            last_defect: None,
+            overhead: 0,
+            full: None,
+        }
+    }
+
+    #[inline]
+    fn at(&mut self, record: &Record<'_>) -> Verdict {
+        if !record.is_packet() {
+            return match self.selection.meta && self.format == Format::Erf {
+                true if self.is_full(record) => Verdict::Stop,
+                true => {
+                    self.tally.bytes += self.format.size_of(record);
+                    Verdict::Other
+                }
+                false => Verdict::Leave,
+            };
+        }
+        let taken = match self.takes(record) {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.failure = Some(error);
+                return Verdict::Stop;
+            }
+        };
+        if !taken {
+            self.loss.told.add(record);
+            self.tally.filtered += 1;
+            return Verdict::Leave;
+        }
+        if self.is_full(record) {
+            return Verdict::Stop;
+        }
+        self.loss.told.add(record);
+        self.tally.choose(record, self.format.size_of(record));
+        Verdict::Packet
+    }
+
+    /// Whether `record`, a packet, is asked for.
+    #[inline]
+    fn takes(&self, record: &Record<'_>) -> Result<bool, erf::Error> {
+        match &self.filter {
+            Some(filter) if self.selection.takes(record) => filter.matches(record),
+            _ => Ok(self.selection.takes(record)),
+        }
+    }
+
+    fn is_full(&mut self, record: &Record<'_>) -> bool {
+        if self.limits.count.is_some_and(|count| self.tally.chosen >= count) {
+            self.full = Some(StoppedBy::Count);
+        } else if let Some(size) = self.limits.size
+            && self.exceeds(size, self.format.size_of(record))
+        {
+            self.full = Some(StoppedBy::Size);
+        }
+        self.full.is_some()
+    }
+
+    /// Whether a file limited to `size` bytes has no room for `more`.
+    pub(super) fn exceeds(&self, size: u64, more: u64) -> bool {
+        self.tally.bytes + self.overhead + more > size
+    }
+
+    /// After a record: whether the count is reached, so that nobody waits for one more.
+    pub(super) fn check_count(&mut self) {
+        if self.limits.count.is_some_and(|count| self.tally.chosen >= count) {
+            self.full = Some(StoppedBy::Count);
+        }
+    }
+}
+
+/// The chosen records of about [`CHUNK`] bytes of stream memory.
+pub(super) struct Piece {
+    /// Runs of chosen records that lie together, by offset.
+    pub(super) runs: Vec<(usize, usize)>,
+    pub(super) records: u64,
+    pub(super) packets: u64,
+    /// Bytes looked at.
+    pub(super) len: usize,
+    /// Stamp of the first record chosen.
+    pub(super) first: Option<Timestamp>,
+}
+
+impl Piece {
+    pub(super) fn choose(bytes: &[u8], position: u64, look: &mut Look) -> Self {
+        let mut piece = Self { runs: Vec::new(), records: 0, packets: 0, len: 0, first: None };
+        let mut records = Records::new(bytes).at_offset(position);
+        let mut recovering = false;
+        while piece.len < CHUNK {
+            let Some(item) = records.next() else {
+                piece.len = bytes.len();
+                break;
+            };
+            // Offsets count from `position`.
+            let end = (records.offset() - position) as usize;
+            match item {
+                Ok(record) => match look.at(&record) {
+                    Verdict::Stop => break,
+                    Verdict::Leave => piece.len = end,
+                    verdict => piece.take(end - record.bytes().len(), end, &record, verdict),
+                },
+                Err(defect) => {
+                    look.damaged(defect);
+                    piece.len = end;
+                    if !recovering {
+                        // No length can be trusted here: look for the next record in what is left.
+                        recovering = true;
+                        let at = (defect.offset - position) as usize;
+                        records =
+                            Records::new(bytes.get(at..).unwrap_or_default()).at_offset(defect.offset).recover(true);
+                    }
+                }
+            }
+        }
+        piece
+    }
+
+    #[inline]
+    fn take(&mut self, start: usize, end: usize, record: &Record<'_>, verdict: Verdict) {
+        self.records += 1;
+        self.packets += u64::from(verdict == Verdict::Packet);
+        self.first.get_or_insert(record.timestamp());
+        self.len = end;
+        match self.runs.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => self.runs.push((start, end)),
+        }
+    }
+}
+
+impl Look {
+    /// Bytes in stream memory that are no record: something is lost, and how much is not known.
+    fn damaged(&mut self, defect: Defect) {
+        self.loss.damaged = true;
+        // What is skipped belongs to the defect before it; and the first one is met again when it is looked for a way on.
+        let again = self.last_defect.replace(defect.offset) == Some(defect.offset);
+        if again || matches!(defect.kind, DefectKind::Skipped { .. }) {
+            return;
+        }
+        self.defects += 1;
+        match self.defects {
+            1..=DEFECTS_SHOWN => log::warn!("in stream memory: {defect}"),
+            n if n == DEFECTS_SHOWN + 1 => log::warn!("in stream memory: more such places, from here on only counted"),
+            _ => {}
+        }
+    }
+}
