@@ -52,12 +52,13 @@ fn run(progress: &Progress, over: &AtomicBool) {
         let seconds = (now.0 - last.0).as_secs_f64().max(1e-3);
         let rate = (now.1.delivered - last.1.delivered) as f64 / seconds;
         bar.set_message(format!(
-            "{} packets, {}, {}/s, memory {} %, lost {}",
+            "{} packets, {}, {}/s, memory {} %, lost {}{}",
             HumanCount(now.1.delivered),
             HumanBytes(now.1.bytes),
             HumanCount(rate as u64),
             now.1.fill_percent,
             HumanCount(now.1.lost),
+            if now.1.waiting { ", disk full" } else { "" },
         ));
         bar.tick();
         last = now;

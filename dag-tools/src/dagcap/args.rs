@@ -85,6 +85,11 @@ pub struct Args {
     #[arg(long, value_name = "TIME|end", num_args = 0..=1, require_equals = true, default_missing_value = "1s", value_parser = sync)]
     pub sync: Option<Sync>,
 
+    /// What to do when the disk is full: stop, with everything up to there in the file and exit status 2; or wait until there is room, and
+    /// go on. What stream memory cannot hold meanwhile is lost, and counted.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_full: OnFull,
+
     /// Write neither META nor PAD records, for readers that know neither.
     #[arg(long)]
     pub no_meta: bool,
@@ -146,6 +151,25 @@ impl From<Io> for dag::record::Io {
             Io::Auto => Self::Auto,
             Io::Direct => Self::Direct,
             Io::Buffered => Self::Buffered,
+        }
+    }
+}
+
+/// What to do when the disk is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OnFull {
+    /// End the recording.
+    #[default]
+    Stop,
+    /// Go on when there is room.
+    Wait,
+}
+
+impl From<OnFull> for dag::record::OnFull {
+    fn from(on_full: OnFull) -> Self {
+        match on_full {
+            OnFull::Stop => Self::End,
+            OnFull::Wait => Self::Wait,
         }
     }
 }

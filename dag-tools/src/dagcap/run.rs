@@ -138,6 +138,7 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
         .application(Application::new(PROGRAM, env!("CARGO_PKG_VERSION")))
         .drain(!args.no_drain)
         .io(args.io.into())
+        .on_full(args.on_full.into())
         .sync(args.sync.unwrap_or_default())
         .stop_on(stop);
     let recorder = match &filter {

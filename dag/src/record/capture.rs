@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dag_emu::ring::PollRules;
 use erf::filter::Filter;
 use erf::session::{Account, Closing, StoppedBy};
+use erf::writer::Room;
 use erf::{Records, Tick, Timestamp};
 
 use super::chunk::{Bytes, Chunk, Lent};
@@ -18,7 +19,7 @@ use super::progress::{Progress, Snapshot};
 use super::sink::{Format, Sink, Target};
 use super::tally::Tally;
 use super::writer::{Ended, Sent, Writer};
-use super::{PATIENCE, Recorder, Recording};
+use super::{OnFull, PATIENCE, Recorder, Recording};
 use crate::error::{Error, ErrorKind, Repr};
 use crate::stream::RxStream;
 
@@ -39,6 +40,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         clock_interval,
         io,
         sync,
+        on_full,
         stop,
         progress,
     } = recorder;
@@ -51,7 +53,8 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let tick_bits = info.tick.map(Tick::bits);
     let ending = Arc::new(AtomicBool::new(false));
     let failed = |error| Recording::failed(error, tick_bits);
-    let target = Target { format, io, sync, size: limits.size, filler: selection.meta };
+    let room = (on_full == OnFull::Wait).then(|| Room::new(Arc::clone(&ending)));
+    let target = Target { format, io, sync, room: room.clone(), size: limits.size, filler: selection.meta };
     let output = output.while_ending(Arc::clone(&ending), PATIENCE);
     let sink = match Sink::open(output, target, Arc::clone(&progress)) {
         Ok(sink) => sink,
@@ -81,6 +84,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         stop,
         progress,
         reserve,
+        room,
         begun: Instant::now(),
         ending,
         started: None,
@@ -114,6 +118,8 @@ struct Capture<'a> {
     progress: Arc<Progress>,
     /// Bytes of filler that may come to the file without having been told yet.
     reserve: u64,
+    /// Where a full disk is waited for.
+    room: Option<Room>,
     begun: Instant,
     /// Tells the output that nobody waits for long any more.
     ending: Arc<AtomicBool>,
@@ -326,6 +332,7 @@ impl Capture<'_> {
             // The card goes on dropping meanwhile, and its counter must not wrap unseen.
             let drops = self.stream.backend().drops();
             self.look.loss.observe(drops);
+            self.tell();
         }
     }
 
@@ -339,6 +346,7 @@ impl Capture<'_> {
             lost: self.look.loss.so_far(),
             bytes,
             fill_percent: held * 100 / self.memory_len.max(1),
+            waiting: self.room.as_ref().is_some_and(Room::is_waiting),
             ..Snapshot::default()
         });
     }

@@ -26,7 +26,7 @@ mod tally;
 mod writer;
 
 pub use limits::{Limits, Selection};
-pub use options::{Io, Sync};
+pub use options::{Io, OnFull, Sync};
 pub use progress::{Progress, Snapshot};
 pub use sink::Format;
 
@@ -72,6 +72,7 @@ pub struct Recorder {
     clock_interval: Duration,
     io: Io,
     sync: Sync,
+    on_full: OnFull,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
 }
@@ -111,6 +112,7 @@ impl Recorder {
             clock_interval: clock::INTERVAL,
             io: Io::default(),
             sync: Sync::default(),
+            on_full: OnFull::default(),
             stop: Arc::default(),
             progress: Arc::default(),
         }
@@ -170,6 +172,12 @@ impl Recorder {
     /// What of the file survives a loss of power.
     pub fn sync(mut self, sync: Sync) -> Self {
         self.sync = sync;
+        self
+    }
+
+    /// What to do when the disk is full.
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = on_full;
         self
     }
 

@@ -15,6 +15,17 @@ pub enum Io {
     Buffered,
 }
 
+/// What to do when the disk is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnFull {
+    /// The recording ends with an error.
+    #[default]
+    End,
+    /// It goes on when there is room. Meanwhile stream memory fills, and when that is full, too, the card drops and counts.
+    Wait,
+}
+
 /// What of a file survives a loss of power. A killed program loses nothing that was written, whatever is chosen here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

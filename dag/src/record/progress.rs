@@ -1,6 +1,6 @@
 //! [`Progress`]: numbers of a running recording, for a person to look at.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Numbers of a running recording, each right by itself and all of them a moment old.
 #[derive(Debug, Default)]
@@ -14,6 +14,7 @@ pub struct Progress {
     written_bytes: AtomicU64,
     synced: AtomicU64,
     padding: AtomicU64,
+    waiting: AtomicBool,
 }
 
 /// One look at a [`Progress`].
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub written_bytes: u64,
     /// Packets that survive a loss of power, where that is asked for ([`Sync`](super::Sync)).
     pub synced: u64,
+    /// The disk is full, and there is no room to write.
+    pub waiting: bool,
 }
 
 impl Progress {
@@ -51,6 +54,7 @@ impl Progress {
             written: load(&self.written),
             written_bytes: load(&self.written_bytes),
             synced: load(&self.synced),
+            waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
 
@@ -61,6 +65,7 @@ impl Progress {
         self.lost.store(now.lost, Ordering::Relaxed);
         self.bytes.store(now.bytes, Ordering::Relaxed);
         self.fill.store(now.fill_percent, Ordering::Relaxed);
+        self.waiting.store(now.waiting, Ordering::Relaxed);
     }
 
     /// So many more packets and bytes are in the file.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use erf::convert::{PacketOptions, to_packet};
 use erf::session::Closing;
-use erf::writer::{ErfWriter, Output};
+use erf::writer::{ErfWriter, Output, Room};
 use erf::{Record, Records, pcap, pcapng};
 
 use super::chunk::Chunk;
-use super::direct::{self, Direct};
+use super::direct::{self, Direct, Place};
 use super::options::{Io, Sync};
 use super::progress::Progress;
 use crate::error::{Error, Repr};
@@ -46,11 +46,13 @@ impl Format {
 }
 
 /// What is to be written how.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) format: Format,
     pub(super) io: Io,
     pub(super) sync: Sync,
+    /// Where a full disk is waited for.
+    pub(super) room: Option<Room>,
     /// The most bytes that the file may have.
     pub(super) size: Option<u64>,
     /// Whether filler may be among the records.
@@ -96,7 +98,11 @@ impl Target {
 }
 
 impl Form {
-    fn open(output: Output, target: Target, progress: &Arc<Progress>) -> Result<Self, Error> {
+    fn open(output: Output, target: &Target, progress: &Arc<Progress>) -> Result<Self, Error> {
+        let output = match &target.room {
+            Some(room) => output.wait_for_room(room.clone()),
+            None => output,
+        };
         let refused = |reason: &str| Repr::NoDirect { file: output.name().to_owned(), reason: reason.to_owned() };
         if target.io == Io::Direct
             && let Some(reason) = target.forbids_direct()
@@ -107,12 +113,15 @@ impl Form {
             return Ok(Self::buffered(output, target.format));
         }
         let is_file = output.file().is_ok_and(|file| file.is_some());
-        match Direct::open(output, target.sync, Arc::clone(progress)) {
-            Ok(direct) => Ok(Self::Direct(Box::new(direct))),
-            Err((output, reason)) if target.io == Io::Direct => {
+        match Place::of(&output) {
+            Ok(place) => {
+                let direct = Direct::open(output, place, target.sync, target.room.clone(), Arc::clone(progress));
+                Ok(Self::Direct(Box::new(direct.map_err(Repr::Thread)?)))
+            }
+            Err(reason) if target.io == Io::Direct => {
                 Err(Repr::NoDirect { file: output.name().to_owned(), reason }.into())
             }
-            Err((output, reason)) => {
+            Err(reason) => {
                 if is_file {
                     log::warn!(
                         "{}: written through the page cache, as direct I/O is not possible: {reason}",
@@ -143,7 +152,7 @@ impl Form {
 impl Sink {
     /// To write to `output`.
     pub(super) fn open(output: Output, target: Target, progress: Arc<Progress>) -> Result<Self, Error> {
-        let form = Form::open(output, target, &progress)?;
+        let form = Form::open(output, &target, &progress)?;
         Ok(Self { form, sync: target.sync, synced: Instant::now(), progress, told: (0, 0) })
     }
 

@@ -25,6 +25,7 @@ mod erf_writer;
 mod output;
 #[cfg(target_os = "linux")]
 mod pipe;
+mod room;
 mod unwritten;
 mod whole;
 mod whole_file;
@@ -35,5 +36,6 @@ mod tests;
 pub use any::AnyWriter;
 pub use erf_writer::ErfWriter;
 pub use output::{Output, OutputOptions};
+pub use room::Room;
 pub use unwritten::Unwritten;
 pub use whole_file::WholeFile;

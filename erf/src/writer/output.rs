@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::ErfWriter;
 #[cfg(target_os = "linux")]
 use super::pipe::Pipe;
+use super::{ErfWriter, Room};
 use crate::{Error, ErrorKind};
 
 /// How to open an [`Output`].
@@ -54,6 +54,8 @@ pub struct Output {
     fresh: Fresh,
     /// A regular file opened by path: it can be cut. Standard output is shared and never cut.
     is_regular: bool,
+    /// A full disk is waited for.
+    room: Option<Room>,
     /// Written to in place of `file`, where it is a pipe whose reader may be given up.
     #[cfg(target_os = "linux")]
     pipe: Option<Pipe>,
@@ -112,6 +114,7 @@ impl Output {
             name,
             fresh,
             is_regular,
+            room: None,
             #[cfg(target_os = "linux")]
             pipe: None,
         };
@@ -127,6 +130,12 @@ impl Output {
         {
             self.pipe = Pipe::open(&self.file, ending, patience);
         }
+        self
+    }
+
+    /// From now on a write to a file for which there is no room waits until there is.
+    pub fn wait_for_room(mut self, room: Room) -> Self {
+        self.room = self.is_regular.then_some(room);
         self
     }
 
@@ -219,7 +228,11 @@ impl Write for Output {
         if let Some(pipe) = &mut self.pipe {
             return pipe.write(bytes);
         }
-        self.file.write(bytes)
+        let Self { file, room, name, .. } = self;
+        match room {
+            Some(room) => room.wait_for(name, || file.write(bytes)),
+            None => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

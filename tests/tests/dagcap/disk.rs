@@ -219,3 +219,56 @@ fn a_full_disk_is_filled_to_the_last_whole_record() {
     let left: u64 = fs::read_to_string(dir.path().join("disk.left")).unwrap().trim().parse().unwrap();
     assert!(left <= 2 * 65_536, "{left} bytes are left on a full disk");
 }
+
+#[test]
+fn a_full_disk_can_be_waited_for_and_what_is_lost_meanwhile_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    for form in ["erf --io direct", "erf --io buffered", "pcapng"] {
+        // Whoever waits for the disk says so; then somebody makes room, and it goes on until there is more than had fitted before.
+        let script = format!(
+            "fallocate -l 60M \"$1/other\" || exit 77
+            \"$2\" --device emu:synthetic=1518,rate=5kpps,memory=1MiB --on-full wait --format {form} --json --out \"$1/wire\" 2>\"$1.said\" & dagcap=$!
+            until grep -q 'no room to write' \"$1.said\"; do sleep 0.05; done
+            sleep 2; cp \"$1/wire\" \"$1.full\"; full=$(stat -c %s \"$1/wire\"); rm \"$1/other\"
+            until [ $(stat -c %s \"$1/wire\") -gt $((full + 1000000)) ]; do sleep 0.05; done
+            kill -INT $dagcap; wait $dagcap; code=$?; cat \"$1.said\" >&2; cp \"$1/wire\" \"$1.copy\"; exit $code"
+        );
+        let Some(ran) = on_a_disk(dir.path(), 96, &script) else { return };
+        let ran = ran.exits(1);
+        ran.says("there is room again");
+        let json = ran.json();
+        assert_eq!((json["stopped_by"].as_str(), number(&json, "lost_writer")), (Some("signal"), 0), "{form}: {json}");
+        assert!(number(&json, "lost_card") > 0, "{form}: {json}");
+        if form.starts_with("erf") {
+            let seen = Seen::in_file(&dir.path().join("disk.copy"));
+            assert!(seen.defects.is_empty(), "{:?}", seen.defects);
+            let (lost, stuck) = seen.check_sequence();
+            assert!(!stuck && lost == number(&json, "lost_card"), "{lost} in the file, {json}");
+            assert_eq!(seen.account().delivered, seen.packets.len() as u64);
+        }
+        if form.ends_with("direct") {
+            let full = Seen::in_file(&dir.path().join("disk.full"));
+            assert!(full.defects.is_empty(), "while it waits there are whole records: {:?}", full.defects);
+        }
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_full_disk_can_be_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    for io in ["direct", "buffered"] {
+        let script = format!(
+            "\"$2\" --device emu:synthetic=1518,rate=20kpps,memory=4MiB --on-full wait --io {io} --json --out \"$1/wire\" 2>\"$1.said\" & dagcap=$!
+            while kill -0 $dagcap && ! grep -q 'goes on when' \"$1.said\"; do sleep 0.05; done
+            kill -INT $dagcap; wait $dagcap; code=$?; cat \"$1.said\" >&2; cp \"$1/wire\" \"$1.copy\"; exit $code"
+        );
+        let Some(ran) = on_a_disk(dir.path(), 16, &script) else { return };
+        let ran = ran.exits(2);
+        ran.says("it goes on when there is some");
+        let json = ran.json();
+        let seen = Seen::in_file(&dir.path().join("disk.copy"));
+        assert!(seen.defects.is_empty(), "{:?}", seen.defects);
+        assert_eq!(seen.packets.len() as u64, number(&json, "delivered"));
+        assert!(number(&json, "lost_writer") > 0, "{json}");
+    }
+}

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use erf::Records;
+use erf::writer::Room;
 
 use super::buffer::Buffer;
 use super::place::Place;
@@ -61,7 +62,13 @@ pub(super) struct Failed {
 impl Disk {
     /// Starts the thread, which owns `buffers` first. With `ring` it gives several appends to the kernel at once, through io_uring, where
     /// the system lets us; else, or without, it makes one call after another, which is slower by what lies between two of them.
-    pub(super) fn spawn(place: Place, buffers: Vec<Buffer>, ring: bool, progress: Arc<Progress>) -> io::Result<Self> {
+    pub(super) fn spawn(
+        place: Place,
+        buffers: Vec<Buffer>,
+        ring: bool,
+        room: Option<(Room, String)>,
+        progress: Arc<Progress>,
+    ) -> io::Result<Self> {
         let (orders, queue) = bounded(buffers.len() + 1);
         let (release, free) = bounded(buffers.len());
         let state = Arc::new(State::default());
@@ -76,7 +83,7 @@ impl Disk {
                 // There is room for all of them.
                 let _ = release.send(buffer);
             }
-            Work { place, ring, state: shared, progress, release }.run(&queue)
+            Work { place, ring, room, state: shared, progress, release }.run(&queue)
         })?;
         Ok(Self { orders: Some(orders), free, state, thread: Some(thread) })
     }
@@ -133,6 +140,8 @@ impl Drop for Disk {
 struct Work {
     place: Place,
     ring: Option<Ring>,
+    /// Where a full disk is waited for, with the name of the file.
+    room: Option<(Room, String)>,
     state: Arc<State>,
     progress: Arc<Progress>,
     release: Sender<Buffer>,
@@ -182,8 +191,26 @@ impl Work {
         self.progress.wrote(packets, bytes);
     }
 
-    /// Writes what is left of an append of which `done` bytes are in the file; if that fails, what is in the file then.
+    /// Writes what is left of an append of which `done` bytes are in the file, waiting for room where that is asked for; if it fails, what
+    /// is in the file then.
     fn complete(&self, append: &Append, done: usize) -> Result<(), (usize, io::Error)> {
+        match (self.write_from(append, done), &self.room) {
+            (Err((_, cause)), Some((room, name))) if is_full(&cause) => {
+                let again = room.wait_for(name, || {
+                    self.write_from(append, 0).map_err(|(_, cause)| {
+                        // While it waits the file is to end on a record. If it cannot be cut, it is next time, or in the end.
+                        let _ = self.place.file.set_len(append.at);
+                        cause
+                    })
+                });
+                again.or_else(|_| self.write_from(append, 0))
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// Writes what is left of an append of which `done` bytes are in the file; if that fails, what is in the file then.
+    fn write_from(&self, append: &Append, done: usize) -> Result<(), (usize, io::Error)> {
         let block = self.place.block;
         let mut accepted = done - done % block;
         let mut most = append.len;

@@ -9,15 +9,16 @@ mod disk;
 mod place;
 mod ring;
 
+use std::io;
 use std::sync::Arc;
 
 use erf::session::Closing;
-use erf::writer::Output;
+use erf::writer::{Output, Room};
 use erf::{MAX_RECORD_LEN, RecordBuilder, RecordType, Timestamp};
 
 use self::buffer::Buffer;
 use self::disk::{Append, Disk, Failed};
-use self::place::Place;
+pub(super) use self::place::Place;
 use super::chunk::CHUNK;
 use super::options::Sync;
 use super::progress::Progress;
@@ -61,23 +62,29 @@ struct Filling {
 }
 
 impl Direct {
-    /// To write to `output`; it comes back, with the reason, where that cannot be done past the page cache.
-    pub(super) fn open(output: Output, sync: Sync, progress: Arc<Progress>) -> Result<Self, (Output, String)> {
-        Self::with(true, output, sync, progress)
+    /// To write to `output`, which is at `place`.
+    pub(super) fn open(
+        output: Output,
+        place: Place,
+        sync: Sync,
+        room: Option<Room>,
+        progress: Arc<Progress>,
+    ) -> io::Result<Self> {
+        Self::with(true, output, place, sync, room, progress)
     }
 
-    fn with(ring: bool, output: Output, sync: Sync, progress: Arc<Progress>) -> Result<Self, (Output, String)> {
-        let place = match Place::of(&output) {
-            Ok(place) => place,
-            Err(reason) => return Err((output, reason)),
-        };
+    fn with(
+        ring: bool,
+        output: Output,
+        place: Place,
+        sync: Sync,
+        room: Option<Room>,
+        progress: Arc<Progress>,
+    ) -> io::Result<Self> {
         let block = place.block;
+        let room = room.map(|room| (room, output.name().to_owned()));
         let buffers: Option<Vec<Buffer>> = (0..BUFFERS).map(|number| Buffer::new(CAPACITY, number)).collect();
-        let disk = match buffers.map(|buffers| Disk::spawn(place, buffers, ring, Arc::clone(&progress))) {
-            Some(Ok(disk)) => disk,
-            Some(Err(cause)) => return Err((output, format!("no thread for the disk: {cause}"))),
-            None => return Err((output, "no memory for it".to_owned())),
-        };
+        let disk = Disk::spawn(place, buffers.ok_or(io::ErrorKind::OutOfMemory)?, ring, room, Arc::clone(&progress))?;
         let idle = Vec::with_capacity(usize::from(BUFFERS));
         let stamp = Timestamp::from_raw(0);
         Ok(Self { output, disk, progress, sync, block, idle, filling: None, at: 0, stamp, begun: false })
@@ -99,7 +106,7 @@ impl Direct {
             None => Filling { buffer: self.buffer()?, len: 0, packets: 0 },
         };
         let Some(place) = filling.buffer.get_mut(filling.len..filling.len + bytes.len()) else {
-            let cause = std::io::Error::other(format!("{} bytes at once are more than a buffer has", bytes.len()));
+            let cause = io::Error::other(format!("{} bytes at once are more than a buffer has", bytes.len()));
             return Err(self.output.refused(cause, self.disk.bytes(), 0));
         };
         place.copy_from_slice(bytes);
@@ -152,7 +159,7 @@ impl Direct {
             let record = RecordBuilder::new(RecordType::PAD).timestamp(self.stamp).padding_bytes(&padding);
             record
                 .write_to(place)
-                .map_err(|cause| self.output.refused(std::io::Error::other(cause.to_string()), self.disk.bytes(), 0))?;
+                .map_err(|cause| self.output.refused(io::Error::other(cause.to_string()), self.disk.bytes(), 0))?;
             self.progress.padded(filler as u64);
         }
         let append = Append { buffer, len: end, at: self.at, packets };
@@ -164,7 +171,7 @@ impl Direct {
     fn failure(&mut self) -> erf::Error {
         let failed = self.disk.end().err();
         let Failed { cause, torn } =
-            failed.unwrap_or_else(|| Failed { cause: std::io::Error::other("an earlier write failed"), torn: 0 });
+            failed.unwrap_or_else(|| Failed { cause: io::Error::other("an earlier write failed"), torn: 0 });
         self.output.refused(cause, self.disk.bytes(), usize::try_from(torn).unwrap_or(usize::MAX))
     }
 

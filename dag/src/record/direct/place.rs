@@ -15,7 +15,7 @@ const TMPFS: u64 = 0x0102_1994;
 
 /// A file that is written to past the page cache.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::record) struct Place {
     pub(super) file: File,
     /// What offsets and lengths of writes are a multiple of.
     pub(super) block: usize,
@@ -23,7 +23,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Makes the file behind `output` one that is written to past the page cache; why not, if that cannot be.
-    pub(super) fn of(output: &Output) -> Result<Self, String> {
+    pub(in crate::record) fn of(output: &Output) -> Result<Self, String> {
         let file = output.file().map_err(|cause| cause.to_string())?;
         let file = file.ok_or_else(|| "it is no file opened by its name".to_owned())?;
         let block = block_of(&file)?;

@@ -11,9 +11,12 @@ use super::*;
 fn direct(path: &Path, ring: bool, sync: Sync) -> Option<(Direct, Arc<Progress>)> {
     let output = Output::create(path, OutputOptions::new()).unwrap();
     let progress = Arc::new(Progress::default());
-    match Direct::with(ring, output, sync, Arc::clone(&progress)) {
-        Ok(direct) => Some((direct, progress)),
-        Err((_, reason)) => {
+    match Place::of(&output) {
+        Ok(place) => {
+            let direct = Direct::with(ring, output, place, sync, None, Arc::clone(&progress));
+            Some((direct.unwrap(), progress))
+        }
+        Err(reason) => {
             house_skip::skip(format_args!("no direct I/O in {}: {reason}", path.display()));
             None
         }
@@ -102,19 +105,16 @@ fn filler_is_none_or_long_enough_for_a_record() {
 }
 
 #[test]
-fn where_it_cannot_be_the_output_comes_back_untouched() {
-    let progress = || Arc::new(Progress::default());
+fn where_it_cannot_be_the_output_is_left_alone() {
     let output = Output::create("/dev/null", OutputOptions::new()).unwrap();
-    let (output, reason) = Direct::open(output, Sync::Never, progress()).unwrap_err();
-    assert_eq!((output.name(), reason.as_str()), ("/dev/null", "it is no file opened by its name"));
+    assert_eq!(Place::of(&output).unwrap_err(), "it is no file opened by its name");
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
         let dir = tempfile::tempdir_in(memory).unwrap();
         let path = dir.path().join("wire.erf");
         fs::write(&path, "old").unwrap();
         let output = Output::create(&path, OutputOptions::new().force(true)).unwrap();
-        let (_, reason) = Direct::open(output, Sync::Never, progress()).unwrap_err();
-        assert_eq!(reason, "the file system is in memory");
+        assert_eq!(Place::of(&output).unwrap_err(), "the file system is in memory");
         assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 }
