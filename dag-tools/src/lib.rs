@@ -11,6 +11,7 @@ pub mod exit;
 pub mod libraries;
 pub mod live;
 pub mod messages;
+pub mod report;
 pub mod shell;
 pub mod signals;
 pub mod tping;

@@ -1,15 +1,18 @@
-//! A recording that is killed: everything up to the last write is there, and what is not whole is at the very end and said so.
+//! A recording that is killed: everything that it told to be in the file is there. Past the page cache there are whole records only; through it
+//! what is not whole is at the very end and said so.
 //!
 //! A dozen kills; as many as `DAG_KILLS` says for the long form.
 
+use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use erf::session::Ending;
-use house_tests::run::{dagcap, start};
+use house_tests::run::{dagcap, dagcap_with, erf, number, run, start};
 use house_tests::seen::Seen;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 /// Some time up to `most`, another one each time.
 fn any_time(most: Duration) -> Duration {
@@ -22,15 +25,25 @@ fn kills() -> u32 {
     kills.map_or(12, |kills| kills.parse().expect("DAG_KILLS is a number"))
 }
 
-/// Starts a capture and kills it so long after its first write, or, with nothing written, after its start.
-fn kill(device: &str, out: &Path, after: Duration, first_write: bool) {
-    let mut running = start(dagcap().args(["--device", device, "--force", "--out"]).arg(out));
+/// Starts a capture and kills it so long after its first write, or, with nothing written, after its start. Gives how many packets it said
+/// were in the file, the last time that it was asked.
+fn kill(device: &str, io: &str, out: &Path, after: Duration, first_write: bool) -> u64 {
+    let mut running = start(dagcap().args(["--device", device, "--io", io, "--json", "--force", "--out"]).arg(out));
     if first_write {
         running.until_written(out, 0);
+        let begun = Instant::now();
+        while begun.elapsed() < after {
+            running.signal(Signal::SIGUSR1);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    } else {
+        std::thread::sleep(after);
     }
-    std::thread::sleep(after);
     running.signal(Signal::SIGKILL);
-    running.wait().dies_of(Signal::SIGKILL);
+    let ran = running.wait().dies_of(Signal::SIGKILL);
+    // The last line may be torn.
+    let reports = ran.stderr.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    reports.map(|report| number(&report, "written")).next().unwrap_or(0)
 }
 
 /// What holds for every file that is left. Gives how many packets it has, and whether its last record is torn.
@@ -49,6 +62,7 @@ fn check(out: &Path) -> (usize, bool) {
         }
         many => panic!("{} defects: {many:?}", many.len()),
     };
+    run(erf("check").arg(out)).exits(i32::from(torn));
     assert_eq!(seen.whole == len, !torn, "{} of {len} bytes are whole records", seen.whole);
     assert!(len - seen.whole < 65_536, "at most one record is torn");
     seen.check_sequence();
@@ -62,34 +76,46 @@ fn check(out: &Path) -> (usize, bool) {
     (seen.packets.len(), torn)
 }
 
-fn kill_often(device: &str, most: Duration) {
+fn kill_often(device: &str, io: &str, most: Duration) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("wire.erf");
-    let (mut with_packets, mut torn) = (0, 0);
+    let line = format!("--device emu:synthetic,count=1 --io {io} --quiet --out {}", out.display());
+    let tried = dagcap_with(&line);
+    if !tried.status.success() {
+        return house_skip::skip(format_args!("{io}: {}", tried.stderr.trim()));
+    }
+    fs::remove_file(&out).unwrap();
+    let (mut with_packets, mut torn, mut told) = (0, 0, 0);
     for n in 0..kills() {
         let after = any_time(most);
-        let (packets, is_torn) = {
-            kill(device, &out, after, n % 4 != 0);
-            check(&out)
-        };
-        eprintln!("kill {n} after {after:?}: {packets} packets, torn: {is_torn}");
+        let acknowledged = kill(device, io, &out, after, n % 4 != 0);
+        let (packets, is_torn) = check(&out);
+        eprintln!("kill {n} after {after:?}: {packets} packets, {acknowledged} of them told, torn: {is_torn}");
+        assert!(packets as u64 >= acknowledged, "{acknowledged} packets were in the file, and {packets} are");
+        assert!(!is_torn || io != "direct", "past the page cache there are whole records only");
         with_packets += u32::from(packets > 0);
         torn += u32::from(is_torn);
+        told += u32::from(acknowledged > 0);
         // Each begins without the file of the one before.
-        let _ = std::fs::remove_file(&out);
+        let _ = fs::remove_file(&out);
     }
     eprintln!("{} kills, {with_packets} files with packets, {torn} with a torn record at the end", kills());
     assert!(with_packets >= kills() / 2, "only {with_packets} of {} files have packets", kills());
+    assert!(told >= kills() / 4, "only {told} of {} told of packets in the file", kills());
 }
 
 #[test]
 fn killed_flat_out() {
-    kill_often("emu:synthetic=imix,rate=max", Duration::from_millis(300));
+    for io in ["direct", "buffered"] {
+        kill_often("emu:synthetic=imix,rate=max", io, Duration::from_millis(300));
+    }
 }
 
 #[test]
 fn killed_while_slow() {
-    kill_often("emu:synthetic,rate=2000pps", Duration::from_millis(1500));
+    for io in ["direct", "buffered"] {
+        kill_often("emu:synthetic,rate=2000pps", io, Duration::from_millis(1500));
+    }
 }
 
 /// The reader says where the whole records end, wherever a file is cut.

@@ -11,7 +11,8 @@ use crate::values;
 /// Captures packets from an Endace DAG card, real or emulated, into a file.
 ///
 /// Records are written as the card made them, whole, with the card's timestamps. At the end comes an account of where every
-/// packet went. Ctrl-C, SIGTERM and SIGHUP stop cleanly; a second one stops at once.
+/// packet went. Ctrl-C, SIGTERM and SIGHUP stop cleanly; a second one stops at once. SIGUSR1 asks how it is going: one line on standard error,
+/// JSON with --json, which also tells how many packets are in the file already.
 #[derive(Debug, Parser)]
 #[command(name = "dagcap", version, after_help = AFTER_HELP)]
 pub struct Args {

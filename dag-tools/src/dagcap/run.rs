@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use dag::file::filter::{Filter, FilterOptions, Mismatch};
 use dag::file::session::Application;
 use dag::file::writer::{Output, OutputOptions};
-use dag::record::{Limits, Recorder, Recording, Selection};
+use dag::record::{Limits, Progress, Recorder, Recording, Selection};
 use dag::{Card, CardInfo, Device, ErrorKind, StampSource};
 
 use super::Args;
@@ -17,6 +17,7 @@ use crate::account::{AccountJson, lines};
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::messages::say;
+use crate::report::Reports;
 use crate::{shell, signals};
 
 const PROGRAM: &str = "dagcap";
@@ -118,6 +119,9 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     let filter = filter.transpose().map_err(Failure::Filter)?;
     let source = Source::open(args)?;
     let stop = Arc::new(AtomicBool::new(false));
+    let progress = Arc::new(Progress::default());
+    // Before there is a file to be seen: who does not handle this signal dies of it.
+    let _reports = Reports::on_signal(PROGRAM, Arc::clone(&progress), args.json).map_err(Failure::Signals)?;
     // Opening a pipe may take for ever: until it is open a signal ends the program at once, and nothing is lost yet. Whoever sees a
     // file may take it that a signal ends it well.
     let may_wait = std::fs::metadata(&args.out).is_ok_and(|there| !there.is_file());
@@ -140,12 +144,13 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
         .io(args.io.into())
         .on_full(args.on_full.into())
         .sync(args.sync.unwrap_or_default())
+        .progress_to(Arc::clone(&progress))
         .stop_on(stop);
     let recorder = match &filter {
         Some(filter) => recorder.filter(filter.clone()),
         None => recorder,
     };
-    let live = (!args.quiet).then(|| Live::show(recorder.progress()));
+    let live = (!args.quiet).then(|| Live::show(progress));
     let recording = recorder.run();
     drop(live);
     for (link_type, count) in filter.iter().flat_map(Filter::meaningless) {

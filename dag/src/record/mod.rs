@@ -192,6 +192,12 @@ impl Recorder {
         self
     }
 
+    /// Shows numbers in `progress` while it runs.
+    pub fn progress_to(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
     /// Numbers to be shown while it runs.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)

@@ -77,7 +77,7 @@ pub(super) struct Sink {
 #[derive(Debug)]
 enum Form {
     Direct(Box<Direct>),
-    Erf { writer: ErfWriter<Output>, packets: u64 },
+    Erf { writer: Box<ErfWriter<Output>>, packets: u64 },
     Pcap(Box<Staged<pcap::Writer<Stage>>>),
     PcapNg(Box<Staged<pcapng::Writer<Stage>>>),
 }
@@ -136,7 +136,7 @@ impl Form {
     fn buffered(output: Output, format: Format) -> Self {
         let stage = Stage::default();
         match format {
-            Format::Erf => Self::Erf { writer: ErfWriter::for_output(output), packets: 0 },
+            Format::Erf => Self::Erf { writer: Box::new(ErfWriter::for_output(output)), packets: 0 },
             Format::Pcap => {
                 let writer = pcap::Writer::new(stage.clone(), pcap::WriterOptions::default()).named(output.name());
                 Self::Pcap(Box::new(Staged::new(writer, stage, output)))
@@ -165,14 +165,20 @@ impl Sink {
     pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), erf::Error> {
         let bytes = chunk.bytes();
         match &mut self.form {
-            Form::Direct(direct) => direct.write(bytes, chunk.packets, chunk.stamp),
+            Form::Direct(direct) => return direct.write(bytes, chunk.packets, chunk.stamp),
             Form::Erf { writer, packets: written } => {
                 *written += chunk.packets;
-                writer.write_run(bytes, chunk.records)
+                writer.write_run(bytes, chunk.records)?;
+                if writer.whole_len() < writer.bytes_written() {
+                    // Some of it is gathered still, and nobody knows how many packets.
+                    return Ok(());
+                }
             }
-            Form::Pcap(staged) => staged.write(bytes),
-            Form::PcapNg(staged) => staged.write(bytes),
+            Form::Pcap(staged) => staged.write(bytes)?,
+            Form::PcapNg(staged) => staged.write(bytes)?,
         }
+        self.tell();
+        Ok(())
     }
 
     /// Whether what is gathered is to go to the file: it has waited for so long, and nothing may follow at once (`idle`) or nothing has
@@ -265,7 +271,7 @@ impl Sink {
             Form::Direct(direct) => return direct.finish(closing),
             Form::Erf { mut writer, .. } => {
                 if let Some(closing) = closing {
-                    closing.write_to(&mut writer)?;
+                    closing.write_to(&mut *writer)?;
                 }
                 (writer.bytes_written(), writer.finish()?)
             }

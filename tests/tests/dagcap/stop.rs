@@ -122,3 +122,17 @@ fn a_stop_with_a_reader_that_goes_on_reading_loses_nothing() {
     assert_eq!(number(&json, "delivered"), seen.packets.len() as u64);
     assert_eq!(seen.numbers(), (0..seen.packets.len() as u64).collect::<Vec<_>>());
 }
+
+#[test]
+fn sigusr1_asks_how_it_is_going_and_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("wire.erf");
+    let mut running = start(dagcap().args(["--device", "emu:synthetic,rate=1000pps", "--out"]).arg(&out));
+    running.until_written(&out, 0);
+    running.signal(Signal::SIGUSR1);
+    running.until_written(&out, out.metadata().unwrap().len());
+    running.signal(Signal::SIGINT);
+    let ran = running.wait().exits(0);
+    let said = ran.says("are in the file");
+    assert!(said.contains(" 0 lost") && !said.contains(" 0 packets"), "{said}");
+}
