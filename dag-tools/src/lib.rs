@@ -14,6 +14,7 @@ pub mod messages;
 pub mod report;
 pub mod shell;
 pub mod signals;
+pub mod template;
 pub mod tping;
 pub mod values;
 pub mod wiretruth;

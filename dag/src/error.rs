@@ -110,6 +110,8 @@ pub(crate) enum Repr {
     #[error("{0}")]
     Write(erf::Error),
     #[error("{0}")]
+    Files(io::Error),
+    #[error("{0}")]
     ClosedPipe(erf::Error),
     #[error("{0}")]
     StalledPipe(erf::Error),
@@ -145,7 +147,7 @@ impl Error {
             }
             Repr::Thread(_) => ErrorKind::Memory,
             Repr::Filter(_) => ErrorKind::Filter,
-            Repr::Write(_) => ErrorKind::Write,
+            Repr::Write(_) | Repr::Files(_) => ErrorKind::Write,
             Repr::ClosedPipe(_) => ErrorKind::ClosedPipe,
             Repr::StalledPipe(_) => ErrorKind::StalledPipe,
             Repr::NoSuchPort { .. } => ErrorKind::NoSuchPort,
@@ -166,6 +168,17 @@ impl Error {
     /// The refusal of the emulated card `name` where a real one is required.
     pub fn emulated_refused(name: &str) -> Self {
         Repr::EmulatedRefused(name.to_owned()).into()
+    }
+
+    /// What went wrong in writing, told apart by who could do something about it.
+    pub(crate) fn writing(error: erf::Error) -> Self {
+        if error.is_closed_pipe() {
+            Repr::ClosedPipe(error).into()
+        } else if error.is_stalled_pipe() {
+            Repr::StalledPipe(error).into()
+        } else {
+            Repr::Write(error).into()
+        }
     }
 
     pub(crate) fn state(what: impl Into<String>) -> Self {

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use dag::record::Sync;
 
+use super::files::Keep;
 use crate::values;
 
 /// Captures packets from an Endace DAG card, real or emulated, into a file.
@@ -15,6 +16,7 @@ use crate::values;
 /// JSON with --json, which also tells how many packets are in the file already.
 #[derive(Debug, Parser)]
 #[command(name = "dagcap", version, after_help = AFTER_HELP)]
+#[command(group = ArgGroup::new("rotation").multiple(true).args(["rotate_every", "rotate_size"]))]
 pub struct Args {
     /// The card: dag0, dag0:2, /dev/dag0, 0, or emu:... for an emulated one.
     ///
@@ -91,6 +93,27 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_full: OnFull,
 
+    /// Begin a new file at each multiple of this time, on the clock in UTC, by the packets' stamps: 60s, 15m, 1h.
+    ///
+    /// Files are complete recordings, one after another without a packet lost between. They are named by --out: times as strftime has them
+    /// (%Y%m%dT%H%M%S, in UTC), of the boundary or of the first packet, and {n} for the number from 0; without either a time or number is
+    /// put before the extension. A file is NAME.part until it is complete. SIGHUP completes the file and begins the next one.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub rotate_every: Option<Duration>,
+
+    /// Begin a new file before one is larger than this (at least 1MiB). May be given together with --rotate-every.
+    #[arg(long, value_name = "SIZE", value_parser = rotate_size)]
+    pub rotate_size: Option<u64>,
+
+    /// Keep so many of the files that this recording has completed (100), or so many bytes of them (20GiB), or those no older than this (36h), and
+    /// remove the others.
+    #[arg(long, value_name = "N|SIZE|AGE", value_parser = Keep::parse, requires = "rotation")]
+    pub keep: Option<Keep>,
+
+    /// Run a command by /bin/sh for each file that is complete, with its path as $1; at most four at a time, and nothing waits for them.
+    #[arg(long, value_name = "COMMAND", requires = "rotation")]
+    pub exec: Option<String>,
+
     /// Write neither META nor PAD records, for readers that know neither.
     #[arg(long)]
     pub no_meta: bool,
@@ -110,6 +133,13 @@ pub struct Args {
     /// No live line and no account.
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl Args {
+    /// Whether the recording goes to many files.
+    pub fn is_rotating(&self) -> bool {
+        self.rotate_every.is_some() || self.rotate_size.is_some()
+    }
 }
 
 /// Format of the file.
@@ -172,6 +202,14 @@ impl From<OnFull> for dag::record::OnFull {
             OnFull::Stop => Self::End,
             OnFull::Wait => Self::Wait,
         }
+    }
+}
+
+/// A size that leaves room for what stands around packets.
+fn rotate_size(text: &str) -> Result<u64, String> {
+    match values::size(text)? {
+        size if size < 1 << 20 => Err("at least 1MiB".to_owned()),
+        size => Ok(size),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `dagcap`: captures packets from a DAG card into a file.
 
 mod args;
+mod files;
+mod hook;
 mod run;
 
 pub use args::Args;

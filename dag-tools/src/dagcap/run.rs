@@ -6,18 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use dag::file::Timestamp;
 use dag::file::filter::{Filter, FilterOptions, Mismatch};
 use dag::file::session::Application;
 use dag::file::writer::{Output, OutputOptions};
-use dag::record::{Limits, Progress, Recorder, Recording, Selection};
+use dag::record::{Limits, Progress, Recorder, Recording, Rotation, Selection};
 use dag::{Card, CardInfo, Device, ErrorKind, StampSource};
 
 use super::Args;
+use super::files::{Made, NamedFiles};
+use super::hook::Hook;
 use crate::account::{AccountJson, lines};
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::messages::say;
 use crate::report::Reports;
+use crate::template::Template;
 use crate::{shell, signals};
 
 const PROGRAM: &str = "dagcap";
@@ -31,6 +35,12 @@ enum Failure {
     Output(dag::file::Error),
     #[error("{path} exists already and was not touched; to overwrite it:\n  {line}")]
     Exists { path: String, line: String },
+    #[error("no files can be made in {path}: {cause}")]
+    Folder { path: String, cause: std::io::Error },
+    #[error("--out: {0}")]
+    Template(String),
+    #[error("--rotate-every and --rotate-size make files, and {0} names none")]
+    NoName(String),
     #[error(transparent)]
     Filter(dag::file::Error),
     #[error("{0} names a stream, and so does --stream {1}; give one of them")]
@@ -122,6 +132,9 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     let progress = Arc::new(Progress::default());
     // Before there is a file to be seen: who does not handle this signal dies of it.
     let _reports = Reports::on_signal(PROGRAM, Arc::clone(&progress), args.json).map_err(Failure::Signals)?;
+    if args.is_rotating() {
+        return rotate(args, &source, filter, stop, progress);
+    }
     // Opening a pipe may take for ever: until it is open a signal ends the program at once, and nothing is lost yet. Whoever sees a
     // file may take it that a signal ends it well.
     let may_wait = std::fs::metadata(&args.out).is_ok_and(|there| !there.is_file());
@@ -136,7 +149,73 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     if !args.quiet || args.device.is_none() {
         source.announce();
     }
-    let recorder = Recorder::new(stream, output, args.format.into())
+    let recorder = Recorder::new(stream, output, args.format.into());
+    record(args, &source, recorder, filter, stop, progress, || vec![args.out.display().to_string()])
+}
+
+/// Records into many files.
+fn rotate(
+    args: &Args,
+    source: &Source,
+    filter: Option<Filter>,
+    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+) -> Result<Exit, Failure> {
+    let mut rotation = Rotation::default();
+    rotation.every = args.rotate_every;
+    rotation.size = args.rotate_size;
+    signals::stop_on_signals_and_ask(&stop, &rotation.asked).map_err(Failure::Signals)?;
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let template = template(args)?;
+    // Names depend on packets, which are not there yet; but whether there can be files at all can be told now.
+    let failed = |cause| Failure::Folder { path: folder.display().to_string(), cause };
+    tempfile::tempfile_in(folder).map_err(failed)?;
+    template.name(Timestamp::now(), &[]).map_err(Failure::Template)?;
+    let made = Made::default();
+    let options = OutputOptions::new().force(args.force);
+    let mut files = NamedFiles::new(PROGRAM, folder.to_owned(), template, options, made.clone());
+    files.keep = args.keep;
+    files.hook = args.exec.clone().map(|command| Hook::new(PROGRAM, command)).transpose().map_err(failed)?;
+    let stream = source.card.attach(source.stream)?;
+    if !args.quiet || args.device.is_none() {
+        source.announce();
+    }
+    let recorder = Recorder::rotating(stream, rotation, Box::new(files), args.format.into());
+    record(args, source, recorder, filter, stop, progress, || made.names())
+}
+
+/// The names of files: the file name of `--out`, with something that differs in it.
+fn template(args: &Args) -> Result<Template, Failure> {
+    let name = args.out.file_name().and_then(|name| name.to_str());
+    let Some(name) = name.filter(|_| args.out.as_os_str() != "-") else {
+        return Err(Failure::NoName(args.out.display().to_string()));
+    };
+    let template = Template::new(name);
+    if template.varies() {
+        return Ok(template);
+    }
+    let (stem, extension) =
+        name.rsplit_once('.').map_or((name, String::new()), |(stem, end)| (stem, format!(".{end}")));
+    let time = match args.rotate_every {
+        None => "",
+        Some(every) if every.subsec_nanos() == 0 => "-%Y%m%dT%H%M%SZ",
+        Some(_) => "-%Y%m%dT%H%M%S.%9fZ",
+    };
+    // Where only the clock ends a file, there is one for each of its boundaries; SIGHUP is another reason.
+    Ok(Template::new(format!("{stem}{time}-{{n}}{extension}")))
+}
+
+/// Lets `recorder` record, and reports; `files` are the names of what it has made.
+fn record(
+    args: &Args,
+    source: &Source,
+    recorder: Recorder,
+    filter: Option<Filter>,
+    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+    files: impl FnOnce() -> Vec<String>,
+) -> Result<Exit, Failure> {
+    let recorder = recorder
         .limits(Limits { count: args.count, duration: args.duration, size: args.size })
         .selection(Selection::of_ports(&args.port).with_meta(!args.no_meta))
         .application(Application::new(PROGRAM, env!("CARGO_PKG_VERSION")))
@@ -159,8 +238,9 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
             format_args!("not matched, because the filter has no meaning for them: {count} {link_type} packets"),
         );
     }
-    report(args, &source, &recording)?;
-    Ok(exit_of(&source, &recording))
+    let files = files();
+    report(args, source, &recording, files)?;
+    Ok(exit_of(source, &recording))
 }
 
 fn open_output(args: &Args) -> Result<Output, Failure> {
@@ -189,7 +269,7 @@ fn exit_of(source: &Source, recording: &Recording) -> Exit {
     }
 }
 
-fn report(args: &Args, source: &Source, recording: &Recording) -> Result<(), Failure> {
+fn report(args: &Args, source: &Source, recording: &Recording, files: Vec<String>) -> Result<(), Failure> {
     let account = &recording.account;
     // Whoever read the pipe has had enough: that is no error.
     let error = recording.error.as_ref().filter(|error| error.kind() != ErrorKind::ClosedPipe);
@@ -200,7 +280,10 @@ fn report(args: &Args, source: &Source, recording: &Recording) -> Result<(), Fai
         say(PROGRAM, note);
     }
     if !args.quiet {
-        let out = args.out.display();
+        let out = match files.as_slice() {
+            [one] => one.clone(),
+            many => format!("{} files", many.len()),
+        };
         let reason = account.stopped_by;
         say(PROGRAM, format_args!("{out}: {} bytes, stopped by {reason}", account.bytes_written));
         for line in lines(recording) {
@@ -228,7 +311,7 @@ fn report(args: &Args, source: &Source, recording: &Recording) -> Result<(), Fai
             lost_after_last: recording.lost_after,
             defects: recording.defects + source.card.source_defects(),
             bytes_written: account.bytes_written,
-            files: vec![args.out.display().to_string()],
+            files,
             first: account.first.map(Into::into),
             last: account.last.map(Into::into),
             tick_bits: account.tick_bits,

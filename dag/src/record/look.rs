@@ -7,6 +7,7 @@ use erf::{Defect, DefectKind, Record, Records, Timestamp};
 use super::chunk::CHUNK;
 use super::limits::{Limits, Selection};
 use super::loss::Loss;
+use super::rotation::Boundary;
 use super::sink::Format;
 use super::tally::Tally;
 
@@ -29,6 +30,8 @@ pub(super) struct Look {
     pub(super) overhead: u64,
     /// The limit that has been reached.
     pub(super) full: Option<StoppedBy>,
+    /// Where a rotated recording goes on in the next file.
+    pub(super) boundary: Option<Boundary>,
 }
 
 /// What to do with a record.
@@ -38,7 +41,7 @@ enum Verdict {
     /// META or PAD, to be recorded.
     Other,
     Leave,
-    /// A limit is reached, or the filter has failed: this one and all behind it stay.
+    /// A limit is reached, the next file begins, or the filter has failed: this one and all behind it stay.
     Stop,
 }
 
@@ -56,6 +59,7 @@ impl Look {
             last_defect: None,
             overhead: 0,
             full: None,
+            boundary: None,
         }
     }
 
@@ -83,7 +87,7 @@ impl Look {
             self.tally.filtered += 1;
             return Verdict::Leave;
         }
-        if self.is_full(record) {
+        if self.is_full(record) || self.turns(record) {
             return Verdict::Stop;
         }
         self.loss.told.add(record);
@@ -109,6 +113,14 @@ impl Look {
             self.full = Some(StoppedBy::Size);
         }
         self.full.is_some()
+    }
+
+    /// Whether the next file begins with `record`, a packet.
+    #[inline]
+    fn turns(&mut self, record: &Record<'_>) -> bool {
+        let more = |format: Format| format.size_of(record);
+        let Self { boundary, tally, overhead, format, .. } = self;
+        boundary.as_mut().is_some_and(|boundary| boundary.is_reached(record, more(*format), tally, *overhead))
     }
 
     /// Whether a file limited to `size` bytes has no room for `more`.

@@ -43,6 +43,8 @@ struct Counter {
 pub(super) struct Loss {
     /// By the records looked at.
     pub(super) told: Told,
+    /// By those of files that are complete.
+    earlier: Told,
     counter: Option<Counter>,
     /// Bytes in stream memory were no records: what was in them is not known.
     pub(super) damaged: bool,
@@ -67,6 +69,24 @@ impl Loss {
         counter.pending = drops.pending.unwrap_or(0);
     }
 
+    /// What all records tell.
+    fn all(&self) -> Told {
+        Told { sum: self.earlier.sum + self.told.sum, incomplete: self.earlier.incomplete || self.told.incomplete }
+    }
+
+    /// The loss that the records tell since the last file ended; another one ends here.
+    pub(super) fn end_part(&mut self) -> Count {
+        let told = self.told;
+        self.earlier = self.all();
+        self.told = Told::default();
+        Count { lost: told.sum, exact: !told.incomplete && !self.damaged }
+    }
+
+    /// The loss that has been told for files that are complete.
+    pub(super) fn earlier(&self) -> u64 {
+        self.earlier.sum
+    }
+
     /// Drops behind the last record in stream memory, once the stream is stopped and the counter observed.
     pub(super) fn pending(&self) -> u64 {
         self.counter.map_or(0, |counter| counter.pending)
@@ -74,7 +94,7 @@ impl Loss {
 
     /// The loss so far, as near as can be told while packets come in.
     pub(super) fn so_far(&self) -> u64 {
-        self.counter.map_or(self.told.sum, |counter| counter.total)
+        self.counter.map_or(self.all().sum, |counter| counter.total)
     }
 
     /// The loss up to the last record looked at, once the stream is stopped and the counter observed. `unread`: what the
@@ -88,7 +108,7 @@ impl Loss {
                 let lost = counter.total.saturating_sub(counter.pending).saturating_sub(unread.sum);
                 Count { lost, exact: true }
             }
-            _ => Count { lost: self.told.sum, exact: !self.told.incomplete },
+            _ => Count { lost: self.all().sum, exact: !self.all().incomplete },
         };
         Count { exact: count.exact && !self.damaged, ..count }
     }
@@ -120,6 +140,16 @@ mod tests {
         assert_eq!(loss.up_to_last(Told::default()), Count { lost: 5, exact: true });
         loss.damaged = true;
         assert!(!loss.up_to_last(Told::default()).exact);
+    }
+
+    #[test]
+    fn each_file_tells_its_own_loss_and_all_of_them_the_whole() {
+        let mut loss = Loss { told: Told { sum: 65_535, incomplete: true }, ..Loss::default() };
+        assert_eq!(loss.end_part(), Count { lost: 65_535, exact: false });
+        loss.told.sum = 5;
+        assert_eq!(loss.end_part(), Count { lost: 5, exact: true });
+        assert_eq!((loss.end_part(), loss.earlier()), (Count { lost: 0, exact: true }, 65_540));
+        assert_eq!(loss.up_to_last(Told::default()), Count { lost: 65_540, exact: false });
     }
 
     #[test]

@@ -20,7 +20,9 @@ mod look;
 mod loss;
 mod opening;
 mod options;
+mod parts;
 mod progress;
+mod rotation;
 mod sink;
 mod tally;
 mod writer;
@@ -28,6 +30,7 @@ mod writer;
 pub use limits::{Limits, Selection};
 pub use options::{Io, OnFull, Sync};
 pub use progress::{Progress, Snapshot};
+pub use rotation::{Files, Part, Rotation};
 pub use sink::Format;
 
 use std::sync::Arc;
@@ -62,7 +65,7 @@ use crate::stream::RxStream;
 #[derive(Debug)]
 pub struct Recorder {
     stream: RxStream,
-    output: Output,
+    to: To,
     format: Format,
     limits: Limits,
     selection: Selection,
@@ -75,6 +78,13 @@ pub struct Recorder {
     on_full: OnFull,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
+}
+
+/// Where a recording goes.
+#[derive(Debug)]
+enum To {
+    One(Box<Output>),
+    Many(Rotation, Box<dyn Files>),
 }
 
 /// How long the reader of a pipe may take nothing, once the recording is to end, before it is given up.
@@ -100,9 +110,18 @@ pub struct Recording {
 impl Recorder {
     /// Records everything that `stream` receives until its feed is over.
     pub fn new(stream: RxStream, output: Output, format: Format) -> Self {
+        Self::assemble(stream, To::One(Box::new(output)), format)
+    }
+
+    /// As [`new`](Self::new), into many files, which `files` gives and takes.
+    pub fn rotating(stream: RxStream, rotation: Rotation, files: Box<dyn Files>, format: Format) -> Self {
+        Self::assemble(stream, To::Many(rotation, files), format)
+    }
+
+    fn assemble(stream: RxStream, to: To, format: Format) -> Self {
         Self {
             stream,
-            output,
+            to,
             format,
             limits: Limits::default(),
             selection: Selection::default(),

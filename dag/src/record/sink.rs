@@ -95,6 +95,11 @@ impl Target {
             None
         }
     }
+
+    /// Bytes beside the records that may be in the file without the progress knowing of them yet.
+    pub(super) fn reserve(&self) -> u64 {
+        if self.io == Io::Buffered || self.forbids_direct().is_some() { 0 } else { direct::RESERVE }
+    }
 }
 
 impl Form {
@@ -115,7 +120,7 @@ impl Form {
         let is_file = output.file().is_ok_and(|file| file.is_some());
         match Place::of(&output) {
             Ok(place) => {
-                let direct = Direct::open(output, place, target.sync, target.room.clone(), Arc::clone(progress));
+                let direct = Direct::open(true, output, place, target.sync, target.room.clone(), Arc::clone(progress));
                 Ok(Self::Direct(Box::new(direct.map_err(Repr::Thread)?)))
             }
             Err(reason) if target.io == Io::Direct => {
@@ -154,11 +159,6 @@ impl Sink {
     pub(super) fn open(output: Output, target: Target, progress: Arc<Progress>) -> Result<Self, Error> {
         let form = Form::open(output, &target, &progress)?;
         Ok(Self { form, sync: target.sync, synced: Instant::now(), progress, told: (0, 0) })
-    }
-
-    /// Bytes beside the records that may be in the file without the progress knowing of them yet.
-    pub(super) fn reserve(&self) -> u64 {
-        if matches!(self.form, Form::Direct(_)) { direct::RESERVE } else { 0 }
     }
 
     /// Writes the records of `chunk`.
@@ -265,8 +265,8 @@ impl Sink {
         }
     }
 
-    /// Ends the file, with `closing` where one is given and the format has room for it. Gives the bytes of the whole file.
-    pub(super) fn finish(self, closing: Option<Closing>) -> Result<u64, erf::Error> {
+    /// Ends the file, with `closing` where one is given and the format has room for it. Gives the bytes of the whole file, and where it is.
+    pub(super) fn finish(self, closing: Option<Closing>) -> Result<(u64, Output), erf::Error> {
         let (bytes, output) = match self.form {
             Form::Direct(direct) => return direct.finish(closing),
             Form::Erf { mut writer, .. } => {
@@ -283,7 +283,7 @@ impl Sink {
             output.sync()?;
             self.progress.all_synced();
         }
-        Ok(bytes)
+        Ok((bytes, output))
     }
 }
 

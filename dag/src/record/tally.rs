@@ -1,6 +1,9 @@
 //! [`Tally`]: what has been looked at.
 
+use erf::session::Account;
 use erf::{Record, Timestamp};
+
+use super::loss::Count;
 
 /// Counts over the packets looked at, the loss aside.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,5 +42,37 @@ impl Tally {
     pub(super) fn active_bits(&self) -> u8 {
         // At most 32.
         32u32.saturating_sub(self.fraction.trailing_zeros()) as u8
+    }
+
+    /// What has been added since `before`. The first stamp is that of the first packet since, if it was taken out before.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        Self {
+            chosen: self.chosen - before.chosen,
+            bytes: self.bytes - before.bytes,
+            filtered: self.filtered - before.filtered,
+            truncated: self.truncated - before.truncated,
+            rx_errors: self.rx_errors - before.rx_errors,
+            ds_errors: self.ds_errors - before.ds_errors,
+            ..*self
+        }
+    }
+
+    /// The account of these packets, of which `delivered` are in the file.
+    pub(super) fn account(&self, delivered: u64, lost: Count) -> Account {
+        let delivered = delivered.min(self.chosen);
+        let mut account = Account::default();
+        account.received = self.chosen + self.filtered + lost.lost;
+        account.delivered = delivered;
+        account.lost_card = lost.lost;
+        account.lost_writer = self.chosen - delivered;
+        account.filtered = self.filtered;
+        account.loss_exact = lost.exact;
+        account.truncated = self.truncated;
+        account.rx_errors = self.rx_errors;
+        account.ds_errors = self.ds_errors;
+        account.first = self.first.filter(|_| delivered > 0);
+        account.last = self.last.filter(|_| delivered > 0);
+        account.tick_bits = self.active_bits();
+        account
     }
 }

@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use super::chunk::{Bytes, Chunk};
+use super::chunk::{Bytes, Chunk, QUEUE};
+use super::parts::Parts;
 use super::sink::Sink;
 use crate::error::{Error, Repr};
-
-/// Chunks on their way at most: with chunks of up to 1 MiB more than a disk needs to be kept busy.
-const QUEUE: usize = 16;
 
 /// When nothing comes for so long, what is gathered goes to the file.
 const IDLE: Duration = Duration::from_millis(100);
@@ -42,8 +40,8 @@ struct Done {
 /// The file as the writer leaves it: still open, or as an error left it.
 #[derive(Debug)]
 pub(super) struct Ended {
-    pub(super) sink: Sink,
-    pub(super) error: Option<erf::Error>,
+    pub(super) parts: Parts,
+    pub(super) error: Option<Error>,
 }
 
 /// What became of a chunk.
@@ -58,7 +56,7 @@ pub(super) enum Sent {
 }
 
 impl Writer {
-    pub(super) fn spawn(sink: Sink) -> Result<Self, Error> {
+    pub(super) fn spawn(parts: Parts) -> Result<Self, Error> {
         let (chunks, queue) = bounded(QUEUE);
         let (tell, told) = bounded(1);
         let (spare, buffers) = bounded(QUEUE);
@@ -66,7 +64,7 @@ impl Writer {
         let back = Back { done: Arc::clone(&done), tell, spare };
         let thread = std::thread::Builder::new()
             .name("dag-writer".to_owned())
-            .spawn(move || run(sink, &queue, &back))
+            .spawn(move || run(parts, &queue, &back))
             .map_err(Repr::Thread)?;
         Ok(Self { chunks: Some(chunks), buffers, done, told, sent: 0, thread: Some(thread) })
     }
@@ -137,26 +135,31 @@ struct Back {
     spare: Sender<Vec<u8>>,
 }
 
-fn run(mut sink: Sink, queue: &Receiver<Chunk>, back: &Back) -> Ended {
-    let error = write_all(&mut sink, queue, back).err();
-    Ended { sink, error }
+fn run(mut parts: Parts, queue: &Receiver<Chunk>, back: &Back) -> Ended {
+    let error = write_all(&mut parts, queue, back).err();
+    Ended { parts, error }
 }
 
-fn write_all(sink: &mut Sink, queue: &Receiver<Chunk>, back: &Back) -> Result<(), erf::Error> {
+fn write_all(parts: &mut Parts, queue: &Receiver<Chunk>, back: &Back) -> Result<(), Error> {
     let mut flushed = Instant::now();
     let mut dirty = false;
     loop {
-        let chunk = match queue.recv_timeout(IDLE) {
+        let mut chunk = match queue.recv_timeout(IDLE) {
             Ok(chunk) => Some(chunk),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return sink.settle(),
+            Err(RecvTimeoutError::Disconnected) => {
+                return parts.current().map_or(Ok(()), Sink::settle).map_err(Error::writing);
+            }
         };
-        if let Some(chunk) = &chunk {
-            sink.write(chunk)?;
+        if let Some(chunk) = &mut chunk {
+            parts.write(chunk)?;
             dirty = true;
         }
-        if dirty && sink.is_due(flushed.elapsed(), queue.is_empty(), chunk.is_none()) {
-            sink.flush()?;
+        if dirty
+            && let Some(sink) = parts.current()
+            && sink.is_due(flushed.elapsed(), queue.is_empty(), chunk.is_none())
+        {
+            sink.flush().map_err(Error::writing)?;
             dirty = false;
             flushed = Instant::now();
         }

@@ -76,6 +76,8 @@ words! {
         Duration = "duration",
         /// As many bytes as asked for.
         Size = "size",
+        /// The recording goes on in another file.
+        Rotation = "rotation",
         /// A signal, such as Ctrl-C.
         Signal = "signal",
         /// The source was finite and is over.

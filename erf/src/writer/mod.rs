@@ -38,4 +38,4 @@ pub use erf_writer::ErfWriter;
 pub use output::{Output, OutputOptions};
 pub use room::Room;
 pub use unwritten::Unwritten;
-pub use whole_file::WholeFile;
+pub use whole_file::{WholeFile, give_name};

@@ -237,6 +237,19 @@ fn already_exists(name: &str) -> Error {
     Error::new(ErrorKind::Open, "exists already and was not touched").in_file(name).because(cause)
 }
 
+/// Gives the finished file `from` the name `to`, in the same folder; what is there is replaced only where `options` say so.
+///
+/// # Errors
+///
+/// [`ErrorKind::Open`] when something is there ([`Error::is_already_exists`]), [`ErrorKind::Write`] when the system refuses.
+pub fn give_name(from: &Path, to: &Path, options: OutputOptions) -> Result<(), Error> {
+    let named = if options.forces() { fs::rename(from, to) } else { name_new(from, to) };
+    named.map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => already_exists(&to.display().to_string()),
+        _ => Error::new(ErrorKind::Write, "cannot be given its name").in_path(to).because(cause),
+    })
+}
+
 /// A new file in the folder of `target`, so that it can be given that name.
 fn part_of(target: &Path) -> io::Result<(File, Place)> {
     #[cfg(target_os = "linux")]

@@ -8,5 +8,6 @@ mod formats;
 mod limits;
 mod output;
 mod refusals;
+mod rotation;
 mod sources;
 mod stop;

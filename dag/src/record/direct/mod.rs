@@ -19,7 +19,7 @@ use erf::{MAX_RECORD_LEN, RecordBuilder, RecordType, Timestamp};
 use self::buffer::Buffer;
 use self::disk::{Append, Disk, Failed};
 pub(super) use self::place::Place;
-use super::chunk::CHUNK;
+use super::chunk::{CHUNK, QUEUE};
 use super::options::Sync;
 use super::progress::Progress;
 
@@ -32,9 +32,9 @@ const CAPACITY: usize = CHUNK + 2 * MAX_RECORD_LEN.next_multiple_of(buffer::ALIG
 /// A record has at least a header.
 const SHORTEST: usize = erf::HEADER_LEN;
 
-/// So many bytes of filler are in the file at most that the capture does not know of yet: for what the disk is about to write, for what
-/// follows, and for the closing record.
-pub(super) const RESERVE: u64 = 3 * (16 * 1024 + SHORTEST as u64);
+/// So many bytes of filler are in the file at most that the capture does not know of yet: for each chunk on its way, and what is closed
+/// behind it.
+pub(super) const RESERVE: u64 = (QUEUE as u64 + 4) * (place::LARGEST + SHORTEST) as u64;
 
 /// An ERF file written past the page cache.
 #[derive(Debug)]
@@ -62,18 +62,8 @@ struct Filling {
 }
 
 impl Direct {
-    /// To write to `output`, which is at `place`.
+    /// To write to `output`, which is at `place`; `ring` as for [`Disk::spawn`].
     pub(super) fn open(
-        output: Output,
-        place: Place,
-        sync: Sync,
-        room: Option<Room>,
-        progress: Arc<Progress>,
-    ) -> io::Result<Self> {
-        Self::with(true, output, place, sync, room, progress)
-    }
-
-    fn with(
         ring: bool,
         output: Output,
         place: Place,
@@ -185,8 +175,8 @@ impl Direct {
         self.disk.bytes()
     }
 
-    /// Ends the file with `closing`, behind which no filler stays. Gives its length.
-    pub(super) fn finish(mut self, closing: Option<Closing>) -> Result<u64, erf::Error> {
+    /// Ends the file with `closing`, behind which no filler stays. Gives its length, and where it is.
+    pub(super) fn finish(mut self, closing: Option<Closing>) -> Result<(u64, Output), erf::Error> {
         self.settle()?;
         let mut len = self.at;
         if let Some(closing) = closing {
@@ -204,7 +194,7 @@ impl Direct {
             self.output.sync()?;
             self.progress.all_synced();
         }
-        Ok(len)
+        Ok((len, self.output))
     }
 }
 

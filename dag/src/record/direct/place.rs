@@ -10,6 +10,9 @@ use super::buffer::ALIGN;
 /// What offsets and lengths of writes are a multiple of where the system does not say.
 const BLOCK: usize = 4096;
 
+/// The largest block: a filler record is to close it, and filler is to be little.
+pub(super) const LARGEST: usize = 8192;
+
 /// A file system in memory takes the flag and goes on as before (`TMPFS_MAGIC` in `linux/magic.h`).
 const TMPFS: u64 = 0x0102_1994;
 
@@ -46,8 +49,7 @@ fn block_of(file: &File) -> Result<usize, String> {
     let (memory, offset) = (told.stx_dio_mem_align as usize, told.stx_dio_offset_align as usize);
     match offset {
         0 => Err("the file system has none".to_owned()),
-        // A filler record takes up to two blocks, and no record is longer than 64 KiB.
-        _ if memory > ALIGN || offset > 16 * 1024 || !offset.is_power_of_two() => {
+        _ if memory > ALIGN || offset > LARGEST || !offset.is_power_of_two() => {
             Err(format!("blocks of {offset} bytes and memory at multiples of {memory} are not supported"))
         }
         _ => Ok(offset.max(BLOCK)),

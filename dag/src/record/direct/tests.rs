@@ -13,7 +13,7 @@ fn direct(path: &Path, ring: bool, sync: Sync) -> Option<(Direct, Arc<Progress>)
     let progress = Arc::new(Progress::default());
     match Place::of(&output) {
         Ok(place) => {
-            let direct = Direct::with(ring, output, place, sync, None, Arc::clone(&progress));
+            let direct = Direct::open(ring, output, place, sync, None, Arc::clone(&progress));
             Some((direct.unwrap(), progress))
         }
         Err(reason) => {
@@ -60,7 +60,7 @@ fn every_append_ends_on_a_record_and_on_a_block_and_stays_as_it_is() {
                 before = now;
             }
         }
-        let len = direct.finish(None).unwrap();
+        let (len, _) = direct.finish(None).unwrap();
         let file = fs::read(&path).unwrap();
         assert_eq!(file.len() as u64, len);
         assert_eq!(packets(&file), records);
@@ -86,7 +86,7 @@ fn more_than_all_buffers_hold_comes_out_in_order() {
         direct.settle().unwrap();
         assert_eq!(progress.snapshot().synced, 21_000, "what came before the order, and nothing behind it");
         let ended = Timestamp::from_parts(1_700_100_000, 0);
-        let len = direct.finish(Some(Closing::new(ended, ended, Account::default()))).unwrap();
+        let (len, _) = direct.finish(Some(Closing::new(ended, ended, Account::default()))).unwrap();
         assert_eq!(progress.snapshot().synced, 40_000);
         let file = fs::read(&path).unwrap();
         assert_eq!(file.len() as u64, len);

@@ -1,26 +1,29 @@
 //! The capture thread: takes records from the stream, lets them be chosen, and hands over to the writer.
 
+mod finish;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dag_emu::ring::PollRules;
 use erf::filter::Filter;
-use erf::session::{Account, Closing, StoppedBy};
+use erf::session::{Closing, StoppedBy};
 use erf::writer::Room;
 use erf::{Records, Tick, Timestamp};
 
-use super::chunk::{Bytes, Chunk, Lent};
-use super::clock::ClockWatch;
-use super::look::{Look, Piece};
-use super::loss::Told;
-use super::opening::opening;
-use super::progress::{Progress, Snapshot};
-use super::sink::{Format, Sink, Target};
-use super::tally::Tally;
-use super::writer::{Ended, Sent, Writer};
-use super::{OnFull, PATIENCE, Recorder, Recording};
-use crate::error::{Error, ErrorKind, Repr};
+use crate::error::{Error, Repr};
+use crate::record::chunk::{Bytes, Chunk, Lent, Turn};
+use crate::record::clock::ClockWatch;
+use crate::record::look::{Look, Piece};
+use crate::record::opening::opening;
+use crate::record::parts::{Parts, Rotated};
+use crate::record::progress::{Progress, Snapshot};
+use crate::record::rotation::Boundary;
+use crate::record::sink::{Format, Sink, Target};
+use crate::record::tally::Tally;
+use crate::record::writer::{Sent, Writer};
+use crate::record::{OnFull, PATIENCE, Recorder, Recording, To};
 use crate::stream::RxStream;
 
 /// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
@@ -30,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) fn run(recorder: Recorder) -> Recording {
     let Recorder {
         mut stream,
-        output,
+        to,
         format,
         limits,
         selection,
@@ -54,14 +57,24 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let ending = Arc::new(AtomicBool::new(false));
     let failed = |error| Recording::failed(error, tick_bits);
     let room = (on_full == OnFull::Wait).then(|| Room::new(Arc::clone(&ending)));
-    let target = Target { format, io, sync, room: room.clone(), size: limits.size, filler: selection.meta };
-    let output = output.while_ending(Arc::clone(&ending), PATIENCE);
-    let sink = match Sink::open(output, target, Arc::clone(&progress)) {
-        Ok(sink) => sink,
-        Err(error) => return failed(error),
+    let mut target = Target { format, io, sync, room: room.clone(), size: limits.size, filler: selection.meta };
+    let mut boundary = None;
+    if let To::Many(rotation, _) = &to {
+        target.size = target.size.into_iter().chain(rotation.size).min();
+        boundary = Some(Boundary::new(rotation.clone()));
+    }
+    let reserve = target.reserve();
+    let parts = match to {
+        To::One(output) => {
+            let output = output.while_ending(Arc::clone(&ending), PATIENCE);
+            Sink::open(output, target, Arc::clone(&progress)).map(Parts::one)
+        }
+        To::Many(_, files) => {
+            let (ending, progress) = (Arc::clone(&ending), Arc::clone(&progress));
+            Ok(Parts::many(Rotated { files, target, ending, progress, part: None }))
+        }
     };
-    let reserve = sink.reserve();
-    let writer = match Writer::spawn(sink) {
+    let writer = match parts.and_then(Writer::spawn) {
         Ok(writer) => writer,
         Err(error) => return failed(error),
     };
@@ -72,8 +85,10 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let backend = stream.backend();
     let looked_at = backend.position();
     let memory_len = backend.memory_len();
+    let mut look = Look::new(format, limits, selection, filter);
+    look.boundary = boundary;
     let mut capture = Capture {
-        look: Look::new(format, limits, selection, filter),
+        look,
         writer,
         memory_len,
         looked_at,
@@ -87,12 +102,15 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         room,
         begun: Instant::now(),
         ending,
+        opened: false,
+        tick_bits,
         started: None,
+        recorded_first: None,
         stream: &mut stream,
     };
     capture.account_for_opening();
     let (stopped_by, error) = capture.record(drain);
-    let recording = capture.finish(stopped_by, error, tick_bits);
+    let recording = capture.finish(stopped_by, error);
     if let Err(error) = stream.close() {
         log::warn!("closing the stream: {error}");
     }
@@ -112,6 +130,10 @@ struct Capture<'a> {
     look: Look,
     /// Makes the opening META record, once the first stamp is known.
     opening: Option<MakeOpening>,
+    /// The file has its opening.
+    opened: bool,
+    /// Active bits of the card's clock, if it tells.
+    tick_bits: Option<u8>,
     watch: ClockWatch,
     /// Raised by whoever wants the recording to end.
     stop: Arc<AtomicBool>,
@@ -123,8 +145,10 @@ struct Capture<'a> {
     begun: Instant,
     /// Tells the output that nobody waits for long any more.
     ending: Arc<AtomicBool>,
-    /// Stamp of the opening.
+    /// Stamp of the opening of the file.
     started: Option<Timestamp>,
+    /// Stamp of the first packet of all, once a file is complete.
+    recorded_first: Option<Timestamp>,
 }
 
 impl Capture<'_> {
@@ -178,6 +202,9 @@ impl Capture<'_> {
                 if backend.is_last() {
                     return (StoppedBy::End, None);
                 }
+            }
+            if self.look.boundary.as_ref().is_some_and(Boundary::is_asked) {
+                self.end_part();
             }
             if let Err(error) = self.take_in().and_then(|()| self.note_clock()) {
                 return (StoppedBy::Error, Some(error));
@@ -254,7 +281,11 @@ impl Capture<'_> {
             if let Some(error) = self.look.failure.take() {
                 return Err(Repr::Filter(error).into());
             }
-            if piece.len == 0 {
+            if self.look.boundary.as_ref().is_some_and(|boundary| boundary.is_due) {
+                if !self.end_part() {
+                    return Ok(());
+                }
+            } else if piece.len == 0 {
                 return Ok(());
             }
         }
@@ -283,7 +314,7 @@ impl Capture<'_> {
                 Bytes::Owned(buffer)
             }
         };
-        Some(Chunk { bytes, records, packets, stamp: self.stamp(), done })
+        Some(Chunk { bytes, records, packets, stamp: self.stamp(), turn: None, done })
     }
 
     /// Stamp of the last packet so far, or of the beginning.
@@ -293,17 +324,53 @@ impl Capture<'_> {
 
     /// Before the first record: the opening META record. `false`: the writer has failed.
     fn open(&mut self, first: Timestamp) -> Result<bool, Error> {
+        if std::mem::replace(&mut self.opened, true) {
+            return Ok(true);
+        }
         self.started.get_or_insert(first);
-        let Some(opening) = self.opening.take() else { return Ok(true) };
+        let is_first = self.look.boundary.as_ref().is_none_or(|boundary| !boundary.has_begun());
+        if let Some(boundary) = &mut self.look.boundary {
+            let part = boundary.begin(first, self.progress.padding());
+            if !self.send(Chunk::of_turn(Turn::Begin(part), self.looked_at)) {
+                return Ok(false);
+            }
+        }
+        let Some(opening) = &self.opening else { return Ok(true) };
         let bytes = opening(first).map_err(Repr::Write)?;
+        if !is_first && self.look.format == Format::Erf {
+            self.look.tally.bytes += bytes.len() as u64;
+        }
         let records = Records::new(&bytes).count() as u64;
-        let chunk = Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, stamp: first, done: self.looked_at };
+        let chunk =
+            Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, stamp: first, turn: None, done: self.looked_at };
         Ok(self.send(chunk))
+    }
+
+    /// Completes the file; the next one begins with the next record. `false`: the writer has failed.
+    fn end_part(&mut self) -> bool {
+        let Some(boundary) = &mut self.look.boundary else { return true };
+        let tally = self.look.tally.since(&boundary.before);
+        let started = self.started.take().unwrap_or_else(Timestamp::now);
+        let lost = self.look.loss.end_part();
+        let mut account = tally.account(tally.chosen, lost);
+        account.stopped_by = StoppedBy::Rotation;
+        account.tick_bits = self.tick_bits.unwrap_or(account.tick_bits);
+        account.clock_synchronised = self.watch.synchronised();
+        let ended = self.look.tally.last.unwrap_or(started).max(started);
+        let closing = self.look.selection.meta.then(|| {
+            let mut closing = Closing::new(started, ended, account);
+            closing.clock = self.watch.last();
+            Box::new(closing)
+        });
+        self.recorded_first = self.recorded_first.or(self.look.tally.first.take());
+        self.opened = false;
+        boundary.end(&self.look.tally);
+        self.send(Chunk::of_turn(Turn::End(closing), self.looked_at))
     }
 
     /// From time to time: what the card says of its clock.
     fn note_clock(&mut self) -> Result<(), Error> {
-        if self.look.format != Format::Erf || self.opening.is_some() || !self.look.selection.meta {
+        if self.look.format != Format::Erf || !self.opened || !self.look.selection.meta {
             return Ok(());
         }
         let Some(stamp) = self.look.tally.last.or(self.started) else { return Ok(()) };
@@ -313,7 +380,8 @@ impl Capture<'_> {
             return Ok(());
         }
         self.look.tally.bytes += bytes.len() as u64;
-        let chunk = Chunk { bytes: Bytes::Owned(bytes), records: 1, packets: 0, stamp, done: self.looked_at };
+        let chunk =
+            Chunk { bytes: Bytes::Owned(bytes), records: 1, packets: 0, stamp, turn: None, done: self.looked_at };
         self.send(chunk);
         Ok(())
     }
@@ -349,118 +417,5 @@ impl Capture<'_> {
             waiting: self.room.as_ref().is_some_and(Room::is_waiting),
             ..Snapshot::default()
         });
-    }
-
-    /// What lies in stream memory behind the last record looked at: packets, and the losses they tell.
-    fn unread(&mut self) -> Result<(u64, Told), Error> {
-        let backend = self.stream.backend();
-        backend.stop()?;
-        backend.set_poll_rules(PollRules::non_blocking());
-        let release = backend.position();
-        backend.advance(release, &AtomicBool::new(false))?;
-        let drops = backend.drops();
-        let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
-        let mut told = Told::default();
-        let mut packets = 0;
-        for record in Records::new(backend.bytes().get(skip..).unwrap_or_default()).recover(true).flatten() {
-            if record.is_packet() {
-                packets += 1;
-                told.add(&record);
-            }
-        }
-        self.look.loss.observe(drops);
-        Ok((packets, told))
-    }
-
-    fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>, tick_bits: Option<u8>) -> Recording {
-        self.ending.store(true, Ordering::Relaxed);
-        let mut error = error;
-        // A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
-        let (unread, told) = self.unread().unwrap_or_default();
-        let limited = matches!(stopped_by, StoppedBy::Count | StoppedBy::Size);
-        let lost_after = if limited || unread > 0 { 0 } else { self.look.loss.pending() };
-        // A recording without packets begins and ends now, by the host's clock.
-        let first = self.look.tally.first.unwrap_or_else(Timestamp::now);
-        if error.is_none()
-            && !self.writer.has_failed()
-            && let Err(late) = self.open(first)
-        {
-            error = Some(late);
-        }
-        let Self { writer, look, started, mut watch, .. } = self;
-        let Some(Ended { sink, error: failure }) = writer.join() else {
-            let error = error.unwrap_or_else(|| Error::state("the writer's thread has panicked"));
-            return Recording::failed(error, tick_bits);
-        };
-        let started = started.unwrap_or_else(Timestamp::now);
-        let ended = look.tally.last.unwrap_or(started).max(started);
-        // The account says how the clock was.
-        let clock = watch.last();
-        let Tally { chosen, filtered, truncated, rx_errors, ds_errors, first, last, .. } = look.tally;
-        let lost = look.loss.up_to_last(told);
-        let delivered = sink.packets().min(chosen);
-        let lost_writer = chosen - delivered;
-        let unfit = sink.unfit();
-        let mut account = Account::default();
-        account.received = delivered + filtered + lost.lost + lost_writer;
-        account.delivered = delivered;
-        account.lost_card = lost.lost;
-        account.lost_writer = lost_writer;
-        account.filtered = filtered;
-        account.loss_exact = lost.exact;
-        account.truncated = truncated;
-        account.rx_errors = rx_errors;
-        account.ds_errors = ds_errors;
-        account.unread = unread;
-        account.bytes_written = sink.bytes();
-        // What a failed write took with it is not known packet by packet.
-        account.first = first.filter(|_| delivered > 0);
-        account.last = last.filter(|_| delivered > 0 && failure.is_none());
-        account.tick_bits = tick_bits.unwrap_or(look.tally.active_bits());
-        account.clock_synchronised = watch.synchronised();
-        account.stopped_by = stopped_by;
-        let error = match failure {
-            // What the writer met comes first: it is why the rest happened.
-            Some(failure) => Some(write_error(failure)),
-            None => error,
-        };
-        if let Some(error) = &error {
-            // Whoever read the pipe has had enough: that is an end, not an error.
-            account.stopped_by = match error.kind() {
-                ErrorKind::ClosedPipe => StoppedBy::End,
-                // What was asked for ended it; that not all could be written is told by the count.
-                ErrorKind::StalledPipe => stopped_by,
-                _ => StoppedBy::Error,
-            };
-        }
-        if error.is_some() {
-            return Recording { account, defects: look.defects, lost_after, unfit, error };
-        }
-        let closing = look.selection.meta.then(|| {
-            let mut closing = Closing::new(started, ended, account);
-            closing.clock = clock;
-            closing
-        });
-        let error = match sink.finish(closing) {
-            Ok(bytes) => {
-                account.bytes_written = bytes;
-                None
-            }
-            Err(failure) => {
-                account.stopped_by = StoppedBy::Error;
-                Some(write_error(failure))
-            }
-        };
-        Recording { account, defects: look.defects, lost_after, unfit, error }
-    }
-}
-
-fn write_error(error: erf::Error) -> Error {
-    if error.is_closed_pipe() {
-        Repr::ClosedPipe(error).into()
-    } else if error.is_stalled_pipe() {
-        Repr::StalledPipe(error).into()
-    } else {
-        Repr::Write(error).into()
     }
 }
