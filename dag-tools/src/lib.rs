@@ -11,6 +11,8 @@ pub mod exit;
 pub mod libraries;
 pub mod live;
 pub mod messages;
+pub mod metrics;
+pub mod notify;
 pub mod report;
 pub mod shell;
 pub mod signals;

@@ -123,9 +123,18 @@ pub fn dagcap() -> Command {
 pub fn prepared(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for setting in
-        ["DAG_LIBRARY", "DAG_REQUIRE_CARD", "DAG_EMU_CARDS", "DAG_EMU_CONFIG", "DAG_EMU_DIR", "DAG_VALUES", "RUST_LOG"]
-    {
+    for setting in [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
+        "DAG_LIBRARY",
+        "DAG_REQUIRE_CARD",
+        "DAG_EMU_CARDS",
+        "DAG_EMU_CONFIG",
+        "DAG_EMU_DIR",
+        "DAG_VALUES",
+        "RUST_LOG",
+    ] {
         command.env_remove(setting);
     }
     // A panic is to be seen as one.

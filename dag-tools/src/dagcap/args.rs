@@ -7,7 +7,7 @@ use clap::{ArgGroup, Parser, ValueEnum};
 use dag::record::Sync;
 
 use super::files::Keep;
-use crate::values;
+use crate::{metrics, values};
 
 /// Captures packets from an Endace DAG card, real or emulated, into a file.
 ///
@@ -117,6 +117,11 @@ pub struct Args {
     /// Write neither META nor PAD records, for readers that know neither.
     #[arg(long)]
     pub no_meta: bool,
+
+    /// Show numbers for Prometheus while it runs: in a file, written anew every second, or by HTTP on a port of this machine, such as
+    /// 127.0.0.1:9090.
+    #[arg(long, value_name = "FILE|ADDRESS:PORT", value_parser = metrics::Place::parse)]
+    pub metrics: Option<metrics::Place>,
 
     /// Fail rather than use an emulated card when there is no real one. DAG_REQUIRE_CARD=1 does the same.
     #[arg(long)]

@@ -20,6 +20,8 @@ use crate::account::{AccountJson, lines};
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::messages::say;
+use crate::metrics::Metrics;
+use crate::notify::Notify;
 use crate::report::Reports;
 use crate::template::Template;
 use crate::{shell, signals};
@@ -37,6 +39,10 @@ enum Failure {
     Exists { path: String, line: String },
     #[error("no files can be made in {path}: {cause}")]
     Folder { path: String, cause: std::io::Error },
+    #[error("--metrics: {0}")]
+    Metrics(std::io::Error),
+    #[error("NOTIFY_SOCKET is set, and nobody can be told there: {0}")]
+    Notify(std::io::Error),
     #[error("--out: {0}")]
     Template(String),
     #[error("--rotate-every and --rotate-size make files, and {0} names none")]
@@ -229,9 +235,12 @@ fn record(
         Some(filter) => recorder.filter(filter.clone()),
         None => recorder,
     };
+    let metrics = args.metrics.clone().map(|place| Metrics::show(PROGRAM, place, Arc::clone(&progress)));
+    let metrics = metrics.transpose().map_err(Failure::Metrics)?;
+    let notify = Notify::of(Arc::clone(&progress)).map_err(Failure::Notify)?;
     let live = (!args.quiet).then(|| Live::show(progress));
     let recording = recorder.run();
-    drop(live);
+    drop((live, notify, metrics));
     for (link_type, count) in filter.iter().flat_map(Filter::meaningless) {
         say(
             PROGRAM,

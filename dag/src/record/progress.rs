@@ -15,6 +15,7 @@ pub struct Progress {
     synced: AtomicU64,
     padding: AtomicU64,
     waiting: AtomicBool,
+    rounds: AtomicU64,
 }
 
 /// One look at a [`Progress`].
@@ -58,8 +59,14 @@ impl Progress {
         }
     }
 
+    /// How often the capture has gone round: at least ten times a second while it is alive, whether packets come or not.
+    pub fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
+    }
+
     /// What the capture knows.
     pub(super) fn set(&self, now: Snapshot) {
+        self.rounds.fetch_add(1, Ordering::Relaxed);
         self.delivered.store(now.delivered, Ordering::Relaxed);
         self.filtered.store(now.filtered, Ordering::Relaxed);
         self.lost.store(now.lost, Ordering::Relaxed);

@@ -11,3 +11,4 @@ mod refusals;
 mod rotation;
 mod sources;
 mod stop;
+mod watched;
