@@ -118,6 +118,11 @@ pub struct Args {
     #[arg(long)]
     pub no_meta: bool,
 
+    /// Record nothing, but measure for two seconds what the folder of --out takes: which packet rates it holds, and for how long stream memory
+    /// bridges a disk that stalls. Up to 4 GiB are written, a quarter of the free space at most, and removed.
+    #[arg(long)]
+    pub preflight: bool,
+
     /// Show numbers for Prometheus while it runs: in a file, written anew every second, or by HTTP on a port of this machine, such as
     /// 127.0.0.1:9090.
     #[arg(long, value_name = "FILE|ADDRESS:PORT", value_parser = metrics::Place::parse)]

@@ -3,6 +3,7 @@
 mod args;
 mod files;
 mod hook;
+mod preflight;
 mod run;
 
 pub use args::Args;

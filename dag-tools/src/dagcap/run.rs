@@ -16,6 +16,7 @@ use dag::{Card, CardInfo, Device, ErrorKind, StampSource};
 use super::Args;
 use super::files::{Made, NamedFiles};
 use super::hook::Hook;
+use super::preflight;
 use crate::account::{AccountJson, lines};
 use crate::exit::Exit;
 use crate::live::Live;
@@ -39,6 +40,8 @@ enum Failure {
     Exists { path: String, line: String },
     #[error("no files can be made in {path}: {cause}")]
     Folder { path: String, cause: std::io::Error },
+    #[error("--preflight measures a folder, and standard output is in none")]
+    NoFolder,
     #[error("--metrics: {0}")]
     Metrics(std::io::Error),
     #[error("NOTIFY_SOCKET is set, and nobody can be told there: {0}")]
@@ -134,6 +137,9 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     let filter = args.filter.as_deref().map(|expression| Filter::new(expression, options));
     let filter = filter.transpose().map_err(Failure::Filter)?;
     let source = Source::open(args)?;
+    if args.preflight {
+        return tell_beforehand(args, &source);
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let progress = Arc::new(Progress::default());
     // Before there is a file to be seen: who does not handle this signal dies of it.
@@ -157,6 +163,23 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     }
     let recorder = Recorder::new(stream, output, args.format.into());
     record(args, &source, recorder, filter, stop, progress, || vec![args.out.display().to_string()])
+}
+
+/// Measures what the place of the recording holds.
+fn tell_beforehand(args: &Args, source: &Source) -> Result<Exit, Failure> {
+    if args.out.as_os_str() == "-" {
+        return Err(Failure::NoFolder);
+    }
+    let seen = preflight::measure(args, source.info.stream_memory)?;
+    if !args.quiet {
+        for line in seen.lines() {
+            say(PROGRAM, line);
+        }
+    }
+    if args.json {
+        print_json(&seen, false)?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Records into many files.
@@ -342,7 +365,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// One line on standard output, or on standard error when packets go there.
-fn print_json(json: &AccountJson<'_>, on_stderr: bool) -> Result<(), Failure> {
+fn print_json(json: &impl serde::Serialize, on_stderr: bool) -> Result<(), Failure> {
     let print = || -> std::io::Result<()> {
         let text = serde_json::to_string(json)?;
         if on_stderr { writeln!(std::io::stderr(), "{text}") } else { writeln!(std::io::stdout(), "{text}") }

@@ -21,6 +21,7 @@ mod loss;
 mod opening;
 mod options;
 mod parts;
+mod preflight;
 mod progress;
 mod rotation;
 mod sink;
@@ -29,6 +30,7 @@ mod writer;
 
 pub use limits::{Limits, Selection};
 pub use options::{Io, OnFull, Sync};
+pub use preflight::{Preflight, preflight};
 pub use progress::{Progress, Snapshot};
 pub use rotation::{Files, Part, Rotation};
 pub use sink::Format;

@@ -161,6 +161,11 @@ impl Sink {
         Ok(Self { form, sync: target.sync, synced: Instant::now(), progress, told: (0, 0) })
     }
 
+    /// Whether the file is written past the page cache.
+    pub(super) fn is_direct(&self) -> bool {
+        matches!(self.form, Form::Direct(_))
+    }
+
     /// Writes the records of `chunk`.
     pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), erf::Error> {
         let bytes = chunk.bytes();

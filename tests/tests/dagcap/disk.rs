@@ -272,3 +272,26 @@ fn whoever_waits_for_a_full_disk_can_be_stopped() {
         assert!(number(&json, "lost_writer") > 0, "{json}");
     }
 }
+
+#[test]
+fn a_place_is_measured_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("wire.erf");
+    let line = format!("--device emu:synthetic,memory=64MiB --preflight --json --out {}", out.display());
+    let ran = dagcap_with(&line).exits(0);
+    ran.says("million packets/s of IMIX");
+    ran.says("memory of 64 MiB");
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let float = |value: &serde_json::Value| value.as_f64().unwrap();
+    let rate = float(&json["bytes_per_second"]);
+    // Records of 88 bytes each; and 84 bytes of wire for 64 of packet.
+    let smallest = &json["holds"][0];
+    assert!((float(&smallest["packets_per_second"]) * 88.0 / rate - 1.0).abs() < 1e-6, "{json}");
+    assert!((float(&smallest["wire_bits_per_second"]) / float(&smallest["packets_per_second"]) - 672.0).abs() < 1e-6);
+    assert!((float(&json["bridges_ms"]) * rate / 1e3 / f64::from(64 << 20) - 1.0).abs() < 1e-6, "{json}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+
+    let missing = format!("--device emu:synthetic --preflight --out {}/missing/x", dir.path().display());
+    dagcap_with(&missing).exits(2).says("missing");
+    dagcap_with("--device emu:synthetic --preflight --out -").exits(2).says("--preflight");
+}
