@@ -18,14 +18,19 @@ const DAY: u64 = 86_400 << 32;
 /// record may run past `data`. Takes constant time, whatever the bytes.
 pub(crate) fn header(data: &[u8], near: Option<Timestamp>) -> Option<Candidate> {
     let look = look(data)?;
-    let Some(timestamp) = look.timestamp else {
-        return (look.oddities() == 0).then_some(Candidate { rlen: look.rlen, timestamp: None });
-    };
+    let stamp = look.stamp;
+    if look.is_pad {
+        // Its stamp means nothing, but is no other than none or that of a neighbour: '0' is the type of filler, and payloads are full of it.
+        let believed = near.is_none_or(|near| stamp == Timestamp::ZERO || is_near(stamp, near));
+        return (believed && look.oddities() == 0).then_some(Candidate { rlen: look.rlen, timestamp: None });
+    }
     let believed = match near {
-        Some(near) => is_near(timestamp, near) && look.oddities() <= 1,
-        None => timestamp.secs() >= FIRST_SECOND && look.oddities() == 0,
+        // Bytes that are zero make up such times in many places.
+        Some(near) if stamp.secs() < FIRST_SECOND => is_near(stamp, near) && look.oddities() == 0,
+        Some(near) => is_near(stamp, near) && look.oddities() <= 1,
+        None => stamp.secs() >= FIRST_SECOND && look.oddities() == 0,
     };
-    believed.then_some(Candidate { rlen: look.rlen, timestamp: Some(timestamp) })
+    believed.then_some(Candidate { rlen: look.rlen, timestamp: Some(stamp) })
 }
 
 /// A header that looks right.
@@ -39,14 +44,19 @@ pub(crate) struct Candidate {
 /// A header that can be read, and what is odd about it.
 struct Look {
     rlen: usize,
-    /// `None` for PAD.
-    timestamp: Option<Timestamp>,
+    stamp: Timestamp,
+    is_pad: bool,
     odd_type: bool,
     odd_flags: bool,
     odd_wlen: bool,
 }
 
 impl Look {
+    /// `None` for PAD.
+    fn timestamp(&self) -> Option<Timestamp> {
+        (!self.is_pad).then_some(self.stamp)
+    }
+
     /// How many things are odd but for the stamp.
     fn oddities(&self) -> usize {
         [self.odd_type, self.odd_flags, self.odd_wlen].into_iter().filter(|&odd| odd).count()
@@ -69,7 +79,8 @@ fn look(data: &[u8]) -> Option<Look> {
     let is_pad = record_type == RecordType::PAD;
     Some(Look {
         rlen,
-        timestamp: (!is_pad).then_some(Timestamp::from_le_bytes(*head.first_chunk()?)),
+        stamp: Timestamp::from_le_bytes(*head.first_chunk()?),
+        is_pad,
         odd_type: !record_type.is_known() || record_type == RecordType::LEGACY,
         odd_flags: head[9] & 0x80 != 0,
         odd_wlen: !is_pad && (wlen == 0 || (record_type.is_ethernet() && wlen < 14)),
@@ -119,7 +130,8 @@ fn chain_of(count: usize, data: &[u8], near: Option<Timestamp>, complete: bool) 
     let mut near = near;
     let mut rest = data;
     for seen in 0..count {
-        if rest.is_empty() && seen > 0 && complete {
+        // A row that is believed whatever its time has at least a common chain.
+        if rest.is_empty() && complete && seen > if count == CHAIN { 0 } else { CHAIN - 1 } {
             return Chain::Yes;
         }
         if rest.len() < HEADER_LEN {
@@ -157,12 +169,12 @@ pub(crate) fn holds(data: &[u8], last: Option<Timestamp>, complete: bool) -> Cha
         let Some(look) = look(rest) else {
             return if is_cut_chain(rest, complete) { Chain::NeedMore } else { Chain::No };
         };
-        let far = look.timestamp.zip(last).is_some_and(|(stamp, last)| !is_near(stamp, last));
+        let far = look.timestamp().zip(last).is_some_and(|(stamp, last)| !is_near(stamp, last));
         if look.oddities() + usize::from(far) > 1 {
             return Chain::No;
         }
-        agree &= look.timestamp.zip(near).is_none_or(|(stamp, near)| is_near(stamp, near));
-        near = look.timestamp.or(near);
+        agree &= look.timestamp().zip(near).is_none_or(|(stamp, near)| is_near(stamp, near));
+        near = look.timestamp().or(near);
         match rest.get(look.rlen..) {
             Some(behind) => rest = behind,
             None if complete => return Chain::No,
@@ -181,22 +193,34 @@ fn is_cut_chain(data: &[u8], complete: bool) -> bool {
     !complete && data.get(8).is_some_and(|kind| kind & 0x80 != 0) && data.len() < HEADER_LEN + 8 * MAX_EXT_HEADERS
 }
 
-/// Whether what follows a record looks like a record, or like an end: nothing, zeros, or a torn header.
-pub(crate) fn follows(data: &[u8], complete: bool) -> Chain {
+/// Whether what follows a record of time `near` looks like a record, or like an end: nothing, zeros, or a torn header. Behind filler, what
+/// follows that.
+pub(crate) fn follows(data: &[u8], near: Option<Timestamp>, complete: bool) -> Chain {
     const LOOK: usize = HEADER_LEN + 8 * MAX_EXT_HEADERS;
-    let head = data.get(..LOOK).unwrap_or(data);
-    match head.len() {
-        _ if header(head, None).is_some() => Chain::Yes,
-        // Also a few zeros: the next bytes decide whether they are an end.
-        len if len < LOOK && !complete => Chain::NeedMore,
-        len if len < HEADER_LEN || head.iter().all(|&byte| byte == 0) => Chain::Yes,
-        _ => Chain::No,
+    let mut rest = data;
+    for _ in 0..CHAIN {
+        let head = rest.get(..LOOK).unwrap_or(rest);
+        let Some(candidate) = header(head, near) else {
+            return match head.len() {
+                // Also a few zeros: the next bytes decide whether they are an end.
+                len if len < LOOK && !complete => Chain::NeedMore,
+                len if len < HEADER_LEN || head.iter().all(|&byte| byte == 0) => Chain::Yes,
+                _ => Chain::No,
+            };
+        };
+        match rest.get(candidate.rlen..) {
+            _ if candidate.timestamp.is_some() => return Chain::Yes,
+            Some(behind) => rest = behind,
+            None if complete => return Chain::No,
+            None => return Chain::NeedMore,
+        }
     }
+    Chain::Yes
 }
 
 /// Whether what follows a record leads on, however odd it is.
 pub(crate) fn leads_on(data: &[u8], last: Option<Timestamp>, complete: bool) -> Chain {
-    match follows(data, complete) {
+    match follows(data, last, complete) {
         Chain::No => holds(data, last, complete),
         other => other,
     }

@@ -221,7 +221,7 @@ impl<'a> Records<'a> {
                 other => other,
             };
         }
-        match plausible::follows(behind, complete) {
+        match plausible::follows(behind, Some(record.timestamp()).filter(|_| !record.is_pad()), complete) {
             // It leads nowhere: either what follows is damaged, or this length is. Records inside it decide.
             Chain::No => match self.chain_inside(record, complete) {
                 Chain::Yes => Chain::No,

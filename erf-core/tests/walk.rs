@@ -208,9 +208,13 @@ fn files_that_are_odd_all_over_pass_recovery_untouched() {
         ("an unknown type", types),
         ("a wire length of 8", short),
         ("a reserved flag", reserved),
-        ("no wire length, and no clock", never_set_and_short),
+        ("no wire length and no clock", never_set_and_short),
     ] {
         assert_eq!(good(&data, true), (20, vec![]), "{what}");
+        if what == "no wire length and no clock" {
+            // Nothing but lengths says what a record is.
+            continue;
+        }
         // Damage costs what is damaged, no more.
         let mut damaged = data.clone();
         damaged[7 * 88..][..60].fill(0xEE);
@@ -233,6 +237,49 @@ fn files_that_are_odd_all_over_pass_recovery_untouched() {
         }
     });
     assert_eq!(good(&end, true), (20, vec![]));
+}
+
+#[test]
+fn a_length_that_lands_on_another_time_swallows_nothing() {
+    // The length of record 3 leads over four hundred others to what looks like a record of 2001, in a payload.
+    let mut data = file(600);
+    let rlen = 400 * 88 + 18;
+    data[3 * 88 + 10..][..2].copy_from_slice(&(rlen as u16).to_be_bytes());
+    let mut buffer = [0; 88];
+    let old = RecordBuilder::new(RecordType::ETH).timestamp(Timestamp::from_parts(1_000_000_000, 0)).payload(&[7; 30]);
+    let len = old.write_to(&mut buffer).unwrap();
+    data[3 * 88 + rlen..][..len].copy_from_slice(&buffer[..len]);
+    let (records, defects) = good(&data, true);
+    assert_eq!(records, 599, "{defects:?}");
+}
+
+#[test]
+fn payload_full_of_zeros_in_ascii_is_no_filler() {
+    // '0' is the type of PAD, and "00" a length, here one that leads from the end of a record to another.
+    let mut data = file(300);
+    for record in data.chunks_mut(88).step_by(3) {
+        record[18..].fill(b'0');
+    }
+    data[150 * 88..][..50].fill(0xFF);
+    let (records, defects) = good(&data, true);
+    assert_eq!(records, 299, "{defects:?}");
+}
+
+#[test]
+fn one_record_up_to_the_end_is_no_long_row() {
+    let mut data = file(6);
+    let kept = data.len();
+    data.extend([0xFF; 24]);
+    let far = data.len();
+    data.extend(file(50));
+    // In front of them one of another time, whose length leads to the very end.
+    let mut header = [0; 16];
+    header[4..8].copy_from_slice(&1_850_000_000u32.to_le_bytes());
+    header[8] = 1;
+    header[10..12].copy_from_slice(&((data.len() - kept - 8) as u16).to_be_bytes());
+    header[15] = 60;
+    data[kept + 8..far].copy_from_slice(&header);
+    assert_eq!(good(&data, true).0, 56);
 }
 
 #[test]

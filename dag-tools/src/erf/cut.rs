@@ -7,7 +7,7 @@ use erf::select::{Bound, Selection, Selector};
 use erf::{Record, RecordType};
 use serde_json::{Map, json};
 
-use super::pass::{Files, Next, Pass, Sink};
+use super::pass::{Files, Matching, Next, Pass, Sink};
 use super::{Failure, PROGRAM, instant};
 use crate::exit::Exit;
 use crate::messages::say;
@@ -139,7 +139,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(if selector.is_over() { Next::Stop } else { Next::Go })
     };
     match &mut filter {
-        Some(filter) => pass.each_matched(filter, step)?,
+        Some(filter) => {
+            let mut others = Selector::new(args.selection());
+            let one_by_one = args.count.is_some() || args.bytes.is_some();
+            let matching = Matching { filter, asked: &mut |record| others.fits(record), one_by_one };
+            pass.each_matched(matching, step)?;
+        }
         None => pass.each(|_, record, sink| step(record, true, sink))?,
     }
     let meaningless: Vec<_> = filter.iter().flat_map(|filter| filter.filter().meaningless()).collect();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use erf::convert::{Converter, Refusal, Summary};
+use erf::convert::{Converter, FcsChoice, Refusal, Summary, Survey};
 use erf::filter::BatchFilter;
 use erf::writer::WholeFile;
 use erf::{FileFormat, Reader, Record};
@@ -99,14 +99,24 @@ pub(super) fn read(
     read_matched(reader, progress, defects, None, |offset, record, _| step(offset, record))
 }
 
-/// The same with what `filter` says of the record; without one, that it matches.
+/// A filter, and whom to ask it about.
+pub(super) struct Matching<'a> {
+    pub(super) filter: &'a mut BatchFilter,
+    /// Of the others it is known that they do not match.
+    pub(super) asked: &'a mut dyn FnMut(&Record<'_>) -> bool,
+    /// The pass may stop at any record: none behind it is to be asked about. Otherwise many at once, which is faster.
+    pub(super) one_by_one: bool,
+}
+
+/// The same with what a filter says of the record; without one, that it matches.
 fn read_matched(
     reader: &mut Reader,
     progress: &mut Progress,
     defects: &mut Defects,
-    mut filter: Option<&mut BatchFilter>,
+    mut matching: Option<Matching<'_>>,
     mut step: impl FnMut(u64, &Record<'_>, bool) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
+    let mut is_first = true;
     let name = reader.name().to_owned();
     'input: loop {
         let batch = match reader.next_batch() {
@@ -116,19 +126,32 @@ fn read_matched(
             Err(error) if defects.broken(&error) => break,
             Err(error) => return Err(error.into()),
         };
-        // All records of the batch first, as the filter is faster with many.
-        let matches = match &mut filter {
-            Some(filter) => filter.matches(&batch.iter().flatten().collect::<Vec<_>>())?,
-            None => &[],
-        };
-        let mut matches = matches.iter();
+        let mut matches = Vec::new();
+        if let Some(Matching { filter, asked, one_by_one }) = &mut matching {
+            if std::mem::take(&mut is_first) {
+                // A filter sees packets as they are in a file that is converted.
+                let mut survey = Survey::default();
+                batch.iter().flatten().for_each(|record| survey.observe(&record));
+                filter.set_fcs(survey.fcs(FcsChoice::Auto).0);
+            }
+            if !*one_by_one {
+                let records: Vec<_> = batch.iter().flatten().filter(|record| asked(record)).collect();
+                matches = filter.matches(&records)?.to_vec();
+            }
+        }
+        let mut matches = matches.into_iter();
         let mut records = batch.iter();
         loop {
             let offset = records.offset();
             match records.next() {
                 Some(Ok(record)) => {
                     defects.audit(&name, offset, &record);
-                    let is_match = matches.next().is_none_or(|&is_match| is_match);
+                    let is_match = match &mut matching {
+                        None => true,
+                        Some(matching) if !(matching.asked)(&record) => false,
+                        Some(matching) if matching.one_by_one => matching.filter.matches(&[record])? == [true],
+                        Some(_) => matches.next().unwrap_or(false),
+                    };
                     if step(offset, &record, is_match)? == Next::Stop {
                         break 'input;
                     }
@@ -190,15 +213,15 @@ impl Pass {
         read(reader, progress, defects, |offset, record| step(offset, record, sink))
     }
 
-    /// The same with what `filter` says of the record.
+    /// The same with what a filter says of the record.
     pub(super) fn each_matched(
         &mut self,
-        filter: &mut BatchFilter,
+        matching: Matching<'_>,
         mut step: impl FnMut(&Record<'_>, bool, &mut Sink) -> Result<Next, Failure>,
     ) -> Result<(), Failure> {
         let Self { reader, sink, progress, defects, .. } = self;
-        let filter = Some(filter);
-        read_matched(reader, progress, defects, filter, |_, record, is_match| step(record, is_match, sink))
+        let matching = Some(matching);
+        read_matched(reader, progress, defects, matching, |_, record, is_match| step(record, is_match, sink))
     }
 
     /// Ends the output and prints the summary, with what else there is to say.

@@ -6,7 +6,7 @@ use erf_core::{Record, Records, Rounding};
 
 use super::account::Account;
 use super::fcs_found::Evidence;
-use super::{FcsChoice, FcsPolicy, FcsRule, Hdlc, PacketOptions, RecordOptions, Summary};
+use super::{FcsChoice, FcsGround, FcsPolicy, FcsRule, Hdlc, PacketOptions, RecordOptions, Summary};
 use crate::check::Broken;
 use crate::convert::Encapsulation;
 use crate::pcap::Resolution;
@@ -101,9 +101,15 @@ impl Survey {
         Ok(survey)
     }
 
-    fn observe(&mut self, record: &Record<'_>) {
+    /// Takes in a record.
+    pub fn observe(&mut self, record: &Record<'_>) {
         self.known.observe(record);
         self.evidence.observe(record);
+    }
+
+    /// What is to be done about the frame check sequence of Ethernet by what was seen so far, and why.
+    pub fn fcs(&self, choice: FcsChoice) -> (FcsPolicy, FcsGround) {
+        self.evidence.decide(choice)
     }
 }
 

@@ -4,7 +4,7 @@ use erf_core::Record;
 
 use super::Filter;
 use super::lanes::{LANES, Packets, Scratch};
-use crate::convert::to_packet;
+use crate::convert::{FcsPolicy, PacketOptions, to_packet};
 use crate::error::Error;
 
 /// A [`Filter`] that looks at many records together, which is several times as fast as looking at each.
@@ -24,6 +24,7 @@ use crate::error::Error;
 /// ```
 pub struct BatchFilter {
     filter: Filter,
+    packets: PacketOptions,
     scratch: Scratch,
     matches: Vec<bool>,
 }
@@ -31,7 +32,14 @@ pub struct BatchFilter {
 impl BatchFilter {
     /// Puts `filter` to work.
     pub fn new(filter: Filter) -> BatchFilter {
-        BatchFilter { filter, scratch: Scratch::default(), matches: Vec::new() }
+        let packets = filter.0.options.packets;
+        BatchFilter { filter, packets, scratch: Scratch::default(), matches: Vec::new() }
+    }
+
+    /// From now on Ethernet frames end in what `fcs` says, whatever the [options](super::FilterOptions::packets) of the filter say: what a look at
+    /// the first records of a file [has found](crate::convert::Survey::fcs).
+    pub fn set_fcs(&mut self, fcs: FcsPolicy) {
+        self.packets.fcs = fcs;
     }
 
     /// The filter.
@@ -49,20 +57,26 @@ impl BatchFilter {
         self.matches.clear();
         self.matches.resize(records.len(), false);
         for (records, matches) in records.chunks(LANES).zip(self.matches.chunks_mut(LANES)) {
-            chunk(&self.filter, &mut self.scratch, records, matches)?;
+            chunk(&self.filter, &self.packets, &mut self.scratch, records, matches)?;
         }
         Ok(&self.matches)
     }
 }
 
 /// At most [`LANES`] records.
-fn chunk(filter: &Filter, scratch: &mut Scratch, records: &[Record<'_>], matches: &mut [bool]) -> Result<(), Error> {
+fn chunk(
+    filter: &Filter,
+    options: &PacketOptions,
+    scratch: &mut Scratch,
+    records: &[Record<'_>],
+    matches: &mut [bool],
+) -> Result<(), Error> {
     let mut packets = Packets::new();
     // The record of each lane.
     let mut places = [0u8; LANES];
     let mut together = None;
     for (place, record) in records.iter().enumerate() {
-        let Ok(packet) = to_packet(record, &filter.0.options.packets) else { continue };
+        let Ok(packet) = to_packet(record, options) else { continue };
         // Native packets lie in one piece.
         let captured = packet.body();
         if *together.get_or_insert(packet.link_type) != packet.link_type {

@@ -165,7 +165,7 @@ impl Pieces {
         if let Some(path) = path.filter(|_| plain && self.threads > 1) {
             let file = open_file(&path)?;
             if file.metadata().is_ok_and(|data| data.is_file()) {
-                let (piece, end, error) = self.walk(&file, reader.name(), make, progress)?;
+                let (piece, end, error) = self.walk(&file, &reader, make, progress)?;
                 return Ok(Visited { piece, format, compression, end, refused: None, error });
             }
         }
@@ -197,15 +197,16 @@ impl Pieces {
     fn walk<P: Piece>(
         &self,
         file: &File,
-        name: &str,
+        reader: &Reader,
         make: impl Fn() -> P + Sync,
         progress: impl FnMut(u64),
     ) -> Result<(P, u64, Option<Error>), Error> {
+        let name = reader.name();
         let len = file
             .metadata()
             .map_err(|cause| Error::new(ErrorKind::Read, "its length cannot be read").in_file(name).because(cause))?
             .len();
         let stored = Stored { file, name, len };
-        Ok(crew::walk(&stored, self.chunk, self.threads, self.reader.recovers(), make, progress))
+        Ok(crew::walk(&stored, self.chunk, self.threads, reader.recovers(), make, progress))
     }
 }

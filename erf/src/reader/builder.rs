@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 use super::Reader;
 use super::body::Body;
@@ -81,7 +82,8 @@ impl ReaderBuilder {
 
     /// Search for the next records after damage instead of ending there; default off. See
     /// [`Records::recover`](crate::Records::recover). Packets of pcap and pcapng have lengths of their own, and are not searched
-    /// for.
+    /// for; nor are records of a regular file whose lengths lead to its end, whatever they look like, for which it is read once
+    /// more at first.
     pub fn recover(mut self, on: bool) -> ReaderBuilder {
         self.recover = on;
         self
@@ -102,11 +104,6 @@ impl ReaderBuilder {
         self
     }
 
-    /// Whether it searches for the next records after damage.
-    pub(crate) const fn recovers(&self) -> bool {
-        self.recover
-    }
-
     fn block(&self) -> usize {
         if self.recover { self.block.max(RESUME_MIN) } else { self.block }
     }
@@ -122,8 +119,14 @@ impl ReaderBuilder {
     /// # Errors
     ///
     /// As [`Reader::open`], and [`ErrorKind::Unsupported`] when a map is asked for that cannot be.
-    pub fn open(self, source: impl Into<Source>) -> Result<Reader, Error> {
+    pub fn open(mut self, source: impl Into<Source>) -> Result<Reader, Error> {
         let source = source.into();
+        if let Source::Path(path) = &source
+            && self.recover
+            && path.is_file()
+        {
+            self.recover = !self.clone().recover(false).leads_to_the_end(path);
+        }
         let name = source.name();
         let Source::Path(path) = source else {
             if self.access == Access::Map {
@@ -141,6 +144,22 @@ impl ReaderBuilder {
             return Err(not_mappable(&name, "not a regular file"));
         }
         self.blocks(Input::from_file(name, file)?, regular)
+    }
+
+    /// Whether the lengths of the records in a file lead to its end.
+    fn leads_to_the_end(self, path: &Path) -> bool {
+        let Ok(mut reader) = self.open(path.to_owned()) else { return false };
+        loop {
+            match reader.next_batch() {
+                Ok(Some(batch)) => {
+                    if batch.iter().any(|item| item.is_err()) {
+                        return false;
+                    }
+                }
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
     }
 
     /// A mapped reader, if the file can be mapped and that is wanted or pays.

@@ -81,6 +81,7 @@ pub struct Reader {
     taken: usize,
     /// The walk is doing nothing but walk: its offset is all there is to its state.
     plain: bool,
+    recover: bool,
 }
 
 impl Reader {
@@ -147,7 +148,13 @@ impl Reader {
             lent: false,
             taken: 0,
             plain: !recover,
+            recover,
         }
+    }
+
+    /// Whether it searches for the next records after damage.
+    pub(crate) const fn recovers(&self) -> bool {
+        self.recover
     }
 
     /// How messages call the file.

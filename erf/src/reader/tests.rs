@@ -406,6 +406,29 @@ fn packets_of_pcap_are_not_searched_for() {
     assert!(read(true) == read(false));
 }
 
+/// No search decides about records whose lengths lead to the end of their file.
+#[test]
+fn a_file_without_damage_is_read_the_same_with_recovery() {
+    let mut bytes = Vec::new();
+    for n in 0..40u32 {
+        // Nothing about one says anything of the next.
+        let stamp = Timestamp::from_parts(n.wrapping_mul(0x9E37_79B9), 0);
+        let record = RecordBuilder::new(RecordType::new(40 + (n % 40) as u8)).timestamp(stamp).payload(&[0x30; 90]);
+        bytes.extend(record.to_vec().unwrap());
+    }
+    let file = on_disk(&bytes);
+    let read = |bytes: &[u8], access| {
+        std::fs::write(file.path(), bytes).unwrap();
+        by_batches(&mut forced(true).access(access).open(file.path().to_owned()).unwrap()).0
+    };
+    for access in [Access::Blocks, Access::Map] {
+        assert!(read(&bytes, access) == by_slice(&bytes, false));
+        // Torn, it is searched.
+        let torn = &bytes[..bytes.len() - 1];
+        assert!(read(torn, access) == by_slice(torn, true));
+    }
+}
+
 #[test]
 fn records_of_a_batch_cross_threads() {
     fn check<T: Send + Sync>(_: &T) {}

@@ -159,6 +159,15 @@ impl Selector {
         Self { selection, skipped: 0, taken: 0, bytes: 0, full: false, first: None }
     }
 
+    /// Whether `record` is a packet that meets all criteria but those of number, as far as they look at it alone. It may be asked about
+    /// ahead of its turn.
+    pub fn fits(&mut self, record: &Record<'_>) -> bool {
+        record.is_packet() && {
+            let first = *self.first.get_or_insert(record.timestamp());
+            self.selection.fits(record, first)
+        }
+    }
+
     /// Whether `record`, the next one of the sequence, is wanted.
     pub fn wants(&mut self, record: &Record<'_>) -> bool {
         self.wants_if(record, |_| Ok::<_, Infallible>(true)).unwrap_or(false)

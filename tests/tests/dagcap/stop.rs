@@ -1,4 +1,4 @@
-//! Stopping: the first signal is a clean end, the second one ends it at once.
+//! Stopping: the first signal is a clean end, one that comes later ends it at once.
 
 use std::io::Read;
 
@@ -22,6 +22,23 @@ fn ctrl_c_and_its_kin_are_a_normal_stop() {
         assert_eq!(number(&json, "received"), seen.numbers().last().unwrap() + 1);
         assert_eq!(number(&json, "unread"), 0);
         seen.check_sequence();
+    }
+}
+
+/// As `timeout` does: to the program, and then to the group that it is in.
+#[test]
+fn two_signals_at_once_are_one_wish() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..4 {
+        let out = dir.path().join(format!("{n}.erf"));
+        let mut running = start(dagcap().args(["--device", "emu:synthetic,rate=20kpps", "--json", "--out"]).arg(&out));
+        running.until_written(&out, 0);
+        running.signal(Signal::SIGTERM);
+        running.signal(Signal::SIGTERM);
+        let json = running.wait().exits(0).json();
+        let seen = Seen::in_file(&out);
+        assert_eq!(seen.account().delivered, seen.packets.len() as u64, "closed, with its account");
+        assert_eq!(number(&json, "received"), seen.numbers().last().unwrap() + 1);
     }
 }
 
@@ -51,7 +68,7 @@ fn the_second_signal_stops_at_once() {
         let mut piece = [0; 1024];
         pipe.read_exact(&mut piece).unwrap();
         running.signal(first);
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::thread::sleep(std::time::Duration::from_millis(800));
         assert!(!running.has_ended(), "it has some patience with its reader, to lose nothing");
         running.signal(second);
         running.wait().dies_of(second);
