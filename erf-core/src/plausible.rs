@@ -123,6 +123,10 @@ pub(crate) fn chain(data: &[u8], near: Option<Timestamp>, complete: bool) -> Cha
 
 /// Whether a chain starts at the start of `data` that is long enough to be believed whatever its time.
 pub(crate) fn long_chain(data: &[u8], complete: bool) -> Chain {
+    // Filler at its front would be believed for its type alone.
+    if header(data, None).is_some_and(|first| first.timestamp.is_none()) {
+        return Chain::No;
+    }
     chain_of(LONG_CHAIN, data, None, complete)
 }
 

@@ -148,9 +148,13 @@ fn read_matched(
                     defects.audit(&name, offset, &record);
                     let is_match = match &mut matching {
                         None => true,
-                        Some(matching) if !(matching.asked)(&record) => false,
-                        Some(matching) if matching.one_by_one => matching.filter.matches(&[record])? == [true],
-                        Some(_) => matches.next().unwrap_or(false),
+                        Some(Matching { filter, asked, one_by_one }) => {
+                            asked(&record)
+                                && match one_by_one {
+                                    true => filter.matches(&[record])? == [true],
+                                    false => matches.next().unwrap_or(false),
+                                }
+                        }
                     };
                     if step(offset, &record, is_match)? == Next::Stop {
                         break 'input;
