@@ -405,6 +405,42 @@ fn a_filter_passes_over_what_it_has_no_meaning_for() {
     assert_eq!((&said["records"], &said["filter_without_meaning"]), (&6.into(), &json!({ "RAW (101)": 2 })));
 }
 
+/// As tcpdump has it of the file that a conversion makes: also without an FCS, and with other criteria beside it.
+#[test]
+fn a_filter_sees_what_a_conversion_writes() {
+    let (_dir, dir) = folder();
+    let without: Vec<u8> = (0..40)
+        .flat_map(|n| {
+            let mut payload = frame(n, 60);
+            payload[56..].copy_from_slice(&[0xDE, 0xAD, 0xBE, 0xEF]);
+            bytes(&RecordBuilder::new(RecordType::ETH).timestamp(at(n)).interface((n % 2) as u8).payload(&payload))
+        })
+        .collect();
+    file(&dir, "without.erf", &without);
+    file(&dir, "with.erf", &eths(40));
+    let records = |args: &str| json(&erf_in(&dir, args).exits(0))["records"].as_u64().expect("a number");
+    assert_eq!(records("cut without.erf a.erf --json -f len=60"), 40);
+    let at_the_end =
+        run(erf("cut without.erf b.erf --json").current_dir(&dir).args(["-f", "ether[56:4] = 0xdeadbeef"]));
+    assert_eq!(json(&at_the_end.exits(0))["records"], 40);
+    // Frames of 60 to 99 bytes, and behind them an FCS that no filter sees.
+    assert_eq!(records("cut with.erf c.erf --json -f len=60"), 1);
+    assert_eq!(records("cut without.erf d.erf --json -f len=60 -i 1"), 20);
+    assert_eq!(records("cut without.erf e.erf --json -f len=60 -i 1 --skip 5 --count 7"), 7);
+
+    // Only packets that the filter is asked about count as those for which it has no meaning.
+    let raw = |n| bytes(&RecordBuilder::new(RecordType::IPV4).timestamp(at(n)).payload(&[0x45; 40]));
+    let mixed: Vec<u8> = (0..30).flat_map(|n| [bytes(&eth(n)), raw(n)].concat()).collect();
+    file(&dir, "mixed.erf", &mixed);
+    for (args, expected) in [("f.erf", 30), ("g.erf -t ETH", 0), ("h.erf --count 2", 1)] {
+        let mut command = erf("cut mixed.erf --json -f");
+        command.current_dir(&dir).arg("ether proto 0x88b5 or ether src 45:45:45:45:45:45").args(args.split(' '));
+        let counts = json(&run(&mut command).exits(0))["filter_without_meaning"].clone();
+        let counts = counts.as_object().expect("counts").values().filter_map(Value::as_u64);
+        assert_eq!(counts.sum::<u64>(), expected, "{args}");
+    }
+}
+
 #[test]
 fn a_merge_makes_do_with_the_files_it_may_open() {
     let (_dir, dir) = folder();
