@@ -3,16 +3,19 @@
 //! | step | file |
 //! |---|---|
 //! | text to tokens | `token` |
-//! | tokens to an expression, qualifiers spread over lists | `parse`, `primitive`, `number` |
+//! | tokens to an expression, qualifiers spread over lists | `parse`, `value`, `primitive`, `number` |
+//! | words left to libpcap | `beyond` |
 //! | the expression for one link type, as tests of fields | `fields` |
 //! | tests to a program | `graph` |
 
+mod beyond;
 mod fields;
 mod graph;
 mod number;
 mod parse;
 mod primitive;
 mod token;
+mod value;
 
 use super::{Refused, WHOLE};
 use crate::filter::Program;

@@ -5,9 +5,11 @@
 
 use std::net::Ipv6Addr;
 
+use super::beyond::{arithmetic, beyond, is_beyond};
 use super::number::{ethernet, number, octets, prefix};
-use super::primitive::{self, ARP, BEYOND, Direction, Expression, Family, IP, IP6, Primitive, RARP, SCTP, TCP, UDP};
+use super::primitive::{self, ARP, Direction, Expression, IP, Primitive, RARP};
 use super::token::{Relation, Token, tokens};
+use super::value::{Kind, Qualifiers, kind, ports, proto};
 
 /// Brackets and `not` inside one another.
 const DEEPEST: u32 = 200;
@@ -25,27 +27,10 @@ pub(super) fn parse(text: &str) -> Result<Option<Expression>, String> {
     let (expression, _) = parser.expression(None)?;
     match parser.peek() {
         None => Ok(Some(expression)),
+        Some(Token::Word(word)) if is_beyond(word) => Err(beyond(word)),
+        Some(Token::Slash | Token::Relation(_)) => Err(arithmetic()),
         Some(token) => Err(format!("syntax error at {}", shown(token))),
     }
-}
-
-/// What `port`, `src net` and the like say of the value behind them.
-#[derive(Clone, Copy, Debug)]
-struct Qualifiers<'a> {
-    protocol: Option<&'a str>,
-    direction: Direction,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Nothing was said: a host.
-    Unsaid,
-    Host,
-    Net,
-    Port,
-    Portrange,
-    Proto,
 }
 
 /// An expression, and the qualifiers that a bare value behind it takes.
@@ -105,12 +90,8 @@ fn shown(token: &Token<'_>) -> String {
         Token::Or => "\"or\"".to_owned(),
         Token::Not => "\"not\"".to_owned(),
         Token::Slash => "\"/\"".to_owned(),
-        Token::Relation(_) => "a comparison (only \"len\" is compared without libpcap)".to_owned(),
+        Token::Relation(_) => "a comparison".to_owned(),
     }
-}
-
-fn beyond(word: &str) -> String {
-    format!("\"{word}\" needs libpcap, which cannot be opened here")
 }
 
 impl<'a> Parser<'_, 'a> {
@@ -139,9 +120,21 @@ impl<'a> Parser<'_, 'a> {
     fn unexpected(&self, wanted: &str) -> String {
         match self.peek() {
             None => format!("it ends where {wanted} should follow"),
-            Some(Token::Word(word)) if BEYOND.contains(word) => beyond(word),
+            Some(Token::Word(word)) if is_beyond(word) => beyond(word),
+            Some(_) if self.calculates() => arithmetic(),
             Some(token) => format!("{} stands where {wanted} should", shown(token)),
         }
+    }
+
+    /// Whether a sign that is next, or behind a number that is, makes a sum or a comparison.
+    fn calculates(&self) -> bool {
+        let at = match self.word().map(|word| (number(word), word)) {
+            Some((None, word)) if word.starts_with('-') || word.starts_with("len-") => return true,
+            Some((None, _)) => return false,
+            Some((Some(_), _)) => self.at + 1,
+            None => self.at,
+        };
+        matches!(self.tokens.get(at), Some(Token::Slash | Token::Relation(_)))
     }
 
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
@@ -431,83 +424,6 @@ fn is_protocol(word: &str) -> bool {
 fn is_keyword(word: &str) -> bool {
     is_protocol(word)
         || kind(word).is_some()
-        || BEYOND.contains(&word)
+        || is_beyond(word)
         || matches!(word, "src" | "dst" | "vlan" | "less" | "greater" | "len" | "mask")
-}
-
-fn kind(word: &str) -> Option<Kind> {
-    Some(match word {
-        "host" => Kind::Host,
-        "net" => Kind::Net,
-        "port" => Kind::Port,
-        "portrange" => Kind::Portrange,
-        "proto" => Kind::Proto,
-        _ => return None,
-    })
-}
-
-fn ports(qualifiers: Qualifiers<'_>, text: &str) -> Result<Primitive, String> {
-    let transport = match qualifiers.protocol {
-        None => None,
-        Some("tcp") => Some(TCP),
-        Some("udp") => Some(UDP),
-        Some("sctp") => Some(SCTP),
-        Some(other) => return Err(format!("\"{other}\" has no ports")),
-    };
-    let port = |text: &str| match number(text).map(u16::try_from) {
-        Some(Ok(port)) => Ok(port),
-        Some(Err(_)) => Err(format!("port {text} is greater than 65535")),
-        None => Err(format!("\"{text}\" is no port number (names need libpcap, which cannot be opened here)")),
-    };
-    let direction = qualifiers.direction;
-    match text.split_once('-') {
-        Some((low, high)) if qualifiers.kind == Kind::Portrange => {
-            let (low, high) = (port(low)?, port(high)?);
-            Ok(Primitive::Ports(transport, direction, low.min(high), low.max(high)))
-        }
-        None if qualifiers.kind == Kind::Portrange => {
-            let port = port(text)?;
-            Ok(Primitive::Ports(transport, direction, port, port))
-        }
-        _ => Ok(Primitive::Port(transport, direction, port(text)?)),
-    }
-}
-
-fn proto(qualifiers: Qualifiers<'_>, text: &str) -> Result<Primitive, String> {
-    let family = match qualifiers.protocol {
-        None => None,
-        Some("ip") => Some(Family::V4),
-        Some("ip6") => Some(Family::V6),
-        Some("ether" | "link") => return ethertype(text).map(Primitive::Carries),
-        Some(other) => return Err(format!("\"{other}\" before \"proto\"")),
-    };
-    let number = match text {
-        "icmp" => Some(1),
-        "igmp" => Some(2),
-        "tcp" => Some(TCP.into()),
-        "udp" => Some(UDP.into()),
-        "sctp" => Some(SCTP.into()),
-        other => number(other),
-    };
-    match number.map(u8::try_from) {
-        Some(Ok(number)) => Ok(Primitive::Protocol(family, number)),
-        _ => Err(format!("\"{text}\" is no protocol number up to 255, and no name of one known without libpcap")),
-    }
-}
-
-fn ethertype(text: &str) -> Result<u16, String> {
-    let number = match text {
-        "ip" => Some(IP.into()),
-        "ip6" => Some(IP6.into()),
-        "arp" => Some(ARP.into()),
-        "rarp" => Some(RARP.into()),
-        other => number(other),
-    };
-    // Up to 1500 it is a length and the protocol a matter of LLC; AppleTalk and its ARP are looked for behind SNAP.
-    match number.map(u16::try_from) {
-        Some(Ok(number)) if number > 1500 && number != 0x809b && number != 0x80f3 => Ok(number),
-        _ => Err(format!(
-            "\"{text}\": without libpcap only numbers above 1500 other than AppleTalk's, ip, ip6, arp and rarp"
-        )),
-    }
 }
