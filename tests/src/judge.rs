@@ -43,6 +43,15 @@ pub fn capinfos(file: &Path) -> CapInfos {
     }
 }
 
+/// What `capinfos` shows of the comments on a whole file.
+///
+/// # Panics
+///
+/// When it refuses the file.
+pub fn file_comments(file: &Path) -> String {
+    output(Command::new("capinfos").args(["-M", "-k"]).arg(file))
+}
+
 /// The fields that `tshark` shows of each packet of `file` that `filter` takes; an empty filter takes all.
 ///
 /// # Panics

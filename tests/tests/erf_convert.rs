@@ -17,9 +17,10 @@ use std::process::{Command, Stdio};
 use erf::ext::{AnchorId, HostId};
 use erf::meta::{MetaWriter, SectionId, SectionType, TagType};
 use erf::pcap::Packets;
+use erf::session::{CardInfo, Opening};
 use erf::{ExtHeader, Reader, RecordBuilder, RecordType, Timestamp};
 use house_skip::{need_program, sample};
-use house_tests::judge::{capinfos, tshark};
+use house_tests::judge::{capinfos, file_comments, tshark};
 use house_tests::run::{Ran, erf, prepared, run};
 use serde_json::Value;
 
@@ -161,7 +162,7 @@ fn pcapng_says_what_meta_and_records_say() {
         drops.extend(packet.drop_count);
     }
     assert_eq!(drops, [9]);
-    assert_eq!(reader.section().comment, "host: probe7");
+    assert_eq!(reader.section().comments, ["host: probe7"]);
     assert_eq!((reader.section().hardware.as_str(), reader.section().application.as_str()), ("DAG 9.2X2", "dagcap"));
     let second = &reader.interfaces()[1];
     assert_eq!((second.speed, second.mac), (Some(10_000_000_000), Some([2, 0, 0, 0, 0, 1])));
@@ -234,6 +235,103 @@ fn without_loss_the_file_comes_back_and_others_read_it() {
     let mut expected = [expected, records(&path.join("more.erf"))].concat();
     expected.sort();
     assert_eq!(records(&path.join("both.erf")), expected);
+}
+
+/// A META record with a comment on the capture; an empty one takes back what was said before.
+fn remark(at: u64, text: &str) -> Vec<u8> {
+    let mut area = vec![0; 65_500];
+    let mut writer = MetaWriter::new(&mut area);
+    writer.put(TagType::GEN_TIME, stamp(at)).unwrap();
+    writer.section(SectionType::CAPTURE, SectionId::UNSPECIFIED).unwrap();
+    writer.tag(TagType::COMMENT, text.as_bytes()).unwrap();
+    let area = writer.finish().to_vec();
+    RecordBuilder::new(RecordType::META).timestamp(stamp(at)).payload(&area).to_vec().unwrap()
+}
+
+/// The comments that `erf info` finds in META.
+fn comments(folder: &Path, file: &str) -> Vec<String> {
+    let said: Value = serde_json::from_slice(&run(erf("info --json").arg(file).current_dir(folder)).stdout).unwrap();
+    let found = said["meta"]["comments"].as_array().unwrap_or_else(|| panic!("{said}"));
+    found.iter().map(|comment| comment["text"].as_str().unwrap_or_else(|| panic!("{said}")).to_owned()).collect()
+}
+
+const CARD: &str = "emulated card: packets and timestamps come from software, not from DAG hardware";
+
+#[test]
+fn comments_on_the_capture_come_along_or_are_counted() {
+    let (_dir, path) = folder();
+    let mut opening = Opening::new(stamp(0));
+    opening.card = CardInfo::default();
+    opening.card.emulated = true;
+    fs::write(path.join("wire.erf"), [opening.to_bytes().unwrap(), made()].concat()).unwrap();
+    run(erf("meta add --comment hello wire.erf ma.erf").current_dir(&path)).exits(0);
+    let mut expected = comments(&path, "ma.erf");
+    assert_eq!(expected.len(), 3, "{expected:?}");
+    for line in ["convert ma.erf to.pcapng", "convert ma.erf to.pcapng --lossless --verify", "sort ma.erf to.pcapng"] {
+        let told = account(&run(erf(&format!("{line} --force --json")).current_dir(&path)).exits(0));
+        assert_eq!(told["not_carried"]["comments"], 0, "{told}");
+        if need_program("capinfos") {
+            let told = file_comments(&path.join("to.pcapng"));
+            assert!(told.contains(CARD) && told.contains("hello"), "{line}: {told}");
+        }
+        run(erf("convert to.pcapng back.erf --force --verify").current_dir(&path)).exits(0);
+        let mut back = comments(&path, "back.erf");
+        expected.sort();
+        back.sort();
+        assert_eq!(back, expected, "{line}");
+        if line.contains("--lossless") {
+            assert_eq!(fs::read(path.join("back.erf")).unwrap(), fs::read(path.join("ma.erf")).unwrap());
+        }
+        // And on into another file of the kind.
+        run(erf("convert to.pcapng on.pcapng --force").current_dir(&path)).exits(0);
+        if need_program("capinfos") {
+            let told = file_comments(&path.join("on.pcapng"));
+            assert_eq!((told.matches(CARD).count(), told.matches("hello").count()), (1, 1), "{line}: {told}");
+        }
+    }
+    // Classic pcap has no comments at all, on packets neither.
+    for line in ["convert ma.erf to.pcap", "sort ma.erf to.pcap"] {
+        run(erf(&format!("{line} --force")).current_dir(&path)).exits(0).says("not carried over: 3 comments");
+    }
+    let ran = run(erf("convert to.pcapng to.pcap --force --json").current_dir(&path)).exits(0);
+    assert_eq!(account(&ran)["not_read"]["section_comments"], 3);
+}
+
+#[test]
+fn comments_that_come_late_are_told_and_long_ones_stay_whole() {
+    let (_dir, path) = folder();
+    let packets = made().repeat(200);
+    let long = "x".repeat(65_000);
+    fs::write(
+        path.join("late.erf"),
+        [&remark(0, &long)[..], &packets, &remark(1, "late"), &remark(1, "late")].concat(),
+    )
+    .unwrap();
+    let told = account(&convert(&path, "late.erf both.pcapng --json").exits(0));
+    assert_eq!(told["not_carried"]["comments"], 0, "{told}");
+    convert(&path, "late.erf early.pcapng --one-pass").exits(0).says("not carried over: 1 comment");
+    run(erf("sort late.erf sorted.pcapng").current_dir(&path)).exits(0);
+    for (file, carries) in [("both", true), ("early", false)] {
+        if need_program("capinfos") {
+            let told = file_comments(&path.join(format!("{file}.pcapng")));
+            assert_eq!((told.contains(&long), told.contains("late")), (true, carries), "{file}");
+        }
+    }
+    // Without loss it is in the file in any case.
+    let told = account(&convert(&path, "late.erf whole.pcapng --one-pass --lossless --verify --json").exits(0));
+    assert_eq!(told["not_carried"]["comments"], 0, "{told}");
+    convert(&path, "early.pcapng early.erf").exits(0);
+    let records = records(&path.join("early.erf"));
+    assert!(records.iter().any(|record| record.windows(long.len()).any(|part| part == long.as_bytes())));
+
+    // What was taken back is not said.
+    fs::write(path.join("back.erf"), [remark(0, "wrong"), remark(1, ""), made(), remark(6, "right")].concat()).unwrap();
+    let told = account(&convert(&path, "back.erf back.pcapng --json").exits(0));
+    assert_eq!(told["not_carried"]["comments"], 0, "{told}");
+    if need_program("capinfos") {
+        let told = file_comments(&path.join("back.pcapng"));
+        assert!(told.contains("right") && !told.contains("wrong"), "{told}");
+    }
 }
 
 #[test]

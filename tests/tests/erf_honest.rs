@@ -9,7 +9,7 @@ use erf::meta::{MetaWriter, SectionType, TagType};
 use erf::session::{Account, Closing, StoppedBy};
 use erf::{ExtHeader, Flags, RecordBuilder, RecordType, Timestamp};
 use house_skip::need_program;
-use house_tests::judge::{capinfos, tshark};
+use house_tests::judge::{capinfos, file_comments, tshark};
 use house_tests::run::{Ran, erf, prepared, run};
 use serde_json::{Value, json};
 
@@ -89,7 +89,8 @@ fn option(code: u16, value: &[u8]) -> Vec<u8> {
 
 /// Another program's pcapng: a named interface, a comment, and blocks that ERF has no place for.
 fn foreign() -> Vec<u8> {
-    let section = [&0x1A2B_3C4Du32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xFF; 8]].concat();
+    let header = [&0x1A2B_3C4Du32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xFF; 8]].concat();
+    let section = [&header[..], &option(1, b"rack"), &option(1, b"and roll"), &option(0, &[])].concat();
     let interface = [&[1, 0, 0, 0, 0, 0, 0, 0][..], &option(2, b"uplink"), &option(9, &[9]), &option(0, &[])].concat();
     let mut file = [block(0x0A0D_0D0A, &section), block(1, &interface)].concat();
     file.extend(block(10, &[&0x544C_534Bu32.to_le_bytes()[..], &4u32.to_le_bytes(), b"keys"].concat()));
@@ -144,17 +145,23 @@ fn every_pass_says_what_convert_says() {
         let told = json(&erf_in(&dir, &format!("convert in.erf c.{to} --force --json")).exits(0));
         assert_eq!(told["not_carried"]["rx_errors"], 1, "{told}");
         assert_eq!(told["not_carried"]["loss_counters"], u64::from(to == "pcap"));
+        assert_eq!(told["not_carried"]["comments"], u64::from(to == "pcap"));
         let words = erf_in(&dir, &format!("convert in.erf c.{to} --force")).exits(0).stderr;
         let not_carried: Vec<&str> =
             words.lines().filter_map(|line| line.split_once("not carried over: ")).map(|(_, what)| what).collect();
         assert!(not_carried.len() >= 4, "{words}");
         for pass in PASSES {
             let line = format!("{pass} in.erf p.{to} --force");
-            let said = json(&erf_in(&dir, &format!("{line} --json")).exits(0));
+            let mut said = json(&erf_in(&dir, &format!("{line} --json")).exits(0));
+            if pass.starts_with("meta strip") {
+                assert_eq!(said["not_carried"]["comments"], 0, "it was to go");
+                said["not_carried"]["comments"] = told["not_carried"]["comments"].clone();
+            }
             assert_eq!((&said["not_carried"], &said["fcs"]), (&told["not_carried"], &told["fcs"]), "{pass}");
             assert_eq!(said["records"], told["written"], "{pass}: totals are of the output");
             let ran = erf_in(&dir, &line).exits(0);
-            for what in &not_carried {
+            let stripped = |what: &&&str| pass.starts_with("meta strip") && what.ends_with("comment");
+            for what in not_carried.iter().filter(|what| !stripped(what)) {
                 ran.says(&format!("p.{to}: not carried over: {what}"));
             }
             ran.says("INFINIBAND_LINK record: no pcap link type");
@@ -198,7 +205,7 @@ fn blocks_of_pcapng_that_vanish_are_counted_and_names_stay() {
     let gone = "1 name resolution block, 1 decryption secrets block, 1 statistics block, 1 custom block, 1 other block";
     let mut expected = json!({
         "name_resolution_blocks": 1, "decryption_secrets_blocks": 1, "statistics_blocks": 1, "custom_blocks": 1, "other_blocks": 1,
-        "interface_descriptions": 0, "packet_comments": 0,
+        "interface_descriptions": 0, "packet_comments": 0, "section_comments": 0,
     });
     for command in ["convert in.pcapng", "cut in.pcapng", "sort in.pcapng", "dedup in.pcapng"] {
         erf_in(&dir, &format!("{command} out.pcapng --force")).exits(0).says(&format!("not carried over: {gone}"));
@@ -208,9 +215,12 @@ fn blocks_of_pcapng_that_vanish_are_counted_and_names_stay() {
         if need_program("tshark") {
             let rows = tshark(&dir.join("out.pcapng"), "", &["frame.interface_name", "frame.comment"]);
             assert_eq!((rows.len(), rows[3].join(" ")), (10, "uplink here".to_owned()), "{command}");
+            let told = file_comments(&dir.join("out.pcapng"));
+            assert!(told.contains("rack") && told.contains("and roll"), "{command}: {told}");
         }
     }
     (expected["interface_descriptions"], expected["packet_comments"]) = (1.into(), 1.into());
+    expected["section_comments"] = 2.into();
     for command in ["convert in.pcapng out.pcap", "cut in.pcapng out.pcap", "merge in.pcapng --out out.pcap"] {
         let said = json(&erf_in(&dir, &format!("{command} --force --json")).exits(0));
         assert_eq!(said["not_read"], expected, "{command}");

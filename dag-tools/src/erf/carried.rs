@@ -23,7 +23,10 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
         ));
     }
     for (what, count) in summary.uncarried.iter().filter(|(_, count)| *count > 0) {
-        lines.push(format!("not carried over: {} of {}", what.replace('_', " "), counted(count, "record")));
+        lines.push(match what {
+            "comments" => format!("not carried over: {}", counted(count, "comment")),
+            _ => format!("not carried over: {} of {}", what.replace('_', " "), counted(count, "record")),
+        });
     }
     lines
 }

@@ -6,10 +6,13 @@ use erf_core::{ExtHeader, MAX_RECORD_LEN, Record, RecordBuilder, RecordType, Tim
 
 use super::FcsRule;
 use crate::pcap::{LinkType, Packets};
-use crate::pcapng::{HOST_COMMENT, Interface, Section};
+use crate::pcapng::{HOST_COMMENT, Interface, Section, cut};
 
 /// Bytes of tags that one META record holds, with its extension headers.
 const MAX_AREA: usize = MAX_RECORD_LEN - 64;
+
+/// Bytes of a comment on the file that are kept: what a META record has room for, the tags around it aside.
+const MAX_COMMENT: usize = MAX_AREA - 64;
 
 /// Makes META records of what a file says, each thing once.
 #[derive(Debug)]
@@ -54,12 +57,12 @@ impl About {
             }
             Packets::PcapNg(reader) => {
                 let new = reader.interfaces().iter().enumerate().skip(first);
-                // Where the file has the META records themselves, nothing is made up.
-                let has_none =
-                    |interface: &Interface| interface.identity.is_none() && interface.link_type != LinkType::ERF;
-                let new: Vec<_> = new.filter(|(_, interface)| has_none(interface)).collect();
+                let new: Vec<_> = new.filter(|(_, interface)| has_no_meta(interface)).collect();
                 for group in new.chunk_by(|one, other| one.0 / 8 == other.0 / 8) {
                     self.group(group, reader.section(), stamp, &mut made);
+                }
+                if first == 0 && reader.interfaces().iter().all(has_no_meta) {
+                    remarks(reader.section(), stamp, &mut made);
                 }
             }
         }
@@ -72,10 +75,15 @@ impl About {
     /// Interfaces of the section at hand about which a file says something that is not told without [`describe`](Self::describe).
     pub(crate) fn undescribed(&self, packets: &Packets) -> u64 {
         let Packets::PcapNg(reader) = packets else { return 0 };
-        let is_told = |interface: &&Interface| {
-            interface.identity.is_none() && interface.link_type != LinkType::ERF && is_described(interface)
-        };
+        let is_told = |interface: &&Interface| has_no_meta(interface) && is_described(interface);
         reader.interfaces().iter().filter(is_told).count() as u64
+    }
+
+    /// Comments on the section at hand, which are not told either.
+    pub(crate) fn unremarked(&self, packets: &Packets) -> u64 {
+        let Packets::PcapNg(reader) = packets else { return 0 };
+        let is_made_up = reader.interfaces().iter().all(has_no_meta);
+        if is_made_up { reader.section().comments.len() as u64 } else { 0 }
     }
 
     fn group(&self, group: &[(usize, &Interface)], section: &Section, stamp: Timestamp, out: &mut Vec<u8>) {
@@ -87,7 +95,7 @@ impl About {
         let without_fcs =
             |interface: &Interface| self.fcs == FcsRule::None && interface.link_type == LinkType::ETHERNET;
         let said = group.iter().any(|(_, interface)| is_described(interface) || without_fcs(interface));
-        if !said && *section == Section::default() {
+        if !said && !names_who(section) {
             return;
         }
         append(out, stamp, host, |writer| {
@@ -144,6 +152,11 @@ impl About {
     }
 }
 
+/// Where a file has the META records themselves, nothing is made up.
+fn has_no_meta(interface: &Interface) -> bool {
+    interface.identity.is_none() && interface.link_type != LinkType::ERF
+}
+
 fn is_described(interface: &Interface) -> bool {
     !interface.name.is_empty()
         || !interface.description.is_empty()
@@ -157,7 +170,7 @@ fn put_section(writer: &mut MetaWriter<'_>, section: &Section) -> Result<(), Met
         writer.section(SectionType::CAPTURE, SectionId::from_bits(1))?;
         put_text(writer, TagType::APP_NAME, &section.application)?;
     }
-    let host = section.comment.strip_prefix(HOST_COMMENT).unwrap_or_default();
+    let host = host_of(section).unwrap_or_default();
     if !(section.hardware.is_empty() && section.os.is_empty() && host.is_empty()) {
         writer.section(SectionType::HOST, SectionId::from_bits(1))?;
         put_text(writer, TagType::HOSTNAME, host)?;
@@ -165,6 +178,33 @@ fn put_section(writer: &mut MetaWriter<'_>, section: &Section) -> Result<(), Met
         put_text(writer, TagType::OS, &section.os)?;
     }
     Ok(())
+}
+
+/// Whether the section says who captured.
+fn names_who(section: &Section) -> bool {
+    !(section.application.is_empty() && section.hardware.is_empty() && section.os.is_empty())
+        || host_of(section).is_some()
+}
+
+/// The host that a comment of the section names.
+fn host_of(section: &Section) -> Option<&str> {
+    section.comments.iter().find_map(|comment| comment.strip_prefix(HOST_COMMENT))
+}
+
+/// Appends a META record for each comment of a section but the one that names the host.
+fn remarks(section: &Section, stamp: Timestamp, out: &mut Vec<u8>) {
+    let host = section.comments.iter().position(|comment| comment.starts_with(HOST_COMMENT));
+    for (_, comment) in section.comments.iter().enumerate().filter(|(number, _)| Some(*number) != host) {
+        let kept = cut(comment, MAX_COMMENT);
+        if kept.len() < comment.len() {
+            log::warn!("a comment of {} bytes is cut to {}: a META record holds no more", comment.len(), kept.len());
+        }
+        append(out, stamp, &[], |writer| {
+            writer.put(TagType::GEN_TIME, stamp)?;
+            writer.section(SectionType::CAPTURE, SectionId::from_bits(1))?;
+            put_text(writer, TagType::COMMENT, kept)
+        });
+    }
 }
 
 /// An empty text would mean "cleared".

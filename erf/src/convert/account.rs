@@ -8,6 +8,7 @@ use erf_core::{Audit, Defect, ExtHeader, Record, RecordType, Severity};
 
 use super::{Encapsulation, FcsGround, FcsPolicy, FileOptions, Outcome, Refusal, Restorations, Skip, Unread};
 use crate::check::Broken;
+use crate::pcapng::Known;
 use crate::writer::AnyWriter;
 use crate::{Error, FileFormat, Totals};
 
@@ -26,7 +27,7 @@ pub struct Left {
     pub count: u64,
 }
 
-/// What packets of a pcap or pcapng file do not say of their records, as counts of records.
+/// What packets of a pcap or pcapng file do not say of their records, as counts of records, and of comments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uncarried {
@@ -42,6 +43,9 @@ pub struct Uncarried {
     pub ds_errors: u64,
     /// With a loss counter, where the format has none (classic pcap).
     pub loss_counters: u64,
+    /// Comments of META, each once: those on packets too in classic pcap, which has none; in pcapng those on the capture that came too
+    /// late for the file's header, or are more than it holds.
+    pub comments: u64,
 }
 
 impl Uncarried {
@@ -54,6 +58,7 @@ impl Uncarried {
             ("rx_errors", self.rx_errors),
             ("ds_errors", self.ds_errors),
             ("loss_counters", self.loss_counters),
+            ("comments", self.comments),
         ];
         counts.into_iter()
     }
@@ -116,12 +121,15 @@ pub(super) struct Account {
     /// What is done about the FCS of any frame.
     pub(super) fcs: Option<(FcsPolicy, FcsGround)>,
     skipped: BTreeMap<(u8, &'static str), Left>,
+    /// What META has said that is not in a file of classic pcap.
+    unsaid: Known,
     pub(super) summary: Summary,
 }
 
 impl Account {
     pub(super) fn new(options: FileOptions) -> Self {
-        Self { options, counting: false, fcs: None, skipped: BTreeMap::new(), summary: Summary::default() }
+        let (skipped, unsaid) = (BTreeMap::new(), Known::default());
+        Self { options, counting: false, fcs: None, skipped, unsaid, summary: Summary::default() }
     }
 
     #[inline]
@@ -174,6 +182,9 @@ impl Account {
 
     #[cold]
     fn skip(&mut self, record: &Record<'_>, reason: Skip) {
+        if self.options.format == FileFormat::Pcap {
+            self.unsaid.observe(record);
+        }
         let record_type = record.record_type();
         let left = self.skipped.entry((record_type.number(), reason.code()));
         left.or_insert(Left { record_type, reason, count: 0 }).count += 1;
@@ -197,8 +208,16 @@ impl Account {
         });
     }
 
-    pub(super) fn finish(self) -> Summary {
+    /// Ends the account of what `writer` has written.
+    pub(super) fn finish<W: Write>(self, writer: &AnyWriter<W>) -> Summary {
         let mut summary = self.summary;
+        summary.uncarried.comments = match writer {
+            AnyWriter::Erf(_) => 0,
+            AnyWriter::Pcap(_) => self.unsaid.comments(),
+            // Otherwise META is in the file itself.
+            AnyWriter::PcapNg(_) if self.options.lossless || self.options.encapsulation == Encapsulation::Erf => 0,
+            AnyWriter::PcapNg(writer) => writer.comments_left_out(),
+        };
         summary.skipped = self.skipped.into_values().collect();
         let native = self.options.encapsulation == Encapsulation::Native;
         match self.options.format {

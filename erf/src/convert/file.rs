@@ -349,6 +349,7 @@ impl<W: Write> Converter<W> {
     pub fn finish(mut self) -> Result<(W, Summary), Error> {
         self.settle(None)?;
         let Some(writer) = self.writer.take() else { return Err(self.failed()) };
-        Ok((writer.finish()?, self.account.finish()))
+        let summary = self.account.finish(&writer);
+        Ok((writer.finish()?, summary))
     }
 }

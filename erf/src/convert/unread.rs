@@ -23,6 +23,8 @@ pub struct Unread {
     pub descriptions: u64,
     /// Comments on packets, for the same reason.
     pub comments: u64,
+    /// Comments on the last section, for the same reason.
+    pub section_comments: u64,
 }
 
 impl Unread {
@@ -36,6 +38,7 @@ impl Unread {
             ("other_blocks", self.other_blocks),
             ("interface_descriptions", self.descriptions),
             ("packet_comments", self.comments),
+            ("section_comments", self.section_comments),
         ];
         counts.into_iter()
     }
@@ -50,5 +53,6 @@ impl AddAssign for Unread {
         self.other_blocks += more.other_blocks;
         self.descriptions += more.descriptions;
         self.comments += more.comments;
+        self.section_comments += more.section_comments;
     }
 }

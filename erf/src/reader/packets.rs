@@ -76,6 +76,7 @@ impl PacketFeed {
         if !self.options.describe {
             unread.descriptions = self.about.undescribed(&self.packets);
             unread.comments = self.comments;
+            unread.section_comments = self.about.unremarked(&self.packets);
         }
         unread
     }

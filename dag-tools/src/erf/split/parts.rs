@@ -176,6 +176,7 @@ fn add(sum: &mut Summary, one: &Summary) {
     all.rx_errors += more.rx_errors;
     all.ds_errors += more.ds_errors;
     all.loss_counters += more.loss_counters;
+    all.comments += more.comments;
     for left in &one.skipped {
         let same = |known: &&mut erf::convert::Left| {
             known.record_type == left.record_type && known.reason.code() == left.reason.code()

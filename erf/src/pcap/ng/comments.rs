@@ -55,6 +55,11 @@ impl Comments {
         }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.said.values().filter(|(_, text)| !text.is_empty()).count() as u64
+    }
+
     /// The comments on a packet, in the order of its anchors.
     #[inline]
     pub(super) fn of<'a>(&'a self, record: &Record<'a>) -> impl Iterator<Item = &'a str> + use<'a> {

@@ -6,6 +6,7 @@ use erf_core::meta::{Meta, SectionType, TagType};
 use erf_core::{Record, Timestamp};
 
 use super::Section;
+use super::options::cut;
 
 /// Ports kept: META may describe more than a file has packets of.
 const MAX_PORTS: usize = 1024;
@@ -99,9 +100,10 @@ impl Described {
         let application =
             join(text(SectionType::CAPTURE, TagType::APP_NAME), text(SectionType::CAPTURE, TagType::APP_VERSION));
         let host = text(SectionType::HOST, TagType::HOSTNAME);
-        let comment = if host.is_empty() { host } else { format!("{HOST_COMMENT}{host}") };
+        if !host.is_empty() {
+            self.section.comments = vec![format!("{HOST_COMMENT}{host}")];
+        }
         for (known, said) in [
-            (&mut self.section.comment, comment),
             (&mut self.section.hardware, hardware),
             (&mut self.section.os, os),
             (&mut self.section.application, application),
@@ -136,9 +138,5 @@ impl Described {
 }
 
 fn kept(text: &str) -> String {
-    let mut end = text.len().min(MAX_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    cut(text, MAX_TEXT).to_owned()
 }

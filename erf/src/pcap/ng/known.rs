@@ -4,13 +4,15 @@ use erf_core::Record;
 
 use super::comments::Comments;
 use super::described::Described;
+use super::remarks::Remarks;
 
-/// What META records have said about ports, about who captured, and about packets: what a pcapng file says in its own blocks and
-/// options. Ports up to 1024, comments up to 65 536 of 64 MiB together are kept.
+/// What META records have said about ports, about who captured, about packets and about the capture: what a pcapng file says in its own
+/// blocks and options. Ports up to 1024, comments on packets up to 65 536 of 64 MiB together, others up to 256 of 1 MiB are kept.
 #[derive(Debug, Default)]
 pub struct Known {
     pub(super) described: Described,
     pub(super) comments: Comments,
+    pub(super) remarks: Remarks,
 }
 
 impl Known {
@@ -20,6 +22,12 @@ impl Known {
         if record.is_meta() {
             self.described.observe(record);
             self.comments.observe(record);
+            self.remarks.observe(record);
         }
+    }
+
+    /// How many comments there are, on packets or not.
+    pub(crate) fn comments(&self) -> u64 {
+        self.comments.count() + self.remarks.count()
     }
 }

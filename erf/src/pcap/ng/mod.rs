@@ -13,6 +13,7 @@ mod known;
 mod lossless;
 mod options;
 mod reader;
+mod remarks;
 mod section;
 mod writer;
 
@@ -24,6 +25,7 @@ use options::Options;
 
 pub(crate) use described::HOST_COMMENT;
 pub(crate) use lossless::Restored;
+pub(crate) use options::cut;
 pub(crate) use reader::Item;
 
 pub use interface::{Interface, Statistics};

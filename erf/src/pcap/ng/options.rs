@@ -54,6 +54,18 @@ pub(super) fn put_text(out: &mut Vec<u8>, code: u16, text: &str) {
     }
 }
 
+/// Bytes of text that an option holds.
+pub(super) const MAX_TEXT: usize = 65_532;
+
+/// At most the first `most` bytes of a text, cut between characters.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// Appends the end-of-options mark.
 pub(super) fn put_end(out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 4]);

@@ -10,7 +10,7 @@ use super::super::writer::{PIECE, drain, failed};
 use super::super::{LinkType, Resolution};
 use super::known::Known;
 use super::lossless;
-use super::options::{put, put_end, put_text};
+use super::options::{MAX_TEXT, cut, put, put_end, put_text};
 use super::{BYTE_ORDER_MAGIC, Section, block, code};
 use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
 use crate::error::Error;
@@ -65,7 +65,8 @@ impl Default for WriterOptions {
 ///   with what META records have said about the port by then: name, description, speed, filter, address. Names that come
 ///   later than the first packets are known in time to who shows them all to a [`Known`] before
 ///   ([`with_known`](Writer::with_known)).
-/// * Comments that META gives to a packet through an anchor are comments of the packet.
+/// * Comments that META gives to a packet through an anchor are comments of the packet; others that are known before the first
+///   packet, or [beforehand](Writer::with_known), are comments of the section, with the part before them that they are about.
 /// * The loss counter of a record is the packet's `epb_dropcount`; at the end an interface statistics
 ///   block for each interface has the packets received and the sum of drops. Counters of records that are
 ///   skipped count for the next packet of the port.
@@ -103,6 +104,8 @@ pub struct Writer<W: Write> {
     /// has others before it.
     early: Vec<u8>,
     section_written: bool,
+    /// Comments on the file that its header has.
+    comments: u64,
     position: u64,
     written: u64,
     beside: u64,
@@ -140,6 +143,7 @@ impl<W: Write> Writer<W> {
             start: 0,
             early: Vec::new(),
             section_written: false,
+            comments: 0,
             position: 0,
             written: 0,
             beside: 0,
@@ -315,18 +319,9 @@ impl<W: Write> Writer<W> {
         self.block.extend_from_slice(&1u16.to_le_bytes());
         self.block.extend_from_slice(&0u16.to_le_bytes());
         self.block.extend_from_slice(&(-1i64).to_le_bytes()); // length not stated
-        let section = &self.options.section;
-        let described = self.known.described.section();
-        let chosen = |own: &str, found: &str| if own.is_empty() { found.to_owned() } else { own.to_owned() };
-        let hardware = chosen(&section.hardware, &described.hardware);
-        let os = chosen(&section.os, &described.os);
-        let application = chosen(&section.application, &described.application);
-        let comment = chosen(&section.comment, &described.comment);
-        put_text(&mut self.block, code::COMMENT, &comment);
-        put_text(&mut self.block, code::SECTION_HARDWARE, &hardware);
-        put_text(&mut self.block, code::SECTION_OS, &os);
-        put_text(&mut self.block, code::SECTION_APPLICATION, &application);
-        put_end(&mut self.block);
+        let known = &self.known;
+        self.options.section.put_options(known.described.section(), known.remarks.texts(), &mut self.block);
+        self.comments = known.remarks.kept();
         self.end()?;
         self.section_written = true;
         Ok(())
@@ -388,7 +383,7 @@ impl<W: Write> Writer<W> {
         for comment in
             comment.into_iter().chain(self.known.comments.of(record)).filter(|comment| !comment.is_empty()).take(255)
         {
-            put_text(&mut self.block, code::COMMENT, cut(comment));
+            put_text(&mut self.block, code::COMMENT, cut(comment, MAX_TEXT));
             comments += 1;
         }
         if self.options.lossless {
@@ -514,6 +509,13 @@ impl<W: Write> Writer<W> {
         self.lost
     }
 
+    /// Comments of META on the capture or parts of it that came too late for the header of the file, or are more than it
+    /// holds: 256, of 1 MiB together.
+    pub fn comments_left_out(&self) -> u64 {
+        let written = if self.section_written { self.comments } else { self.known.remarks.kept() };
+        self.known.remarks.count().saturating_sub(written)
+    }
+
     /// Records that are not in the file, by type.
     pub fn skipped(&self) -> &SkipCounts {
         &self.skipped
@@ -526,13 +528,4 @@ fn split(units: u64) -> [u8; 8] {
     bytes[..4].copy_from_slice(&((units >> 32) as u32).to_le_bytes());
     bytes[4..].copy_from_slice(&(units as u32).to_le_bytes());
     bytes
-}
-
-/// As much of a text as an option holds, cut between characters.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(65_532);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
