@@ -205,7 +205,7 @@ fn blocks_of_pcapng_that_vanish_are_counted_and_names_stay() {
     let gone = "1 name resolution block, 1 decryption secrets block, 1 statistics block, 1 custom block, 1 other block";
     let mut expected = json!({
         "name_resolution_blocks": 1, "decryption_secrets_blocks": 1, "statistics_blocks": 1, "custom_blocks": 1, "other_blocks": 1,
-        "interface_descriptions": 0, "packet_comments": 0, "section_comments": 0,
+        "interface_descriptions": 0, "packet_comments": 0, "section_comments": 0, "cut_packets": 0, "cut_bytes": 0,
     });
     for command in ["convert in.pcapng", "cut in.pcapng", "sort in.pcapng", "dedup in.pcapng"] {
         erf_in(&dir, &format!("{command} out.pcapng --force")).exits(0).says(&format!("not carried over: {gone}"));

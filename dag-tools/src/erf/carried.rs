@@ -56,13 +56,18 @@ pub(super) fn input_lines(refused: Option<(u64, Refusal)>, unread: &Unread) -> V
         let (packets, which) = (counted(count, "packet"), if count > 1 { ", the first" } else { "" });
         lines.push(format!("left out {packets}{which} because of this: {first}"));
     }
-    let things = unread.iter().filter(|(_, count)| *count > 0).map(|(what, count)| {
+    let is_told = |&(what, count): &(&str, u64)| count > 0 && !what.starts_with("cut_");
+    let things = unread.iter().filter(is_told).map(|(what, count)| {
         let what = what.replace('_', " ");
         counted(count, what.strip_suffix('s').unwrap_or(&what))
     });
     let things: Vec<String> = things.collect();
     if !things.is_empty() {
         lines.push(format!("not carried over: {}", things.join(", ")));
+    }
+    if unread.cut_bytes > 0 {
+        let (bytes, packets) = (counted(unread.cut_bytes, "byte"), counted(unread.cut_packets, "snapped packet"));
+        lines.push(format!("cut off: {bytes} of {packets}, so that records are multiples of 8 bytes"));
     }
     lines
 }

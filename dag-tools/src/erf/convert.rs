@@ -359,6 +359,7 @@ fn tell(input: &Path, output: &Path, summary: &Summary, difference: Option<&Diff
     };
     let same = match (verified, &summary.broken) {
         (false, _) => "",
+        (true, None) if summary.unread.cut_bytes > 0 => ", read back and found equal but for what is cut off",
         (true, None) => ", read back and found equal",
         (true, Some(_)) => ", read back and found equal to what can be read of the input",
     };

@@ -128,7 +128,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     options.mismatch = Mismatch::NoMatch;
     let filter = args.filter.as_deref().map(|text| Filter::new(text, options)).transpose()?;
     let mut filter = filter.map(BatchFilter::new);
-    let mut pass = Pass::begin(&args.files)?;
+    let mut pass = match filter {
+        Some(_) => Pass::begin_whole(&args.files)?,
+        None => Pass::begin(&args.files)?,
+    };
     let mut selector = Selector::new(args.selection());
     let mut passed_over = 0u64;
     let mut step = |record: &Record<'_>, is_match: bool, sink: &mut Sink| {

@@ -29,7 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut pass = Pass::begin(&args.files)?;
+    let mut pass = Pass::begin_whole(&args.files)?;
     let memory = usize::try_from(args.memory).unwrap_or(usize::MAX);
     let mut dedup = Dedup::new(args.window).any_interface(args.any_interface).memory(memory);
     let (mut duplicates, mut lost) = (0u64, 0u64);

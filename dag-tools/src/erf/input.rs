@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use erf::convert::FileOptions;
+use erf::convert::{FileOptions, RecordOptions};
 use erf::input::Source;
 use erf::{FileFormat, Reader, ReaderBuilder};
 
@@ -44,17 +44,29 @@ impl From<ReadAs> for FileFormat {
 impl Reading {
     /// Opens what an argument names.
     pub(super) fn open(&self, input: &Path) -> Result<Reader, Failure> {
-        Ok(self.open_erf(input)?)
-    }
-
-    /// The same, with the library's own error.
-    pub(super) fn open_erf(&self, input: &Path) -> Result<Reader, erf::Error> {
-        self.builder().open(Source::from_arg(input))
+        Ok(self.builder().open(Source::from_arg(input))?)
     }
 
     /// Opens what is to be written as `format`, with META records of what a pcapng file says where that has a place for them.
     pub(super) fn open_for(&self, input: &Path, format: FileFormat) -> Result<Reader, Failure> {
-        let options = FileOptions::new(format).record_options();
+        self.open_with(input, FileOptions::new(format).record_options())
+    }
+
+    /// The same for who looks into packets and must see all of them: snapped ones are not cut to multiples of 8, whatever is written.
+    pub(super) fn open_whole_for(&self, input: &Path, format: FileFormat) -> Result<Reader, Failure> {
+        let mut options = FileOptions::new(format).record_options();
+        options.cut = false;
+        self.open_with(input, options)
+    }
+
+    /// The same for one of several inputs, without META records of what it says.
+    pub(super) fn open_among(&self, input: &Path, format: FileFormat) -> Result<Reader, erf::Error> {
+        let mut options = FileOptions::new(format).record_options();
+        options.describe = false;
+        self.builder().record_options(options).open(Source::from_arg(input))
+    }
+
+    fn open_with(&self, input: &Path, options: RecordOptions) -> Result<Reader, Failure> {
         Ok(self.builder().record_options(options).open(Source::from_arg(input))?)
     }
 

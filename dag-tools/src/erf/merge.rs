@@ -80,9 +80,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut progress = Progress::over(&inputs);
     let mut defects = Defects::default();
     let mut merge = Merge::new().fan_in(fan_in(inputs.len(), FAN_IN)?);
+    let format = args.writing.format(&args.out);
     for (path, correction) in inputs.iter().zip(corrections) {
         let (path, reading) = (path.clone(), args.reading);
-        merge = merge.input(Input::new(move || reading.open_erf(&path)).correct(correction));
+        merge = merge.input(Input::new(move || reading.open_among(&path, format)).correct(correction));
     }
     if let Some(window) = args.window {
         merge = merge.window(window);

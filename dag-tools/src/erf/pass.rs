@@ -191,9 +191,18 @@ pub(super) struct Pass {
 }
 
 impl Pass {
+    /// Where packets become ERF, snapped ones are cut to multiples of 8.
     pub(super) fn begin(files: &Files) -> Result<Self, Failure> {
+        Self::over(files, files.reading.open_for(&files.input, files.writing.format(&files.output))?)
+    }
+
+    /// The same for a pass that looks into packets: it sees every stored byte, and what it writes has them all.
+    pub(super) fn begin_whole(files: &Files) -> Result<Self, Failure> {
+        Self::over(files, files.reading.open_whole_for(&files.input, files.writing.format(&files.output))?)
+    }
+
+    fn over(files: &Files, reader: Reader) -> Result<Self, Failure> {
         let read = std::slice::from_ref(&files.input);
-        let reader = files.reading.open_for(&files.input, files.writing.format(&files.output))?;
         let sink = Sink::begin(&files.output, read, &files.writing, files.summing)?;
         let progress = Progress::over(read);
         Ok(Self { reader, sink, progress, defects: Defects::default(), summing: files.summing })

@@ -55,7 +55,7 @@ fn each(
     files: &Files,
     change: impl for<'b> Fn(&Record<'_>, &'b mut [u8]) -> Result<Record<'b>, BuildError>,
 ) -> Result<Exit, Failure> {
-    let mut pass = Pass::begin(files)?;
+    let mut pass = Pass::begin_whole(files)?;
     let name = pass.name().to_owned();
     let mut buffer = vec![0; MAX_RECORD_LEN];
     let (mut changed, mut cut, mut cut_packets) = (0u64, 0u64, 0u64);

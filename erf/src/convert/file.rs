@@ -60,6 +60,7 @@ impl FileOptions {
         RecordOptions {
             fcs: if self.fcs == FcsChoice::None { FcsRule::None } else { FcsRule::Append },
             describe: self.format != FileFormat::Pcap,
+            cut: self.format == FileFormat::Erf,
             ..RecordOptions::default()
         }
     }

@@ -26,6 +26,6 @@ pub use fcs_found::{FcsChoice, FcsGround};
 pub use file::{Converter, FileOptions, Survey};
 pub use skipped::{Outcome, Skip, SkipCounts};
 pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};
-pub use to_record::{FcsRule, RecordOptions, Refusal, Restorations, ToRecord};
+pub use to_record::{Cut, FcsRule, RecordOptions, Refusal, Restorations, ToRecord};
 pub use unread::Unread;
 pub use verify::{Difference, verify};

@@ -134,12 +134,14 @@ fn an_ethernet_packet_gets_its_fcs() {
     let options = RecordOptions { fcs: FcsRule::None, ..RecordOptions::default() };
     let bytes = made(options, &packet).unwrap();
     assert_eq!(Record::parse(&bytes).unwrap().wire_len(), 60);
-    // Snapped: counted, not stored, and never padded.
+    // Snapped: counted, not stored, and never padded; all that is stored is there, or as much as a multiple takes.
     let mut packet = Packet::new(LinkType::ETHERNET, &[0x42; 61]);
     packet.original_len = 1500;
-    let bytes = made(RecordOptions::default(), &packet).unwrap();
-    let parsed = Record::parse(&bytes).unwrap();
-    assert_eq!((parsed.rlen(), parsed.wire_len(), parsed.captured_len()), (72, 1504, 54));
+    for (cut, expected) in [(false, (79, 1504, 61)), (true, (72, 1504, 54))] {
+        let bytes = made(RecordOptions { cut, ..RecordOptions::default() }, &packet).unwrap();
+        let parsed = Record::parse(&bytes).unwrap();
+        assert_eq!((parsed.rlen(), parsed.wire_len(), parsed.captured_len()), expected);
+    }
 }
 
 #[test]
@@ -300,19 +302,28 @@ proptest! {
         fcs in prop::option::of(0u8..=5),
         interface in 0u32..3000,
         alignment in prop::sample::select(vec![1u16, 4, 8, 16]),
+        cut: bool,
     ) {
         let mut packet = Packet::new(LinkType(link), &data);
         packet.original_len = data.len() as u32 + more;
         packet.fcs_len = fcs;
         packet.interface = interface;
-        let options = RecordOptions { alignment, ..RecordOptions::default() };
-        if let Ok(bytes) = made(options, &packet) {
+        let options = RecordOptions { alignment, cut, ..RecordOptions::default() };
+        let mut convert = ToRecord::new(options);
+        let mut bytes = vec![0xEE; MAX_RECORD_LEN];
+        if let Ok(length) = convert.write(&packet, &mut bytes) {
+            bytes.truncate(length);
             let parsed = Record::parse(&bytes).unwrap();
             prop_assert_eq!(parsed.bytes().len(), bytes.len());
             if link != 197 {
                 // Headers are never cut.
-                prop_assert!(bytes.len() % usize::from(alignment) == 0 || parsed.payload().is_empty());
-                prop_assert!(data.starts_with(&parsed.payload()[..parsed.payload().len().min(data.len())]));
+                let is_exact = more > 0 && !cut;
+                prop_assert!(is_exact || bytes.len().is_multiple_of(usize::from(alignment)) || parsed.payload().is_empty());
+                let kept = parsed.payload().len().min(data.len());
+                prop_assert!(data.starts_with(&parsed.payload()[..kept]));
+                prop_assert!(kept == data.len() || (more > 0 && cut));
+                let lost = (data.len() - kept) as u64;
+                prop_assert_eq!(convert.cut(), Cut { packets: u64::from(lost > 0), bytes: lost });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A pcap packet as an ERF record.
 
-use erf_core::ext::HostId;
+use erf_core::ext::{self, HostId};
 use erf_core::identity::Identity;
 use erf_core::{
     BuildError, DefectKind, ExtHeader, Flags, HEADER_LEN, MAX_RECORD_LEN, Record, RecordBuilder, RecordType, Timestamp,
@@ -25,8 +25,11 @@ pub enum FcsRule {
 pub struct RecordOptions {
     /// The Ethernet FCS.
     pub fcs: FcsRule,
-    /// Record lengths are multiples of this many bytes, a power of two; 1 is no padding at all.
+    /// Records of whole packets are padded to multiples of this many bytes, a power of two; 1 is no padding at all.
     pub alignment: u16,
+    /// Snapped records are cut **down** to such a multiple, as padding behind them would be taken for payload (`erf-format.md` section
+    /// 4). Off by default: reading loses no stored byte. What is cut off is counted ([`ToRecord::cut`]).
+    pub cut: bool,
     /// Make META records of what the file says about interfaces and packets: names, speeds, filters, comments. They stand
     /// before the first packet that they are about; a packet with comments gets an anchor. For whole files, off by default:
     /// [`ToRecord`] alone knows nothing of it.
@@ -54,7 +57,7 @@ pub struct Restorations {
 
 impl Default for RecordOptions {
     fn default() -> RecordOptions {
-        RecordOptions { fcs: FcsRule::Append, alignment: 8, describe: false, restore: true }
+        RecordOptions { fcs: FcsRule::Append, alignment: 8, cut: false, describe: false, restore: true }
     }
 }
 
@@ -116,12 +119,28 @@ const FLAG_CRC_ERROR: u32 = 1 << 24;
 pub struct ToRecord {
     options: RecordOptions,
     last: Timestamp,
+    cut: Cut,
+}
+
+/// Stored bytes of packets that are not in their records, because snapped ones were [cut down](RecordOptions::cut).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cut {
+    /// Packets that lost some.
+    pub packets: u64,
+    /// The bytes lost, of all of them together.
+    pub bytes: u64,
 }
 
 impl ToRecord {
     /// With these options.
     pub fn new(options: RecordOptions) -> ToRecord {
-        ToRecord { options, last: Timestamp::ZERO }
+        ToRecord { options, last: Timestamp::ZERO, cut: Cut::default() }
+    }
+
+    /// What has been cut off so far.
+    pub fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Writes `packet` as a record to the start of `buffer`, by `erf-format.md` sections 9 and 10.2;
@@ -178,14 +197,23 @@ impl ToRecord {
             .lctr(u16::try_from(drops).unwrap_or(u16::MAX))
             .ext_headers(if is_plain { &[] } else { &host })
             .payload(packet.captured)
-            .wire_len(wire_len)
-            .alignment(self.options.alignment);
+            .wire_len(wire_len);
+        let is_snapped = captured_len < original_len;
+        let builder =
+            if is_snapped && !self.options.cut { builder.exact() } else { builder.alignment(self.options.alignment) };
         let builder = if append { builder.append_fcs() } else { builder };
-        builder.write_to(buffer).map_err(|error| match error {
+        let length = builder.write_to(buffer).map_err(|error| match error {
             BuildError::Buffer { needed, have } => Refusal::Buffer { needed, have },
             BuildError::RecordTooLong { .. } | BuildError::WireTooLong { .. } => Refusal::TooLong(original_len),
             other => Refusal::Options(other),
-        })
+        })?;
+        if is_snapped {
+            let headers = HEADER_LEN + if is_plain { 0 } else { ext::LEN } + record_type.sub_header_len();
+            let lost = (headers + packet.captured.len()).saturating_sub(length);
+            self.cut.packets += u64::from(lost > 0);
+            self.cut.bytes += lost as u64;
+        }
+        Ok(length)
     }
 
     fn stamp(&mut self, timestamp: Option<Timestamp>) -> Timestamp {

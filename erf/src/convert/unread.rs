@@ -1,8 +1,9 @@
-//! What pcap and pcapng files say that no record does.
+//! What pcap and pcapng files say or hold that no record does.
 
 use std::ops::AddAssign;
 
-/// Parts of a pcapng file that were read over: counts of blocks, and what was not made into META records.
+/// Parts of a pcapng file that were read over: counts of blocks, and what was not made into META records. Of pcap, too: what was cut off
+/// snapped packets.
 ///
 /// Statistics of interfaces are not counted in files that this crate has written without loss: they are made of the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Unread {
     pub comments: u64,
     /// Comments on the last section, for the same reason.
     pub section_comments: u64,
+    /// Snapped packets that lost bytes where records are multiples of 8 ([`RecordOptions::cut`](super::RecordOptions::cut)).
+    pub cut_packets: u64,
+    /// The bytes that they lost together.
+    pub cut_bytes: u64,
 }
 
 impl Unread {
@@ -39,6 +44,8 @@ impl Unread {
             ("interface_descriptions", self.descriptions),
             ("packet_comments", self.comments),
             ("section_comments", self.section_comments),
+            ("cut_packets", self.cut_packets),
+            ("cut_bytes", self.cut_bytes),
         ];
         counts.into_iter()
     }
@@ -54,5 +61,7 @@ impl AddAssign for Unread {
         self.descriptions += more.descriptions;
         self.comments += more.comments;
         self.section_comments += more.section_comments;
+        self.cut_packets += more.cut_packets;
+        self.cut_bytes += more.cut_bytes;
     }
 }

@@ -55,10 +55,21 @@ pub fn verify(
             found => Ok(found),
         };
     }
-    if options.format == FileFormat::Erf || options.lossless {
+    if options.format == FileFormat::Erf {
         return records(input, output);
     }
-    to_packets(input, output, options, &packets)
+    let difference = match options.lossless {
+        true => records(input, output)?,
+        false => to_packets(input, output, options, &packets)?,
+    };
+    let cut = input.unread().cut_bytes;
+    Ok(difference.or_else(|| lost(input, cut)))
+}
+
+/// Only records of ERF files are cut to multiples: packets that are read so for another format have lost bytes before any comparison.
+fn lost(input: &Reader, cut: u64) -> Option<Difference> {
+    let what = format!("{cut} bytes of snapped packets are cut off");
+    (cut > 0).then(|| Difference { number: 0, offset: input.offset(), what })
 }
 
 /// What can be read of an input: one that breaks off ends there for a conversion, and so for the comparison.
@@ -210,16 +221,19 @@ fn differs(packet: &Packet<'_>, record: &Record<'_>, options: &FileOptions) -> O
         let rest = packet.captured.get(12..same) == record.bytes().get(12..same);
         return (!headers || !rest).then_some("the record differs");
     }
-    let appended = options.record_options().fcs == super::FcsRule::Append && !matches!(packet.fcs_len, Some(1..));
+    let record_options = options.record_options();
+    let appended = record_options.fcs == super::FcsRule::Append && !matches!(packet.fcs_len, Some(1..));
     let fcs = if appended { FcsPolicy::Strip } else { FcsPolicy::Absent };
     let Ok(back) = to_packet(record, &PacketOptions { fcs, ..PacketOptions::default() }) else {
         return Some("the record is no packet");
     };
     let [_, bytes] = back.parts();
-    // A snapped record is cut to a multiple of 8.
-    let slack = if packet.is_snapped() { 7 } else { 0 };
+    // A snapped record is cut to a multiple, and by no more than that takes.
+    let headers = record.bytes().len() - record.payload().len();
+    let over = (headers + packet.captured.len()) % usize::from(record_options.alignment.max(1));
+    let cut = if packet.is_snapped() && record_options.cut { over.min(packet.captured.len()) } else { 0 };
     let original = packet.original_len.max(packet.captured.len() as u32);
-    if packet.captured.get(..bytes.len()) != Some(bytes) || bytes.len() + slack < packet.captured.len() {
+    if packet.captured.get(..bytes.len()) != Some(bytes) || bytes.len() + cut != packet.captured.len() {
         Some("the bytes differ")
     } else if back.original_len != original {
         Some("the original length differs")

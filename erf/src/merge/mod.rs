@@ -105,7 +105,7 @@ pub struct InputReport {
     pub broken: Option<Error>,
     /// For pcap and pcapng: how many packets have no place in ERF, and why the first one has none.
     pub refused: Option<(u64, Refusal)>,
-    /// For pcapng: what no record says.
+    /// For pcap and pcapng: what no record says.
     pub unread: Unread,
 }
 

@@ -64,7 +64,8 @@ use body::Body;
 /// # pcap and pcapng
 ///
 /// Their packets are turned into records by [`ToRecord`](crate::convert::ToRecord), and offsets count
-/// the bytes of those records. Packets that have no place in ERF are counted in
+/// the bytes of those records. Every stored byte of a packet is in its record, unless
+/// [asked otherwise](crate::convert::RecordOptions::cut). Packets that have no place in ERF are counted in
 /// [`refused`](Reader::refused). A pcapng file that was written without loss gives the records it was made of
 /// ([`restorations`](Reader::restorations)).
 pub struct Reader {
@@ -204,7 +205,7 @@ impl Reader {
         }
     }
 
-    /// For pcapng: what was read over so far, because no record says it.
+    /// For pcap and pcapng: what was read over so far because no record says it, and what was cut off.
     pub fn unread(&self) -> Unread {
         match &self.body {
             Body::Packets(packets) => packets.unread(),

@@ -78,6 +78,8 @@ impl PacketFeed {
             unread.comments = self.comments;
             unread.section_comments = self.about.unremarked(&self.packets);
         }
+        let cut = self.convert.cut();
+        (unread.cut_packets, unread.cut_bytes) = (cut.packets, cut.bytes);
         unread
     }
 

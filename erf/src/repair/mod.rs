@@ -113,7 +113,8 @@ impl<O: Fn(ReaderBuilder) -> Result<Reader, Error>> Plan<O> {
         let mut plan = Self { open, force: refusal.is_some(), recover: false, partial: false, bytes_in: 0 };
         let by_length = pass(first, |_| Ok(()))?;
         plan.bytes_in = by_length.end;
-        if by_length.is_whole() && refusal.is_none() {
+        // However odd they look, for which the file may be refused.
+        if by_length.is_whole() && (refusal.is_none() || by_length.records > 0) {
             return Ok(plan);
         }
         let by_search = pass(plan.reader(true)?, |_| Ok(()))?;
