@@ -15,7 +15,7 @@ pub const DETECT_LEN: usize = 256 * 1024;
 /// Records that are weighed.
 const WINDOW: usize = 20;
 
-/// Records that must be good, or all of a shorter file.
+/// Records that must be good, so that others may be odd.
 const ENOUGH: usize = 3;
 
 /// What the beginning of a file looks like.
@@ -69,10 +69,8 @@ pub enum Reason {
     ReservedFlag,
     /// Stamped before 1995 or more than a day in the future.
     Time(Timestamp),
-    /// Stamps go back by 2 s or more, or forward by more than 365 days.
+    /// Stamps go back or forward by more than 365 days.
     TimeStep,
-    /// Wire length 0, or an Ethernet frame of fewer than 14 bytes.
-    WireLength(u16),
 }
 
 impl Format {
@@ -80,7 +78,8 @@ impl Format {
     ///
     /// Give [`DETECT_LEN`] bytes where there are as many. `now` is the latest plausible time less a day; without one only
     /// times before 1995 are refused. The rules are those of `erf-format.md` section 8: known magics are excluded,
-    /// then up to 20 records are weighed, and three must be good, or all of a shorter file.
+    /// then up to 20 records are weighed. Their lengths must lead from one to the next, and three must be good, or, where fewer are,
+    /// none odd. The order of stamps and the wire length are not weighed: an unsorted file and one of empty packets are ERF.
     pub fn detect(head: &[u8], complete: bool, now: Option<Timestamp>) -> Self {
         if head.is_empty() {
             return Self::Empty;
@@ -127,12 +126,14 @@ fn by_magic(head: &[u8]) -> Option<Format> {
 
 fn weigh(head: &[u8], complete: bool, now: Option<Timestamp>) -> Result<(), NotErf> {
     let mut at = 0usize;
+    let mut good = 0usize;
+    let mut odd: Option<NotErf> = None;
     let mut last: Option<Timestamp> = None;
-    let refuse = |at: usize, reason| Err(NotErf { offset: at as u64, reason });
-    // Whatever is not good is refused at once, so all seen so far are.
-    for good in 0..WINDOW {
+    let not = |at: usize, reason| NotErf { offset: at as u64, reason };
+    for _ in 0..WINDOW {
         let rest = head.get(at..).unwrap_or_default();
-        if rest.is_empty() && (good > 0 || complete) {
+        // A pipe is known by its first record, unless that is an odd one.
+        if rest.is_empty() && (complete || (good > 0 && odd.is_none())) {
             break;
         }
         let record = match Record::parse(rest) {
@@ -141,17 +142,26 @@ fn weigh(head: &[u8], complete: bool, now: Option<Timestamp>) -> Result<(), NotE
             Err(kind) if kind.is_torn() && good >= ENOUGH => break,
             // So is an empty tail of a preallocated file.
             Err(DefectKind::RecordLength { rlen: 0 }) if good >= ENOUGH && rest.iter().all(|&b| b == 0) => break,
-            Err(kind) => return refuse(at, Reason::Defect(kind)),
+            Err(kind) => return Err(not(at, Reason::Defect(kind))),
         };
-        if let Err(reason) = weigh_record(&record, last, now) {
-            return refuse(at, reason);
+        let weighed = weigh_record(&record, last, now);
+        match weighed {
+            Ok(()) => good += 1,
+            Err(Reason::Legacy) => return Err(not(at, Reason::Legacy)),
+            // Whoever makes META may have no clock.
+            Err(_) if record.is_meta() => {}
+            Err(reason) => odd = odd.or(Some(not(at, reason))),
         }
-        if !record.is_pad() {
+        // No step can be told from a stamp that is none.
+        if !record.is_pad() && !matches!(weighed, Err(Reason::Time(_))) {
             last = Some(record.timestamp());
         }
         at += record.bytes().len();
     }
-    Ok(())
+    match odd {
+        Some(odd) if good < ENOUGH => Err(odd),
+        _ => Ok(()),
+    }
 }
 
 fn weigh_record(record: &Record<'_>, last: Option<Timestamp>, now: Option<Timestamp>) -> Result<(), Reason> {
@@ -177,13 +187,9 @@ fn weigh_record(record: &Record<'_>, last: Option<Timestamp>, now: Option<Timest
     if let Some(last) = last {
         let back = last.raw().saturating_sub(ts.raw());
         let forward = ts.raw().saturating_sub(last.raw());
-        if back >= 2 << 32 || forward > 365 * DAY {
+        if back > 365 * DAY || forward > 365 * DAY {
             return Err(Reason::TimeStep);
         }
-    }
-    let wlen = record.wire_len();
-    if wlen == 0 || (record_type.is_ethernet() && wlen < 14) {
-        return Err(Reason::WireLength(wlen));
     }
     Ok(())
 }
@@ -223,8 +229,101 @@ impl fmt::Display for Reason {
             Self::Legacy => f.write_str("record type 0, from before ERF"),
             Self::ReservedFlag => f.write_str("reserved flag bit 7 is set"),
             Self::Time(ts) => write!(f, "stamped {ts}, before 1995 or in the future"),
-            Self::TimeStep => f.write_str("stamps step back by 2 s or more, or forward by more than a year"),
-            Self::WireLength(wlen) => write!(f, "wire length {wlen}"),
+            Self::TimeStep => f.write_str("stamps step back or forward by more than a year"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::RecordBuilder;
+
+    const NOW: Timestamp = Timestamp::from_parts(1_800_000_000, 0);
+
+    fn record(record_type: u8, secs: u32, len: usize) -> Vec<u8> {
+        let payload = std::vec![7; len];
+        let builder = RecordBuilder::new(RecordType::new(record_type)).timestamp(Timestamp::from_parts(secs, 0));
+        builder.payload(&payload).to_vec().unwrap()
+    }
+
+    /// Ethernet, stamped so many seconds after the first one.
+    fn at(secs: u32) -> Vec<u8> {
+        record(2, 1_700_000_000 + secs, 60)
+    }
+
+    fn reserved() -> Vec<u8> {
+        let mut bytes = at(0);
+        bytes[9] |= 0x80;
+        bytes
+    }
+
+    fn whole(records: &[Vec<u8>]) -> Format {
+        Format::detect(&records.concat(), true, Some(NOW))
+    }
+
+    fn refused(records: &[Vec<u8>]) -> NotErf {
+        match whole(records) {
+            Format::Unknown(not) => not,
+            format => panic!("{format}"),
+        }
+    }
+
+    #[test]
+    fn one_odd_record_does_not_decide() {
+        let odd = [reserved(), record(60, 1_700_000_000, 60), record(2, 5, 60), record(2, 1_000_000_000, 60)];
+        for odd in &odd {
+            for place in 0..=3 {
+                let mut records = std::vec![at(0), at(1), at(2), at(3)];
+                records.insert(place, odd.clone());
+                assert_eq!(whole(&records), Format::Erf, "{odd:02x?} at {place}");
+            }
+        }
+        for odd in odd.into_iter().take(3) {
+            assert_ne!(whole(&[odd.clone(), odd.clone(), odd, at(0), at(0)]), Format::Erf);
+        }
+    }
+
+    #[test]
+    fn fewer_good_ones_than_three_are_enough_only_alone() {
+        assert_eq!(whole(&[at(0)]), Format::Erf);
+        assert_eq!(whole(&[at(0), at(0), at(0), reserved()]), Format::Erf);
+        let not = refused(&[at(0), at(0), reserved()]);
+        assert_eq!((not.offset, not.reason), (2 * at(0).len() as u64, Reason::ReservedFlag));
+        let torn = &at(0)[..40];
+        assert!(matches!(refused(&[at(0), at(0), torn.to_vec()]).reason, Reason::Defect(kind) if kind.is_torn()));
+        assert_eq!(whole(&[at(0), at(0), at(0), torn.to_vec()]), Format::Erf);
+        // More may come, of which three are good.
+        let begun = [reserved(), at(0)].concat();
+        let format = Format::detect(&begun, false, Some(NOW));
+        let is_torn = |reason| matches!(reason, Reason::Defect(kind) if kind.is_torn());
+        assert!(matches!(format, Format::Unknown(not) if is_torn(not.reason)), "{format}");
+        assert_eq!(Format::detect(&at(0), false, Some(NOW)), Format::Erf, "a pipe is known by its first record");
+    }
+
+    #[test]
+    fn the_chain_of_lengths_holds_or_it_is_no_erf() {
+        let not = refused(&[at(0), at(0), at(0), at(0), std::vec![7; 8], at(0)]);
+        assert!(matches!(not.reason, Reason::Defect(_) | Reason::Type(_)), "{not}");
+        assert_eq!(refused(&[at(0), at(0), at(0), record(0, 1_700_000_000, 60)]).reason, Reason::Legacy);
+    }
+
+    #[test]
+    fn what_is_out_of_order_and_what_is_empty_is_erf() {
+        let backwards: Vec<_> = (0..20).rev().map(|n| at(3600 * n)).collect();
+        assert_eq!(whole(&backwards), Format::Erf);
+        for wlen in [0, 4] {
+            let mut packet = at(0);
+            packet[14..16].copy_from_slice(&[0, wlen]);
+            assert_eq!(whole(&[packet]), Format::Erf, "wire length {wlen}");
+        }
+        let mut meta = record(27, 0, 0);
+        meta[14..16].fill(0);
+        assert_eq!(whole(&[meta.clone(), at(0)]), Format::Erf);
+        assert_eq!(whole(&[meta]), Format::Erf);
     }
 }
