@@ -5,8 +5,17 @@ use std::rc::Rc;
 
 use erf_core::{Record, TimeDelta, Timestamp};
 
-/// What is kept about a packet, its bytes aside.
-const OVERHEAD: usize = 96;
+/// What an entry of the queue takes: 24 bytes, in a ring that doubles when it is full.
+const QUEUED: usize = 48;
+
+/// What a packet takes beside its place in the queue and its bytes: an entry of 25 bytes in a table that is filled to 7/8 before it doubles and
+/// moves to a new one, half full at least when it does; two counters and what the allocator adds.
+const KEPT: usize = 176 + 16 + 16;
+
+/// What keeping a packet of these bytes takes.
+const fn cost(key: &[u8]) -> usize {
+    key.len().next_multiple_of(16) + KEPT
+}
 
 /// Finds packets that are the same as one shortly before.
 ///
@@ -32,7 +41,7 @@ pub struct Dedup {
     any_interface: bool,
     memory: usize,
     used: usize,
-    /// When a packet was seen last.
+    /// When a packet was seen last; the same bytes are in each of its entries of the queue.
     seen: HashMap<Rc<[u8]>, Timestamp>,
     /// In the order of coming.
     queue: VecDeque<(Timestamp, Rc<[u8]>)>,
@@ -100,12 +109,12 @@ impl Dedup {
             // The entry of the queue is of an earlier stamp now, and its packet stays until that of the new one is met.
             if let Some((key, _)) = self.seen.get_key_value(self.scratch.as_slice()) {
                 self.queue.push_back((stamp, Rc::clone(key)));
-                self.used += OVERHEAD;
+                self.used += QUEUED;
             }
             return is_near;
         }
         let key: Rc<[u8]> = Rc::from(self.scratch.as_slice());
-        self.used += key.len() + OVERHEAD;
+        self.used += cost(&key) + QUEUED;
         self.queue.push_back((stamp, Rc::clone(&key)));
         self.seen.insert(key, stamp);
         false
@@ -118,11 +127,12 @@ impl Dedup {
             if !is_old && self.used <= self.memory {
                 return;
             }
-            let Some((stamp, key)) = self.queue.pop_front() else { return };
-            self.used = self.used.saturating_sub(OVERHEAD);
-            if self.seen.get(&key) == Some(&stamp) {
+            let Some((_, key)) = self.queue.pop_front() else { return };
+            self.used = self.used.saturating_sub(QUEUED);
+            // This one and that of the table: no later entry of the queue has it. A stamp would not tell, as the same one may come again.
+            if Rc::strong_count(&key) == 2 {
                 self.seen.remove(&key);
-                self.used = self.used.saturating_sub(key.len());
+                self.used = self.used.saturating_sub(cost(&key));
                 self.forgotten += u64::from(!is_old);
             }
         }
@@ -168,9 +178,21 @@ mod tests {
             let mut bytes = packet(stamp, 0, 0, 60);
             bytes[20..28].copy_from_slice(&stamp.to_le_bytes());
             assert!(!dedup.is_duplicate(&Record::parse(&bytes).unwrap()));
-            assert!(dedup.used <= 10_000 + 200, "{}", dedup.used);
+            assert!(dedup.used <= 10_000 + 400, "{}", dedup.used);
         }
         assert!(dedup.forgotten() > 900, "{}", dedup.forgotten());
+    }
+
+    #[test]
+    fn what_is_queued_is_counted_until_the_last_of_it_is_gone() {
+        let mut dedup = Dedup::new(TimeDelta::from_raw(10));
+        let mut see = |stamp, byte| dedup.is_duplicate(&Record::parse(&packet(stamp, 0, byte, 60)).unwrap());
+        // Out of order, and back to the first stamp.
+        assert_eq!([see(10, 1), see(5, 1), see(20, 2), see(10, 1)], [false, true, false, true]);
+        assert!(!see(21, 3));
+        assert_eq!((dedup.seen.len(), dedup.queue.len()), (3, 3));
+        assert!(!dedup.is_duplicate(&Record::parse(&packet(1000, 0, 4, 60)).unwrap()));
+        assert_eq!((dedup.seen.len(), dedup.queue.len(), dedup.used), (1, 1, 64 + KEPT + QUEUED));
     }
 
     proptest! {
