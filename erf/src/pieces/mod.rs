@@ -66,6 +66,11 @@ pub trait Piece: Send {
 
     /// No record follows for now: what was put off is done, so that everything seen can be asked for.
     fn settle(&mut self) {}
+
+    /// Joining has lost what one walk from beginning to end tells: the file is walked again by one thread, with a new piece.
+    fn is_inexact(&self) -> bool {
+        false
+    }
 }
 
 /// How a file is walked.
@@ -165,8 +170,10 @@ impl Pieces {
         if let Some(path) = path.filter(|_| plain && self.threads > 1) {
             let file = open_file(&path)?;
             if file.metadata().is_ok_and(|data| data.is_file()) {
-                let (piece, end, error) = self.walk(&file, &reader, make, progress)?;
-                return Ok(Visited { piece, format, compression, end, refused: None, error });
+                let (piece, end, error) = self.walk(&file, &reader, &make, &mut progress)?;
+                if !piece.is_inexact() {
+                    return Ok(Visited { piece, format, compression, end, refused: None, error });
+                }
             }
         }
         let mut piece = make();

@@ -40,7 +40,7 @@ use crate::pieces::Piece;
 use crate::{Audit, Defect, DefectKind, Record, RecordType, TimeDelta};
 use shapes::{Shape, Shapes};
 
-/// Hosts, sources and interfaces told apart at most; a made-up file may name any number.
+/// Hosts, sources and interfaces told apart at most, those that come first in the file; a made-up one may name any number.
 const PORTS: usize = 4096;
 
 /// Everything about a file that one look at each record tells.
@@ -238,6 +238,9 @@ impl Summary {
     }
 
     /// Takes in the summary of what follows.
+    ///
+    /// Where there are [others](Self::other_ports) then, they may have packets of ports that are listed: what follows did not know those.
+    /// [`Pieces`](crate::pieces::Pieces) walk such a file once more from beginning to end.
     pub fn merge(&mut self, next: Self) {
         for (count, more) in self.by_type.iter_mut().zip(next.by_type) {
             *count += more;
@@ -317,7 +320,7 @@ impl Summary {
         ports
     }
 
-    /// Packets of ports past those told apart.
+    /// Packets of ports past the 4096 that are told apart.
     pub fn other_ports(&self) -> u64 {
         self.unnamed.packets
     }
@@ -374,5 +377,9 @@ impl Piece for Summary {
 
     fn merge(&mut self, next: Self) {
         Summary::merge(self, next);
+    }
+
+    fn is_inexact(&self) -> bool {
+        self.unnamed.packets > 0
     }
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::{FcsVerdict, Summary};
 use crate::ext::HostId;
 use crate::meta::{MetaWriter, SectionId, SectionType, TagType};
-use crate::pieces::Piece;
+use crate::pieces::{Piece, Pieces};
 use crate::session::{Account, Closing, Ending, Opening};
 use crate::{Flags, Record, RecordBuilder, RecordType, Records, Timestamp};
 
@@ -179,6 +179,31 @@ fn shapes_that_push_one_another_out_are_all_counted() {
     assert_eq!((summary.records(), summary.sizes.wire.count, summary.sizes.wire.sum), (5000, 5000, bytes));
     assert_eq!(summary.sizes.classes().map(|class| class.count).sum::<u64>(), 5000);
     assert!(summary.ports().values().all(|port| port.packets == 625));
+}
+
+#[test]
+fn with_more_ports_than_are_told_apart_the_first_ones_have_all_their_packets() {
+    let packet_of = |source: u16| {
+        let headers = [HostId { source_id: (source & 63) as u8, host_id: u64::from(source >> 6) + 1 }.into()];
+        packet(1_700_000_000).ext_headers(&headers).to_vec().unwrap()
+    };
+    // There and back: those that come first come last again.
+    let sources = (0..5000).chain((0..5000).rev());
+    let bytes: Vec<u8> = sources.flat_map(packet_of).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let visit = |threads, chunk| {
+        let pieces = Pieces::new().threads(threads).chunk(chunk);
+        pieces.visit(file.path(), Summary::new, |_| ()).unwrap().piece
+    };
+    let alone = visit(1, 1 << 20);
+    assert_eq!((alone.ports().len(), alone.other_ports()), (4096, 2 * (5000 - 4096)));
+    assert!(alone.ports().values().all(|port| port.packets == 2));
+    for (threads, chunk) in [(2, 10_000), (3, 470_000)] {
+        let shared = visit(threads, chunk);
+        assert!(shared.ports() == alone.ports(), "{threads} threads");
+        assert_eq!(shared.other_ports(), alone.other_ports());
+    }
 }
 
 proptest! {
