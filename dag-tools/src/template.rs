@@ -19,7 +19,7 @@ impl Template {
 
     /// Whether names made of it can differ.
     pub fn varies(&self) -> bool {
-        self.0.contains('%') || self.0.contains("{n}")
+        self.0.contains('%') || self.0.contains("{n}") || self.0.contains("{number}")
     }
 
     /// A name: times are those of `time`, and each `{KEY}` is its value. A field that is not among `fields` stays as it is.
@@ -49,6 +49,7 @@ mod tests {
         assert_eq!(name("{name}-%Y%m%dT%H%M%SZ-{n}.erf").unwrap(), "wire-20231114T221320Z-00007.erf");
         assert_eq!(name("%H.%9f{other}").unwrap(), "22.500000000{other}");
         assert!(name("100%").unwrap_err().contains("100%"));
-        assert!(Template::new("{n}").varies() && Template::new("%H").varies() && !Template::new("{name}.erf").varies());
+        assert!(["{n}", "a{number}"].into_iter().all(|text| Template::new(text).varies()));
+        assert!(Template::new("%H").varies() && !Template::new("{name}.erf").varies());
     }
 }

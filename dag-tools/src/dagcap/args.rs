@@ -96,7 +96,7 @@ pub struct Args {
     /// Begin a new file at each multiple of this time, on the clock in UTC, by the packets' stamps: 60s, 15m, 1h.
     ///
     /// Files are complete recordings, one after another without a packet lost between. They are named by --out: times as strftime has them
-    /// (%Y%m%dT%H%M%S, in UTC), of the boundary or of the first packet, and {n} for the number from 0; without either a time or number is
+    /// (%Y%m%dT%H%M%S, in UTC), of the boundary or of the first packet, and {number} for the number from 0; without either a time or number is
     /// put before the extension. A file is NAME.part until it is complete. SIGHUP completes the file and begins the next one.
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub rotate_every: Option<Duration>,

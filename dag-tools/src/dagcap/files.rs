@@ -105,7 +105,7 @@ impl NamedFiles {
 
     fn path(&self, part: &Part) -> io::Result<PathBuf> {
         let number = format!("{:05}", part.number);
-        let name = self.template.name(part.start, &[("n", &number)]);
+        let name = self.template.name(part.start, &[("number", &number), ("n", &number)]);
         Ok(self.folder.join(name.map_err(|what| io::Error::new(io::ErrorKind::InvalidInput, what))?))
     }
 

@@ -231,7 +231,7 @@ fn template(args: &Args) -> Result<Template, Failure> {
         Some(_) => "-%Y%m%dT%H%M%S.%9fZ",
     };
     // Where only the clock ends a file, there is one for each of its boundaries; SIGHUP is another reason.
-    Ok(Template::new(format!("{stem}{time}-{{n}}{extension}")))
+    Ok(Template::new(format!("{stem}{time}-{{number}}{extension}")))
 }
 
 /// Lets `recorder` record, and reports; `files` are the names of what it has made.

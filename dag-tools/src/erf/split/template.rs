@@ -42,7 +42,7 @@ pub(super) enum By {
 
 const PLACES: [(&str, Place); 5] = [
     ("name", Place::Name),
-    ("n", Place::Number),
+    ("number", Place::Number),
     ("interface", Place::Interface),
     ("host", Place::Host),
     ("source", Place::Source),
@@ -126,7 +126,9 @@ impl Template {
 }
 
 fn place(word: &str, by: By) -> Result<Place, String> {
-    let known = PLACES.iter().find(|(name, _)| *name == word);
+    // What help shows instead of {n} is the end of a line.
+    let full = if word == "n" { "number" } else { word };
+    let known = PLACES.iter().find(|(name, _)| *name == full);
     let Some((_, place)) = known else {
         let names: Vec<String> = PLACES.iter().map(|(name, _)| format!("{{{name}}}")).collect();
         return Err(format!("has {{{word}}}, which is none of {}", names.join(", ")));
@@ -161,6 +163,7 @@ mod tests {
     fn places_and_times_are_filled_in() {
         assert_eq!(name("{name}-%Y%m%dT%H%M%S.%9fZ.erf", "a/b.erf"), "b-20231114T221320.250000000Z.erf");
         assert_eq!(name("{n}%%{name}", "%Y{n}.pcap.gz"), "00000%%Y{n}", "names are not read as templates");
+        assert_eq!(name("{number}", "x"), "00000");
         assert_eq!(name("{name}", "in.erf.zst"), "in");
         assert_eq!(name("{name}", "-"), "part");
         assert_eq!(name("{name}", ".hidden"), ".hidden");
@@ -171,7 +174,7 @@ mod tests {
         for (template, by, words) in [
             ("../x", By::Row, "--out-dir"),
             ("/etc/x", By::Row, "--out-dir"),
-            ("a{foo}", By::Row, "{foo}, which is none of {name}, {n}, {interface}, {host}, {source}"),
+            ("a{foo}", By::Row, "{foo}, which is none of {name}, {number}, {interface}, {host}, {source}"),
             ("a{", By::Row, "without a }"),
             ("a{n", By::Row, "without a }"),
             ("{}", By::Row, "none of"),
