@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use erf::describe::plain;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// What libraries log, as lines of ours.
@@ -17,10 +18,11 @@ pub fn show_warnings() {
     }
 }
 
-/// Says a line on standard error.
+/// Says a line on standard error. What would command a terminal, such as an escape sequence in the name of a file, is shown and not sent.
 pub fn say(program: &str, line: impl std::fmt::Display) {
+    let line = line.to_string();
     // Nobody listens: there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{program}: {line}");
+    let _ = writeln!(io::stderr(), "{program}: {}", plain(&line));
 }
 
 /// `1 record`, `2 records`.

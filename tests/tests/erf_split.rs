@@ -108,7 +108,7 @@ fn names_stay_in_the_folder_and_say_what_they_are() {
     for (options, words) in [
         ("--count 2 --template ../x{n}", "--out-dir"),
         ("--count 2 --template /tmp/x{n}", "--out-dir"),
-        ("--count 2 --template x{n}{foo}", "{foo}, which is none of {name}, {n}, {interface}, {host}, {source}"),
+        ("--count 2 --template x{n}{foo}", "{foo}, which is none of {name}, {number}, {interface}, {host}, {source}"),
         ("--count 2 --template x{interface}", "--by interface"),
         ("--every 2s --template %D", "/ in it"),
     ] {

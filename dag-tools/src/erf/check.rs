@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use erf::check::{Broken, Check, MOST};
+use erf::describe::plain;
 use erf::pieces::Visited;
 use erf::{Defect, DefectKind, Severity};
 use serde_json::{Value, json};
 
+use super::defects::say_error;
 use super::input::{Reading, files};
 use super::several::visit_all;
 use super::{Failure, PROGRAM, aligned, counted, print, print_csv, print_json};
@@ -103,9 +105,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         if is_at_damage && !args.reading.recovers() {
             say(PROGRAM, format_args!("{name}: --recover looks for damage before that, and for records behind it"));
         }
-        if let Some(error) = &visited.error {
-            say(PROGRAM, error);
-        }
+        visited.error.iter().for_each(say_error);
         match () {
             () if visited.failure().is_some() => exit = Exit::Failed,
             () if exit == Exit::Done && total(visited, severity) > 0 => exit = Exit::No,
@@ -178,6 +178,7 @@ fn value(name: &str, visited: &Visited<Check>, severity: Severity) -> Value {
 
 fn text(name: &str, visited: &Visited<Check>, severity: Severity) -> Result<(), Failure> {
     let findings = &visited.piece.findings;
+    let name = plain(name);
     let mut lines = String::new();
     for defect in findings.listed() {
         lines += &format!("{name}: {}: {defect}\n", defect.kind.severity());
@@ -188,7 +189,7 @@ fn text(name: &str, visited: &Visited<Check>, severity: Severity) -> Result<(), 
     }
     if let Some(broken) = visited.broken() {
         // It names the file itself.
-        lines += &format!("{name}: {}: {} [{}]\n", Broken::SEVERITY, broken.text, Broken::CODE);
+        lines += &format!("{name}: {}: {} [{}]\n", Broken::SEVERITY, plain(&broken.text), Broken::CODE);
     }
     let below: Vec<String> = findings
         .by_code()

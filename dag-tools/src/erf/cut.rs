@@ -8,7 +8,7 @@ use erf::{Record, RecordType};
 use serde_json::{Map, json};
 
 use super::pass::{Files, Matching, Next, Pass, Sink};
-use super::{Failure, PROGRAM, instant};
+use super::{Failure, PROGRAM, counted, instant};
 use crate::exit::Exit;
 use crate::messages::say;
 use crate::values;
@@ -134,10 +134,17 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let mut selector = Selector::new(args.selection());
     let mut passed_over = 0u64;
+    let (mut pads, mut lost) = (0u64, 0u64);
     let mut step = |record: &Record<'_>, is_match: bool, sink: &mut Sink| {
         match selector.wants_if(record, |_| Ok::<_, Failure>(is_match))? {
             true => sink.write(record)?,
-            false => passed_over += 1,
+            false => {
+                passed_over += 1;
+                if record.is_pad() {
+                    pads += 1;
+                    lost += u64::from(record.loss().unwrap_or(0));
+                }
+            }
         }
         Ok(if selector.is_over() { Next::Stop } else { Next::Go })
     };
@@ -150,6 +157,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
         None => pass.each(|_, record, sink| step(record, true, sink))?,
     }
+    if lost > 0 {
+        let (pads, lost) = (counted(pads, "PAD record"), counted(lost, "lost packet"));
+        say(PROGRAM, format_args!("{pads} left out, whose loss counters stood for {lost}"));
+    }
     let meaningless: Vec<_> = filter.iter().flat_map(|filter| filter.filter().meaningless()).collect();
     for (link_type, count) in &meaningless {
         say(
@@ -159,7 +170,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let meaningless: Map<_, _> =
         meaningless.into_iter().map(|(link_type, count)| (link_type.to_string(), count.into())).collect();
-    pass.end(json!({ "passed_over": passed_over, "filter_without_meaning": meaningless }))
+    pass.end(json!({
+        "passed_over": passed_over,
+        "pads_left_out": pads,
+        "lost_left_out": lost,
+        "filter_without_meaning": meaningless,
+    }))
 }
 
 #[cfg(test)]

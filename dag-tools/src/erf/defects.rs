@@ -4,7 +4,7 @@ use erf::check::Broken;
 use erf::convert::{Refusal, Unread};
 use erf::{Audit, Defect, Error, Record, Severity};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PROGRAM, carried, counted};
 use crate::exit::Exit;
@@ -20,6 +20,16 @@ pub(super) struct Defects {
     total: u64,
     refused: Option<(u64, Refusal)>,
     unread: Unread,
+    /// So many of `list` were given to whoever prints them one by one.
+    given: usize,
+}
+
+/// Says what ended the reading of a file, with its code if it is damage.
+pub(super) fn say_error(error: &Error) {
+    match error.is_damage() {
+        true => say(PROGRAM, format_args!("{error} [{}]", Broken::CODE)),
+        false => say(PROGRAM, error),
+    }
 }
 
 /// A defect in `--json`.
@@ -51,10 +61,18 @@ impl Defects {
         Audit::oddities(offset, record, |defect| self.tell(file, &defect));
     }
 
+    /// Whether there is something of that kind about a record.
+    #[inline]
+    pub(super) fn is_odd(offset: u64, record: &Record<'_>) -> bool {
+        let mut is_odd = false;
+        Audit::oddities(offset, record, |defect| is_odd |= defect.kind.severity() >= Severity::Warning);
+        is_odd
+    }
+
     /// Tells of a file that broke off. `false`: that is not what the error says.
     pub(super) fn broken(&mut self, error: &Error) -> bool {
         let Some(Broken { file, offset, text, .. }) = Broken::of(error) else { return false };
-        self.add(&file, offset, Broken::CODE, text, format_args!("{error}"));
+        self.add(&file, offset, Broken::CODE, text, format_args!("{error} [{}]", Broken::CODE));
         true
     }
 
@@ -87,6 +105,12 @@ impl Defects {
     /// The first thousand.
     pub(super) fn json(&self) -> &[DefectJson] {
         &self.list
+    }
+
+    /// Those found since this was asked last, each as an object for a line among records.
+    pub(super) fn fresh(&mut self) -> impl Iterator<Item = Value> + '_ {
+        let from = std::mem::replace(&mut self.given, self.list.len());
+        self.list.iter().skip(from).map(|defect| json!({ "schema": 1, "defect": defect }))
     }
 
     /// How many there are.

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use erf::Record;
-use erf::describe::{Full, Hex, Line, utc};
+use erf::describe::{Full, Hex, Line, plain, utc};
 use serde_json::{Value, json};
 
+use super::defects::Defects;
 use super::input::{Reading, files};
 use super::meta::sections;
 use super::{Failure, PROGRAM, csv_field, hex};
@@ -15,7 +16,7 @@ use crate::messages::say;
 
 const AFTER_HELP: &str = "\
 With several files, each line has its file in front. A line has offset, time (UTC), type, interface, bytes on the wire / stored, flags (v varying length, t truncated, r RX error, d DS error, \
-x reserved), loss counter or colour, and [extension headers]. A defect is a line on standard error.
+x reserved), loss counter or colour, and [extension headers]. A defect is a line on standard error, and with --json an object among the others, too.
 
 Exit status: 0 done; 1 there are defects; 2 a file could not be read.";
 
@@ -64,7 +65,7 @@ impl<'a> Front<'a> {
         let text = match () {
             () if args.csv => csv_field(&name.to_string()),
             () if is_alone => String::new(),
-            () => format!("{name}: "),
+            () => format!("{}: ", plain(file.as_os_str().as_encoded_bytes())),
         };
         Self { file, text }
     }
@@ -72,7 +73,8 @@ impl<'a> Front<'a> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut exit = Exit::Done;
+    let mut defects = Defects::default();
+    let mut failed = false;
     let mut left = args.count.unwrap_or(u64::MAX);
     let files = files(&args.inputs)?;
     if args.csv {
@@ -80,61 +82,75 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     for file in &files {
         let front = Front::of(args, file, files.len() == 1);
-        let dumped = dump(args, &front, &mut left, &mut out).and_then(|clean| {
-            out.flush().map_err(Failure::Output)?;
-            Ok(clean)
-        });
+        let dumped =
+            dump(args, &front, &mut left, &mut defects, &mut out).and_then(|()| out.flush().map_err(Failure::Output));
         match dumped {
-            Ok(true) => {}
-            Ok(false) if exit == Exit::Done => exit = Exit::No,
-            Ok(false) => {}
+            Ok(()) => {}
             // Whoever read has seen enough.
             Err(Failure::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => break,
             Err(failure) => {
                 say(PROGRAM, failure);
-                exit = Exit::Failed;
+                failed = true;
             }
         }
     }
-    Ok(exit)
+    let exit = defects.end();
+    Ok(if failed { Exit::Failed } else { exit })
 }
 
-/// Whether there was no defect.
-fn dump(args: &Args, front: &Front<'_>, left: &mut u64, out: &mut impl Write) -> Result<bool, Failure> {
+fn dump(
+    args: &Args,
+    front: &Front<'_>,
+    left: &mut u64,
+    defects: &mut Defects,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let mut reader = args.reading.open(front.file)?;
-    let mut clean = true;
+    let name = reader.name().to_owned();
     loop {
         let batch = match reader.next_batch() {
             Ok(Some(batch)) => batch,
-            Ok(None) => return Ok(clean),
+            Ok(None) => return Ok(()),
             // A defect like the others: what could be read has been dumped.
             Err(error) if error.is_damage() => {
-                out.flush().map_err(Failure::Output)?;
-                say(PROGRAM, error);
-                return Ok(false);
+                return tell(args, defects, out, |defects| {
+                    defects.broken(&error);
+                });
             }
             Err(error) => return Err(error.into()),
         };
         let mut items = batch.iter();
         loop {
             if *left == 0 {
-                return Ok(clean);
+                return Ok(());
             }
             let offset = items.offset();
             match items.next() {
                 Some(Ok(record)) => {
                     *left -= 1;
                     write_record(args, front, offset, &record, out).map_err(Failure::Output)?;
+                    if Defects::is_odd(offset, &record) {
+                        tell(args, defects, out, |defects| defects.audit(&name, offset, &record))?;
+                    }
                 }
-                Some(Err(defect)) => {
-                    out.flush().map_err(Failure::Output)?;
-                    say(PROGRAM, format_args!("{}: {defect}", front.file.display()));
-                    clean = false;
-                }
+                Some(Err(defect)) => tell(args, defects, out, |defects| defects.tell(&name, &defect))?,
                 None => break,
             }
         }
     }
+}
+
+/// Tells of defects behind what was dumped before them.
+fn tell(
+    args: &Args,
+    defects: &mut Defects,
+    out: &mut impl Write,
+    found: impl FnOnce(&mut Defects),
+) -> Result<(), Failure> {
+    out.flush().map_err(Failure::Output)?;
+    found(defects);
+    let mut lines = defects.fresh().filter(|_| args.json);
+    lines.try_for_each(|line| writeln!(out, "{line}")).map_err(Failure::Output)
 }
 
 fn write_record(
@@ -187,6 +203,7 @@ fn value(args: &Args, file: &Path, offset: u64, record: &Record<'_>) -> Value {
         })
         .collect();
     let mut value = json!({
+        "schema": 1,
         "file": file.display().to_string(),
         "offset": offset,
         "raw": format!("{:#018x}", record.timestamp().raw()),

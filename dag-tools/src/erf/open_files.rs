@@ -10,21 +10,25 @@ const OTHERS: usize = 16;
 /// How many of `inputs` files a merge may have open at once, at most `most`: the limit of this process is raised to what that takes, as far
 /// as the system lets it, and fewer are opened where that is not enough.
 pub(super) fn fan_in(inputs: usize, most: usize) -> Result<usize, Failure> {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(most) };
-    let needed = needed(inputs, most) as u64;
-    let mut limit = soft;
-    if limit < needed {
-        let raised = needed.min(hard);
-        if setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() {
-            limit = raised;
-        }
-    }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let Some(limit) = raise(needed(inputs, most)) else { return Ok(most) };
     choose(inputs, most, limit).ok_or_else(|| {
         Failure::Usage(format!(
             "{inputs} inputs are too many for the {limit} files that may be open at once: raise that limit (ulimit -n), or merge in steps"
         ))
     })
+}
+
+/// How many outputs may be open at once, at most `most` and at least one.
+pub(super) fn outputs(most: usize) -> usize {
+    raise(most + OTHERS).map_or(most, |limit| limit.saturating_sub(OTHERS).clamp(1, most))
+}
+
+/// The limit of this process, raised to `needed` as far as the system lets it; `None` where it does not tell.
+fn raise(needed: usize) -> Option<usize> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let raised = (needed as u64).min(hard);
+    let is_raised = soft < raised && setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok();
+    Some(usize::try_from(if is_raised { raised } else { soft }).unwrap_or(usize::MAX))
 }
 
 /// Files that are open at once: the inputs of one round, and a temporary file for each round.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use erf::ReaderBuilder;
+use erf::check::Broken;
+use erf::describe::plain;
 use erf::input::Source;
 use erf::repair::{Plan, Report};
 use serde_json::{Value, json};
@@ -91,7 +93,7 @@ fn eprint(lines: &str) {
 }
 
 fn text(name: &Path, report: &Report) -> String {
-    let name = name.display();
+    let name = plain(name.as_os_str().as_encoded_bytes());
     let mut lines = String::new();
     for dropped in &report.dropped {
         let (offset, bytes, why) = (dropped.offset, dropped.bytes, dropped.why);
@@ -107,7 +109,7 @@ fn text(name: &Path, report: &Report) -> String {
             &format!("{name}: the torn record at the end was kept as a snapped one of {}\n", counted(bytes, "byte"));
     }
     if let Some(error) = &report.broken {
-        lines += &format!("{error}\n");
+        lines += &format!("{error} [{}]\n", Broken::CODE);
     }
     let (total, kept, dropped) = (report.bytes_in, report.bytes_kept, report.bytes_dropped);
     let (total, records) = (counted(total, "byte"), counted(report.records, "record"));
@@ -138,6 +140,11 @@ fn value(name: &Path, report: &Report) -> Value {
         "stretches": report.stretches,
         "dropped": dropped,
         "partial": report.partial,
+        "broken": report.broken.as_ref().and_then(Broken::of).map(|broken| json!({
+            "offset": broken.offset,
+            "code": Broken::CODE,
+            "text": broken.text,
+        })),
         "error": report.broken.as_ref().map(ToString::to_string),
     })
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use erf::sort::Sorter;
 use serde_json::json;
 
-use super::Failure;
 use super::pass::{Files, Next, Pass};
+use super::{Failure, open_files};
 use crate::exit::Exit;
 use crate::values;
 
@@ -25,6 +25,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    // Temporary files stay open until they are put together.
+    open_files::outputs(usize::from(u16::MAX));
     let mut pass = Pass::begin(&args.files)?;
     let mut sorter = Sorter::new(usize::try_from(args.memory).unwrap_or(usize::MAX));
     if let Some(folder) = &args.temp_dir {

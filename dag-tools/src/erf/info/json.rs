@@ -29,6 +29,7 @@ pub(super) fn value(name: &str, visited: &Visited<Summary>) -> Value {
         "by_type": counts(summary.by_type()),
         "by_interface": counts(summary.by_interface()),
         "interfaces": ports(summary),
+        "packets_of_other_interfaces": summary.other_ports(),
         "first": stamp(times.first),
         "last": stamp(times.last),
         "earliest": stamp(times.earliest),

@@ -13,6 +13,7 @@ use erf::summary::Summary;
 use erf::{Defect, Record};
 
 use super::check::one_or_all;
+use super::defects::say_error;
 use super::input::{Reading, files};
 use super::several::visit_all;
 use super::{Failure, PROGRAM, print, print_csv, print_json};
@@ -83,6 +84,10 @@ impl Piece for Look {
             grid.merge(next);
         }
     }
+
+    fn is_inexact(&self) -> bool {
+        self.summary.is_inexact()
+    }
 }
 
 /// Warnings and errors, a file that breaks off among them.
@@ -131,9 +136,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 print(&text::text(&name, &visited, clock))?;
             }
         }
-        if let Some(error) = &visited.error {
-            say(PROGRAM, error);
-        }
+        visited.error.iter().for_each(say_error);
         match () {
             () if visited.failure().is_some() => exit = Exit::Failed,
             () if exit == Exit::Done && defects(&visited) > 0 => exit = Exit::No,

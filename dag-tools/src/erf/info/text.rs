@@ -37,7 +37,7 @@ pub(super) fn text(name: &str, visited: &Visited<Summary>, clock: Vec<Vec<String
     described(&mut rows, summary);
     rows.0.extend(clock);
     findings(&mut rows, visited);
-    format!("{name}\n{}\n", aligned(rows.0))
+    format!("{}\n{}\n", plain(name), aligned(rows.0))
 }
 
 #[derive(Default)]

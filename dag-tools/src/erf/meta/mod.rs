@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use erf::describe::{Tags, extension, utc};
+use erf::describe::{Tags, extension, plain, utc};
 use erf::meta::Meta;
 use erf::provenance::{Change, Note, change, without_host_ids};
 use erf::{Record, Timestamp};
@@ -57,7 +57,7 @@ struct Show {
     #[arg(long)]
     distinct: bool,
 
-    /// Print one JSON object a record.
+    /// Print one JSON object a record, and behind those of a file one for each of its defects.
     #[arg(long)]
     json: bool,
 
@@ -121,7 +121,8 @@ fn show(args: &Show) -> Result<Exit, Failure> {
     let mut seen = HashSet::new();
     let mut failed = false;
     for file in &files {
-        let front = if files.len() > 1 { format!("{}: ", file.display()) } else { String::new() };
+        let front =
+            if files.len() > 1 { format!("{}: ", plain(file.as_os_str().as_encoded_bytes())) } else { String::new() };
         let shown = args.reading.open(file).and_then(|mut reader| {
             let mut records = 0u64;
             pass::read(&mut reader, &mut progress, &mut defects, |offset, record| {
@@ -136,6 +137,9 @@ fn show(args: &Show) -> Result<Exit, Failure> {
                 }
                 Ok(Next::Go)
             })?;
+            if args.json {
+                defects.fresh().try_for_each(|defect| line(&defect))?;
+            }
             if records == 0 {
                 say(PROGRAM, format_args!("{}: there are no META records", reader.name()));
             }

@@ -40,7 +40,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out_dir: PathBuf,
 
-    /// Names of parts: {name} of the input, {n} for the number from 0, with --by interface {interface}, with --by source {host} and {source},
+    /// Names of parts: {name} of the input, {number} for the number from 0, with --by interface {interface}, with --by source {host} and {source},
     /// and times in UTC as strftime has them (%Y%m%dT%H%M%S), of the boundary or of the first packet.
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
@@ -53,7 +53,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// Parts of at most so many bytes: 64MiB.
+    /// Parts of at most so many bytes: 64MiB. A longer record is a part by itself.
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     bytes: Option<u64>,
 
@@ -105,7 +105,7 @@ impl Args {
                 Rule::Every(_) => "{name}-%Y%m%dT%H%M%SZ",
                 Rule::Interface => "{name}-if{interface}",
                 Rule::Source => "{name}-{host}-{source}",
-                _ => "{name}-{n}",
+                _ => "{name}-{number}",
             };
             return Template::read(&format!("{name}.{}", self.writing.ending()), by).map_err(Failure::Usage);
         };
@@ -151,10 +151,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut splitter = Splitter::new(args.rule());
     let mut parts = Parts::new(&args.out_dir, &args.input, args.writing, args.json);
     let mut totals = Totals::default();
+    let mut longer = 0u64;
     pass::read(&mut reader, &mut progress, &mut defects, |_, record| {
         if args.json {
             totals.add(record);
         }
+        longer += u64::from(args.bytes.is_some_and(|bytes| u64::from(record.rlen()) > bytes));
         match splitter.place(record) {
             Place::In(number) => parts.write(number, record)?,
             Place::Begin(part) => {
@@ -176,10 +178,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         );
         say(PROGRAM, format_args!("{records} {are} stamped before the part that {they} in: the input is not in order"));
     }
+    if let Some(bytes) = args.bytes.filter(|_| longer > 0) {
+        let (bytes, records) = (counted(bytes, "byte"), counted(longer, "record"));
+        say(PROGRAM, format_args!("{records} longer than --bytes ({bytes}): the parts that they are in are larger"));
+    }
     if !args.json {
         say(PROGRAM, format_args!("{} written", counted(done.len() as u64, "part")));
     }
     let done = done.iter().map(part_json).collect::<Result<Vec<_>, _>>()?;
-    Summing::new(args.json).print(&totals, &defects, json!({ "parts": done, "late": late }))?;
+    Summing::new(args.json).print(
+        &totals,
+        &defects,
+        json!({ "parts": done, "late": late, "longer_than_bytes": longer }),
+    )?;
     Ok(defects.end())
 }

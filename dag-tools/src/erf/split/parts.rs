@@ -9,10 +9,10 @@ use erf::writer::WholeFile;
 use erf::{FileFormat, Record};
 
 use super::super::output::{Writing, place};
-use super::super::{Failure, PROGRAM, carried};
+use super::super::{Failure, PROGRAM, carried, open_files};
 use crate::messages::{counted, say};
 
-/// Files open at once: parts being written, and parts that are written and have no name yet. More of these wait under a hidden name.
+/// Files open at once, where the system allows so many: parts being written, and parts that are written and have no name yet. More of these wait under a hidden name.
 const MAX_OPEN: usize = 200;
 
 /// A part that is written.
@@ -29,6 +29,7 @@ pub(super) struct Parts {
     input: PathBuf,
     writing: Writing,
     counting: bool,
+    max_open: usize,
     open: HashMap<u64, Sink>,
     /// Those begun, by where they will be.
     begun: HashMap<PathBuf, u64>,
@@ -51,14 +52,15 @@ struct Sink {
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
-    is_made: bool,
+    /// Those that were not there, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.is_made {
+        for folder in &self.made {
             // It is empty, or there is something to be kept in it.
-            let _ = fs::remove_dir(&self.path);
+            let _ = fs::remove_dir(folder);
         }
     }
 }
@@ -70,19 +72,23 @@ impl Parts {
             input: input.to_owned(),
             writing,
             counting,
+            max_open: open_files::outputs(MAX_OPEN),
             open: HashMap::new(),
             begun: HashMap::new(),
             done: Vec::new(),
             parked: 0,
             not_said: Summary::default(),
-            folder: Folder { path: folder.to_owned(), is_made: false },
+            folder: Folder { path: folder.to_owned(), made: Vec::new() },
         }
     }
 
     /// Begins part `number` under `name`.
     pub(super) fn begin(&mut self, number: u64, name: &Path) -> Result<(), Failure> {
-        if self.open.len() >= MAX_OPEN {
-            let why = format!("more than {MAX_OPEN} sources; cut some of them out first, or split by something else");
+        let most = self.max_open;
+        if self.open.len() >= most {
+            let raise = if most < MAX_OPEN { "raise the limit of open files (ulimit -n), " } else { "" };
+            let why =
+                format!("more than {most} sources; {raise}cut some of them out first, or split by something else");
             return Err(Failure::Usage(why));
         }
         let folder = &mut self.folder;
@@ -91,13 +97,15 @@ impl Parts {
             if folder.path.exists() {
                 return Err(Failure::Usage(format!("{path} is no folder: --out-dir names the one for the parts")));
             }
+            let new = folder.path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+            // Before they are: the last of them may fail.
+            folder.made = new.map(Path::to_owned).collect();
             fs::create_dir_all(&folder.path).map_err(|cause| Failure::File { path, cause })?;
-            folder.is_made = true;
         }
         let path = folder.path.join(name);
         if let Some(other) = self.begun.insert(place(&path), number) {
             let why = format!(
-                "--template gives parts {other} and {number} one name, {}; with {{n}} in it each has its own",
+                "--template gives parts {other} and {number} one name, {}; with {{number}} in it each has its own",
                 path.display()
             );
             return Err(Failure::Usage(why));
@@ -130,7 +138,7 @@ impl Parts {
             file.sync()?;
             self.done.push((Done { number, path: sink.path, account }, file));
         }
-        while self.done.len() - self.parked > MAX_OPEN {
+        while self.done.len() - self.parked > self.max_open {
             if let Some((_, file)) = self.done.get_mut(self.parked) {
                 file.park()?;
             }
@@ -156,7 +164,9 @@ impl Parts {
             named.push((done.path.clone(), replaces));
             all.push(done);
         }
-        self.folder.is_made &= all.is_empty();
+        if !all.is_empty() {
+            self.folder.made.clear();
+        }
         for line in carried::lines(&self.not_said) {
             say(PROGRAM, line);
         }
@@ -244,7 +254,7 @@ mod tests {
     #[test]
     fn more_parts_than_files_may_be_open_wait_for_their_names() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("parts");
+        let folder = dir.path().join("new").join("parts");
         let count = MAX_OPEN + 5;
         let made = parts(&folder, &[], count as u64);
         assert!(names(&folder).iter().all(|name| name.starts_with('.')), "{:?}", names(&folder));
@@ -256,7 +266,7 @@ mod tests {
                 >= 5
         );
         drop(made);
-        assert!(!folder.exists());
+        assert!(!dir.path().join("new").exists());
         let done = parts(&folder, &[], count as u64).finish().unwrap();
         assert!(done.iter().zip(0..).all(|(done, number)| done.number == number && done.account.totals.records == 1));
         assert_eq!((done.len(), names(&folder).len()), (count, count));
