@@ -217,31 +217,31 @@ impl<'a> Records<'a> {
         if !plausible::record(record, self.state.last) {
             // Odd, but legal if it leads to something that looks right, or to what is odd in the same way.
             return match plausible::chain(behind, None, complete) {
-                Chain::No => plausible::holds(self.rest(), self.state.last, complete),
+                Chain::No => match plausible::holds(self.rest(), self.state.last, complete) {
+                    // Bytes that are all the same are odd in the same way, too.
+                    Chain::Yes => self.unless_chain_inside(record, self.state.last, complete),
+                    other => other,
+                },
                 other => other,
             };
         }
         match plausible::follows(behind, Some(record.timestamp()).filter(|_| !record.is_pad()), complete) {
             // It leads nowhere: either what follows is damaged, or this length is. Records inside it decide.
-            Chain::No => match self.chain_inside(record, complete) {
-                Chain::Yes => Chain::No,
-                Chain::No => Chain::Yes,
-                Chain::NeedMore => Chain::NeedMore,
-            },
+            Chain::No => self.unless_chain_inside(record, Some(record.timestamp()), complete),
             other => other,
         }
     }
 
-    /// Whether a chain of records starts inside `record`, behind its first byte.
-    fn chain_inside(&self, record: &Record<'a>, complete: bool) -> Chain {
-        let near = Some(record.timestamp());
+    /// Whether no chain of records of about the time `near` starts inside `record`, behind its first byte.
+    fn unless_chain_inside(&self, record: &Record<'a>, near: Option<Timestamp>, complete: bool) -> Chain {
         for at in self.pos + 1..self.pos + record.bytes().len() {
             match plausible::chain(self.data.get(at..).unwrap_or_default(), near, complete) {
                 Chain::No => {}
-                found => return found,
+                Chain::Yes => return Chain::No,
+                Chain::NeedMore => return Chain::NeedMore,
             }
         }
-        Chain::No
+        Chain::Yes
     }
 
     /// What to do about bytes that are no record.

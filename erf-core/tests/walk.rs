@@ -265,6 +265,24 @@ fn payload_full_of_zeros_in_ascii_is_no_filler() {
     assert_eq!(records, 299, "{defects:?}");
 }
 
+/// Found by fuzzing: the first record is damaged so that it ends in a payload, from where lengths lead on through payloads.
+#[test]
+fn payload_of_one_byte_is_no_row_of_records() {
+    let frame = |n: u32| {
+        let mut record = frame(n, 3000);
+        record[18..].fill(0x33);
+        record
+    };
+    let mut data: Vec<u8> = (0..40).flat_map(frame).collect();
+    let len = frame(0).len();
+    data[..16].fill(0x33);
+    data[10..12].copy_from_slice(&(len as u16 + 40).to_be_bytes());
+    // From byte 40 of a record on each length of 0x3333 ends in another's payload.
+    assert!((1..4).all(|n| (40 + n * 0x3333) % len > 18 && (40 + n * 0x3333) % len < len - 16));
+    let (records, defects) = good(&data, true);
+    assert_eq!(records, 39, "{defects:?}");
+}
+
 #[test]
 fn one_record_up_to_the_end_is_no_long_row() {
     let mut data = file(6);
