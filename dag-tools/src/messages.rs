@@ -18,11 +18,13 @@ pub fn show_warnings() {
     }
 }
 
-/// Says a line on standard error. What would command a terminal, such as an escape sequence in the name of a file, is shown and not sent.
-pub fn say(program: &str, line: impl std::fmt::Display) {
-    let line = line.to_string();
+/// Says a line, or several, on standard error. What would command a terminal, such as an escape sequence in the name of a file, is shown and
+/// not sent.
+pub fn say(program: &str, text: impl std::fmt::Display) {
+    let text = text.to_string();
+    let lines: Vec<String> = text.split('\n').map(|line| plain(line).to_string()).collect();
     // Nobody listens: there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{program}: {}", plain(&line));
+    let _ = writeln!(io::stderr(), "{program}: {}", lines.join("\n"));
 }
 
 /// `1 record`, `2 records`.
