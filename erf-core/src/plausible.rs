@@ -14,7 +14,7 @@ const DAY: u64 = 86_400 << 32;
 
 /// The header at the start of `data`, if it looks like a record's by the rules of `erf-format.md` section 8.
 ///
-/// `near` is a time that the stamp must be within a day of, which says so much that one other thing may be odd; PAD is exempt. The
+/// `near` is a time that the stamp must be within a day of, which says so much that flags or wire length may be odd; PAD is exempt. The
 /// record may run past `data`. Takes constant time, whatever the bytes.
 pub(crate) fn header(data: &[u8], near: Option<Timestamp>) -> Option<Candidate> {
     let look = look(data)?;
@@ -27,7 +27,8 @@ pub(crate) fn header(data: &[u8], near: Option<Timestamp>) -> Option<Candidate> 
     let believed = match near {
         // Bytes that are zero make up such times in many places.
         Some(near) if stamp.secs() < FIRST_SECOND => is_near(stamp, near) && look.oddities() == 0,
-        Some(near) => is_near(stamp, near) && look.oddities() <= 1,
+        // Rows of equal bytes have equal stamps, and hardly ever the type of a record.
+        Some(near) => is_near(stamp, near) && !look.odd_type && look.oddities() <= 1,
         None => stamp.secs() >= FIRST_SECOND && look.oddities() == 0,
     };
     believed.then_some(Candidate { rlen: look.rlen, timestamp: Some(stamp) })

@@ -219,7 +219,7 @@ impl<'a> Records<'a> {
             return match plausible::chain(behind, None, complete) {
                 Chain::No => match plausible::holds(self.rest(), self.state.last, complete) {
                     // Bytes that are all the same are odd in the same way, too.
-                    Chain::Yes => self.unless_chain_inside(record, self.state.last, complete),
+                    Chain::Yes => self.unless_chain_inside(record, None, complete),
                     other => other,
                 },
                 other => other,
@@ -232,7 +232,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Whether no chain of records of about the time `near` starts inside `record`, behind its first byte.
+    /// Whether no chain of records, of about the time `near` if that is known, starts inside `record`, behind its first byte.
     fn unless_chain_inside(&self, record: &Record<'a>, near: Option<Timestamp>, complete: bool) -> Chain {
         for at in self.pos + 1..self.pos + record.bytes().len() {
             match plausible::chain(self.data.get(at..).unwrap_or_default(), near, complete) {

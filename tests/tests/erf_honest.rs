@@ -430,9 +430,12 @@ fn a_filter_sees_what_a_conversion_writes() {
     file(&dir, "with.erf", &eths(40));
     let records = |args: &str| json(&erf_in(&dir, args).exits(0))["records"].as_u64().expect("a number");
     assert_eq!(records("cut without.erf a.erf --json -f len=60"), 40);
-    let at_the_end =
-        run(erf("cut without.erf b.erf --json").current_dir(&dir).args(["-f", "ether[56:4] = 0xdeadbeef"]));
-    assert_eq!(json(&at_the_end.exits(0))["records"], 40);
+    // Single bytes need libpcap, which comes with tcpdump.
+    if need_program("tcpdump") {
+        let command = &mut erf("cut without.erf b.erf --json");
+        let at_the_end = run(command.current_dir(&dir).args(["-f", "ether[56:4] = 0xdeadbeef"])).exits(0);
+        assert_eq!(json(&at_the_end)["records"], 40);
+    }
     // Frames of 60 to 99 bytes, and behind them an FCS that no filter sees.
     assert_eq!(records("cut with.erf c.erf --json -f len=60"), 1);
     assert_eq!(records("cut without.erf d.erf --json -f len=60 -i 1"), 20);
