@@ -379,6 +379,20 @@ impl<'a> Walk<'a> {
         self.records.offset()
     }
 
+    /// The bytes not walked yet where all there is to do is to step from record to record; `None` while the walk searches, recovers, or is
+    /// over. For who knows at one look at a header what most records are: those can be [passed](Self::pass) without a [`Record`].
+    #[inline]
+    pub fn plain_rest(&self) -> Option<&'a [u8]> {
+        (!(self.records.halted || self.records.state.recover)).then(|| self.rest())
+    }
+
+    /// Passes over the first `n` bytes of [`plain_rest`](Self::plain_rest), which the caller vouches to be whole records without a defect;
+    /// over none where there is no such rest, and not past its end.
+    #[inline]
+    pub fn pass(&mut self, n: usize) {
+        self.records.pos += n.min(self.plain_rest().map_or(0, <[u8]>::len));
+    }
+
     /// The state to resume with, in a piece that begins with [`rest`](Self::rest).
     pub fn into_state(self) -> WalkState {
         WalkState { offset: self.records.offset(), ..self.records.state }

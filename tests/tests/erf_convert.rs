@@ -334,6 +334,35 @@ fn comments_that_come_late_are_told_and_long_ones_stay_whole() {
     }
 }
 
+/// Only the ends of a large file are looked at beforehand. What its middle says is in a file all the same, which is made once more.
+#[test]
+fn what_the_middle_of_a_large_file_says_is_in_a_file_and_told_of_a_pipe() {
+    let (_dir, path) = folder();
+    let packets = made().repeat((3 << 20) / made().len());
+    for (name, middle) in [("plain", Vec::new()), ("middle", remark(1, "half way"))] {
+        let records = [&remark(0, "begun")[..], &packets, &middle, &packets, &remark(9, "done")].concat();
+        fs::write(path.join(format!("{name}.erf")), &records).unwrap();
+        let is_late = !middle.is_empty();
+        for options in ["", " --lossless"] {
+            let file = account(&convert(&path, &format!("{name}.erf {name}.pcapng --json --force{options}")).exits(0));
+            assert_eq!(
+                (&file["described_late"], &file["not_carried"]["comments"]),
+                (&false.into(), &0.into()),
+                "{file}"
+            );
+            let piped = convert(&path, &format!("{name}.erf - --to pcapng{options}")).exits(0);
+            let told = piped.stderr.contains("META describes the capture in the middle");
+            assert_eq!(told, is_late);
+            let file = fs::read(path.join(format!("{name}.pcapng"))).unwrap();
+            assert_eq!(file == piped.stdout, !is_late, "{name}{options}");
+        }
+        if need_program("capinfos") {
+            let told = file_comments(&path.join(format!("{name}.pcapng")));
+            assert_eq!(["begun", "half way", "done"].map(|text| told.contains(text)), [true, is_late, true], "{told}");
+        }
+    }
+}
+
 #[test]
 fn what_comes_before_the_end_of_a_torn_file_is_converted() {
     let (_dir, path) = folder();

@@ -28,6 +28,9 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
             _ => format!("not carried over: {} of {}", what.replace('_', " "), counted(count, "record")),
         });
     }
+    if summary.described_late {
+        lines.push("META describes the capture in the middle of the file, too late for what was written before; converted into a file all of it counts".to_owned());
+    }
     lines
 }
 
@@ -46,6 +49,7 @@ pub(super) fn json(summary: &Summary) -> Map<String, Value> {
     map.insert("fcs".to_owned(), json!(fcs));
     map.insert("skipped".to_owned(), json!(skipped));
     map.insert("not_carried".to_owned(), counts(summary.uncarried.iter()));
+    map.insert("described_late".to_owned(), json!(summary.described_late));
     map
 }
 

@@ -69,7 +69,9 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Writing")]
     verify: bool,
 
-    /// Read the input once: names that come late in it are not known to interfaces before. Pipes are always read once.
+    /// Read the input once, and look at nothing but its start before: names that come later are not known to interfaces before. Otherwise
+    /// the end of a file is looked at as well; where its middle has more to say, what was written is made again, which a pipe is not.
+    /// Pipes are always read once.
     #[arg(long, help_heading = "Reading")]
     one_pass: bool,
 
@@ -199,6 +201,24 @@ impl Args {
         Ok(builder.open(Source::from_arg(input))?)
     }
 
+    /// What is to be known before the first packet is written: names that come late matter to pcapng alone.
+    fn survey(&self, input: &Path, options: &FileOptions) -> Result<Option<Survey>, Failure> {
+        if options.format != FileFormat::PcapNg || self.one_pass || input.as_os_str() == "-" || !input.is_file() {
+            return Ok(None);
+        }
+        if self.read_as.is_none()
+            && let Some(survey) = Survey::of_ends(input)?
+        {
+            return Ok(Some(survey));
+        }
+        self.survey_all(input, options).map(Some)
+    }
+
+    fn survey_all(&self, input: &Path, options: &FileOptions) -> Result<Survey, Failure> {
+        let mut progress = Progress::over(&[input.to_owned()]);
+        Ok(Survey::of(&mut self.open(input, options)?, |bytes| progress.add(bytes))?)
+    }
+
     /// What is read and what is written.
     fn work(&self) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
         let Some(folder) = &self.out_dir else {
@@ -303,35 +323,43 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Difference>), Failure> {
     let options = args.options(output)?;
-    let read = [input.to_owned()];
-    let file = WholeFile::create(output, OutputOptions::new().force(args.force), &[input])?;
-    if args.verify && (file.unfinished().is_none() || !input.is_file()) {
-        return Err(Failure::Usage("--verify reads both files again, which pipes do not allow".to_owned()));
+    let mut survey = args.survey(input, &options)?;
+    loop {
+        let file = WholeFile::create(output, OutputOptions::new().force(args.force), &[input])?;
+        if args.verify && (file.unfinished().is_none() || !input.is_file()) {
+            return Err(Failure::Usage("--verify reads both files again, which pipes do not allow".to_owned()));
+        }
+        let name = file.name().to_owned();
+        let mut converter = Converter::new(file, &name, options);
+        if let Some(survey) = survey.take() {
+            converter = converter.with_survey(survey);
+        }
+        let mut reader = args.open(input, &options)?;
+        let mut progress = Progress::over(&[input.to_owned()]);
+        converter.run(&mut reader, |bytes| progress.add(bytes))?;
+        drop(progress);
+        let as_surveyed = converter.is_as_surveyed();
+        let (file, mut summary) = converter.finish()?;
+        let Some(written) = file.unfinished() else {
+            // What is in a pipe is out of reach.
+            summary.described_late = !as_surveyed;
+            file.finish()?;
+            return Ok((summary, None));
+        };
+        if !as_surveyed {
+            survey = Some(args.survey_all(input, &options)?);
+            continue;
+        }
+        let mut difference = None;
+        if args.verify {
+            let fcs = summary.fcs.map(|(policy, _)| policy);
+            difference = verify(&mut args.open(input, &options)?, input, &written, &options, fcs)?;
+        }
+        if difference.is_none() {
+            file.finish()?;
+        }
+        return Ok((summary, difference));
     }
-    let name = file.name().to_owned();
-    let mut converter = Converter::new(file, &name, options);
-    // Names that come late matter to pcapng alone.
-    if options.format == FileFormat::PcapNg && !args.one_pass && input.as_os_str() != "-" && input.is_file() {
-        let mut progress = Progress::over(&read);
-        let survey = Survey::of(&mut args.open(input, &options)?, |bytes| progress.add(bytes))?;
-        converter = converter.with_survey(survey);
-    }
-    let mut reader = args.open(input, &options)?;
-    let mut progress = Progress::over(&read);
-    converter.run(&mut reader, |bytes| progress.add(bytes))?;
-    drop(progress);
-    let (file, summary) = converter.finish()?;
-    let mut difference = None;
-    if args.verify
-        && let Some(written) = file.unfinished()
-    {
-        let fcs = summary.fcs.map(|(policy, _)| policy);
-        difference = verify(&mut args.open(input, &options)?, input, &written, &options, fcs)?;
-    }
-    if difference.is_none() {
-        file.finish()?;
-    }
-    Ok((summary, difference))
 }
 
 /// The account in lines on standard error.

@@ -98,6 +98,9 @@ pub struct Summary {
     pub refused: Option<(u64, Refusal)>,
     /// Records that came back from pcapng without loss.
     pub restored: Restorations,
+    /// META has said something of ports, capture or packets that the file does not say everywhere, as it came too late for what was on its
+    /// way already. For whoever cannot begin once more where a converter [was not told of it](super::Converter::is_as_surveyed).
+    pub described_late: bool,
 }
 
 impl Summary {
@@ -160,6 +163,15 @@ impl Account {
             self.count(record, loss);
         }
         Ok(())
+    }
+
+    /// So many Ethernet records that were written, of which there is nothing to say.
+    pub(super) fn plain(&mut self, records: u64) {
+        self.summary.records += records;
+        self.summary.written += records;
+        if records > 0 {
+            self.summary.fcs = self.fcs;
+        }
     }
 
     /// What the packet of `record` does not say.

@@ -68,6 +68,16 @@ impl Evidence {
         }
     }
 
+    /// No more frames are looked at.
+    pub(super) fn is_enough(&self) -> bool {
+        self.of == ENOUGH
+    }
+
+    /// META states the length.
+    pub(super) fn is_stated(&self) -> bool {
+        self.stated.is_some()
+    }
+
     pub(super) fn decide(&self, choice: FcsChoice) -> (FcsPolicy, FcsGround) {
         match choice {
             FcsChoice::Strip => (FcsPolicy::Strip, FcsGround::Asked),

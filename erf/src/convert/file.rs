@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use erf_core::{Record, Records, Rounding};
+use erf_core::{Record, Records, Rounding, WalkState};
 
 use super::account::Account;
-use super::fcs_found::Evidence;
-use super::{FcsChoice, FcsGround, FcsPolicy, FcsRule, Hdlc, PacketOptions, RecordOptions, Summary};
+use super::survey::Extent;
+use super::{FcsChoice, FcsPolicy, FcsRule, Hdlc, PacketOptions, PlainRun, RecordOptions, Summary, Survey};
 use crate::check::Broken;
 use crate::convert::Encapsulation;
 use crate::pcap::Resolution;
@@ -70,50 +70,6 @@ impl FileOptions {
     }
 }
 
-/// What a first pass over a file has found: names that come late, frame check sequences.
-#[derive(Debug, Default)]
-pub struct Survey {
-    known: Known,
-    evidence: Evidence,
-    is_done: bool,
-}
-
-impl Survey {
-    /// Of everything `reader` gives; `done` hears how many bytes more are read.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Reader::next_batch`] but for damage: what comes before that is surveyed.
-    pub fn of(reader: &mut Reader, mut done: impl FnMut(u64)) -> Result<Survey, Error> {
-        let mut survey = Survey { is_done: true, ..Survey::default() };
-        loop {
-            let batch = match reader.next_batch() {
-                Ok(Some(batch)) => batch,
-                Ok(None) => break,
-                // The conversion tells of it.
-                Err(error) if error.is_damage() => break,
-                Err(error) => return Err(error),
-            };
-            for record in batch.iter().flatten() {
-                survey.observe(&record);
-            }
-            done(batch.bytes().len() as u64);
-        }
-        Ok(survey)
-    }
-
-    /// Takes in a record.
-    pub fn observe(&mut self, record: &Record<'_>) {
-        self.known.observe(record);
-        self.evidence.observe(record);
-    }
-
-    /// What is to be done about the frame check sequence of Ethernet by what was seen so far, and why.
-    pub fn fcs(&self, choice: FcsChoice) -> (FcsPolicy, FcsGround) {
-        self.evidence.decide(choice)
-    }
-}
-
 /// Converts one file.
 ///
 /// ```
@@ -144,6 +100,8 @@ pub struct Converter<W: Write> {
     /// Records that wait until it is known what to do about their frame check sequence.
     held: Vec<u8>,
     account: Account,
+    /// Where only the ends of the file were surveyed: what all of it has said so far.
+    seen: Option<Known>,
 }
 
 impl<W: Write> Converter<W> {
@@ -157,6 +115,7 @@ impl<W: Write> Converter<W> {
             writer: None,
             held: Vec::new(),
             account: Account::new(options),
+            seen: None,
         }
     }
 
@@ -173,8 +132,19 @@ impl<W: Write> Converter<W> {
 
     /// With what a first pass has found. Without one, what the first records say decides.
     pub fn with_survey(mut self, survey: Survey) -> Converter<W> {
+        self.seen = (survey.extent == Extent::Ends).then(Known::default);
         self.survey = survey;
         self
+    }
+
+    /// Whether the records converted so far say no more of ports, capture and packets than the [survey](Self::with_survey) had found. Only
+    /// one [of the ends](Survey::of_ends) can have missed something; what was written does not say it then, and is better made again, after
+    /// a survey of everything.
+    pub fn is_as_surveyed(&self) -> bool {
+        match (&self.seen, &self.writer) {
+            (Some(seen), Some(AnyWriter::PcapNg(writer))) => writer.known().says_the_same(seen),
+            _ => true,
+        }
     }
 
     /// Converts everything `reader` gives; `done` hears how many bytes more are converted. What was converted when a batch of the
@@ -198,6 +168,9 @@ impl<W: Write> Converter<W> {
             self.settle(Some(&batch))?;
             let mut items = batch.iter();
             loop {
+                if let Some(run) = items.plain_rest() {
+                    items.pass(self.put_plain(run)?.bytes);
+                }
                 let offset = items.offset();
                 match items.next() {
                     Some(Ok(record)) => {
@@ -255,13 +228,23 @@ impl<W: Write> Converter<W> {
             self.account.summary.written += count;
             return self.checked(written);
         }
-        Records::new(run).flatten().try_for_each(|record| self.write_record(&record))
+        let mut walk = Records::resume(run, WalkState::new(0), true);
+        loop {
+            if let Some(rest) = walk.plain_rest() {
+                walk.pass(self.put_plain(rest)?.bytes);
+            }
+            match walk.next() {
+                Some(Ok(record)) => self.write_record(&record)?,
+                Some(Err(_)) => {}
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Keeps `record` for later if it is not known yet how records are to be written.
     #[cold]
     fn holds(&mut self, record: &Record<'_>) -> Result<bool, Error> {
-        let decided = self.survey.is_done || self.options.format == FileFormat::Erf;
+        let decided = self.survey.is_done() || self.options.format == FileFormat::Erf;
         if !decided && self.out.is_some() && self.held.len() < HELD {
             self.survey.observe(record);
             self.held.extend_from_slice(record.bytes());
@@ -274,7 +257,22 @@ impl<W: Write> Converter<W> {
     #[inline]
     fn put(&mut self, record: &Record<'_>) -> Result<(), Error> {
         let Some(writer) = &mut self.writer else { return Err(self.failed()) };
+        if let Some(seen) = &mut self.seen {
+            seen.observe(record);
+        }
         let written = self.account.write(writer, record);
+        self.checked(written)
+    }
+
+    /// Converts what is plain at the start of `run`: by far the most of most captures, at a fraction of what a record costs otherwise.
+    fn put_plain(&mut self, run: &[u8]) -> Result<PlainRun, Error> {
+        let Some(writer) = self.writer.as_mut().filter(|_| !self.account.counting) else {
+            return Ok(PlainRun::default());
+        };
+        let written = writer.write_plain(run);
+        if let Ok(done) = &written {
+            self.account.plain(done.records);
+        }
         self.checked(written)
     }
 
@@ -286,7 +284,7 @@ impl<W: Write> Converter<W> {
 
     /// After a failure there is no output.
     #[inline]
-    fn checked(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+    fn checked<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_err() {
             self.writer = None;
         }
@@ -301,7 +299,7 @@ impl<W: Write> Converter<W> {
     fn settle(&mut self, first: Option<&Batch<'_>>) -> Result<&mut AnyWriter<W>, Error> {
         if self.writer.is_none() {
             let Some(out) = self.out.take() else { return Err(self.failed()) };
-            let first = first.filter(|_| !self.survey.is_done);
+            let first = first.filter(|_| !self.survey.is_done());
             for record in first.into_iter().flat_map(|batch| batch.iter().flatten()) {
                 self.survey.evidence.observe(&record);
             }
@@ -332,7 +330,13 @@ impl<W: Write> Converter<W> {
             FileFormat::PcapNg => {
                 let options = pcapng::WriterOptions { packets, resolution, rounding, lossless, ..Default::default() };
                 let known = std::mem::take(&mut self.survey.known);
-                AnyWriter::PcapNg(Box::new(pcapng::Writer::new(out, options).named(&self.name).with_known(known)))
+                let writer = pcapng::Writer::new(out, options).named(&self.name);
+                let is_all = self.survey.is_done();
+                AnyWriter::PcapNg(Box::new(if is_all {
+                    writer.with_all_known(known)
+                } else {
+                    writer.with_known(known)
+                }))
             }
         }
     }

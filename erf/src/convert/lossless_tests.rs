@@ -34,7 +34,7 @@ fn options() -> FileOptions {
 }
 
 /// A record of any type, valid, with whatever in it.
-fn any_record() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn any_record() -> impl Strategy<Value = Vec<u8>> {
     let chain = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(any::<u64>(), 1..20)];
     let body = prop_oneof![
         8 => prop::collection::vec(any::<u8>(), 0..200),
@@ -64,7 +64,7 @@ fn any_record() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-fn any_options() -> impl Strategy<Value = FileOptions> {
+pub(super) fn any_options() -> impl Strategy<Value = FileOptions> {
     let fcs = prop_oneof![Just(FcsChoice::Auto), Just(FcsChoice::Strip), Just(FcsChoice::Keep), Just(FcsChoice::None)];
     let hdlc = prop_oneof![Just(Hdlc::Guess), Just(Hdlc::FrameRelay)];
     (fcs, hdlc, any::<bool>(), prop_oneof![Just(0u8), Just(2), Just(4)]).prop_map(|(fcs, hdlc, whole, hdlc_fcs_len)| {

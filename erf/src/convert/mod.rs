@@ -12,7 +12,13 @@ mod fcs_found;
 mod file;
 #[cfg(test)]
 mod lossless_tests;
+mod plain;
+#[cfg(test)]
+mod plain_tests;
 mod skipped;
+mod survey;
+#[cfg(test)]
+mod survey_tests;
 #[cfg(test)]
 mod tests;
 mod to_packet;
@@ -23,8 +29,10 @@ mod verify;
 pub(crate) use about::About;
 pub use account::{Left, Summary, Uncarried};
 pub use fcs_found::{FcsChoice, FcsGround};
-pub use file::{Converter, FileOptions, Survey};
+pub use file::{Converter, FileOptions};
+pub(crate) use plain::{PlainFrame, PlainRun};
 pub use skipped::{Outcome, Skip, SkipCounts};
+pub use survey::Survey;
 pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};
 pub use to_record::{Cut, FcsRule, RecordOptions, Refusal, Restorations, ToRecord};
 pub use unread::Unread;

@@ -6,7 +6,9 @@ use byteorder::{ByteOrder, LittleEndian};
 use erf_core::{Record, Rounding, Timestamp};
 
 use super::LinkType;
-use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
+use crate::convert::{
+    Encapsulation, FcsPolicy, Outcome, PacketOptions, PlainFrame, PlainRun, Skip, SkipCounts, WirePacket, to_packet,
+};
 use crate::error::{Error, ErrorKind};
 
 const MAGIC_MICROS: u32 = 0xA1B2_C3D4;
@@ -117,6 +119,27 @@ impl<W: Write> Writer<W> {
         Ok(Outcome::Written)
     }
 
+    /// Writes the records at the start of `run` that are plain, as [`write_record`](Writer::write_record) would, once the file has begun.
+    pub(crate) fn write_plain(&mut self, run: &[u8]) -> Result<PlainRun, Error> {
+        let PacketOptions { encapsulation, fcs, .. } = self.options.packets;
+        let mut done = PlainRun::default();
+        if self.link_type != Some(LinkType::ETHERNET) || encapsulation != Encapsulation::Native {
+            return Ok(done);
+        }
+        let tail = if fcs == FcsPolicy::Strip { 4 } else { 0 };
+        let mut rest = run;
+        while let Some(plain) = PlainFrame::ahead(rest, tail) {
+            let header = self.header(plain.stamp, plain.frame.len() as u32, plain.original_len);
+            self.buffer.extend_from_slice(&header);
+            self.put_beside(header.len(), plain.frame)?;
+            rest = plain.rest;
+            done.records += 1;
+        }
+        self.written += done.records;
+        done.bytes = run.len() - rest.len();
+        Ok(done)
+    }
+
     fn skip(&mut self, record: &Record<'_>, skip: Skip) -> Outcome {
         self.skipped.add(record.record_type());
         Outcome::Skipped(skip)
@@ -144,12 +167,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_packet(&mut self, record: &Record<'_>, packet: &WirePacket<'_>) -> Result<(), Error> {
-        let (seconds, fraction) = self.stamp(record.timestamp());
-        let mut header = [0; 16];
-        LittleEndian::write_u32(&mut header[0..], seconds);
-        LittleEndian::write_u32(&mut header[4..], fraction);
-        LittleEndian::write_u32(&mut header[8..], packet.captured_len());
-        LittleEndian::write_u32(&mut header[12..], packet.original_len);
+        let header = self.header(record.timestamp(), packet.captured_len(), packet.original_len);
         let [rewritten, body] = packet.parts();
         self.buffer.reserve(header.len() + rewritten.len() + body.len());
         self.buffer.extend_from_slice(&header);
@@ -157,6 +175,18 @@ impl<W: Write> Writer<W> {
             self.buffer.extend_from_slice(rewritten);
         }
         self.put_beside(header.len() + rewritten.len(), body)
+    }
+
+    /// What stands before a packet.
+    #[inline]
+    fn header(&self, stamp: Timestamp, captured_len: u32, original_len: u32) -> [u8; 16] {
+        let (seconds, fraction) = self.stamp(stamp);
+        let mut header = [0; 16];
+        LittleEndian::write_u32(&mut header[0..], seconds);
+        LittleEndian::write_u32(&mut header[4..], fraction);
+        LittleEndian::write_u32(&mut header[8..], captured_len);
+        LittleEndian::write_u32(&mut header[12..], original_len);
+        header
     }
 
     /// Seconds and units of a fraction, without the division that a count of units since 1970 would take.

@@ -98,6 +98,18 @@ impl<'a> BatchIter<'a> {
         self.walk.offset()
     }
 
+    /// [`Walk::plain_rest`].
+    #[inline]
+    pub(crate) fn plain_rest(&self) -> Option<&'a [u8]> {
+        self.walk.plain_rest()
+    }
+
+    /// [`Walk::pass`].
+    #[inline]
+    pub(crate) fn pass(&mut self, n: usize) {
+        self.walk.pass(n);
+    }
+
     fn tail_here(&self) -> Tail {
         *self.tail.get_or_init(|| Tail {
             walked: self.window_len - self.walk.rest().len(),

@@ -5,7 +5,7 @@ use std::io::Write;
 use erf_core::{Record, Records};
 
 use super::ErfWriter;
-use crate::convert::{Outcome, SkipCounts};
+use crate::convert::{Outcome, PlainRun, SkipCounts};
 use crate::{Error, FileFormat, pcap, pcapng};
 
 /// A writer of ERF, pcap or pcapng, for programs that let their user choose.
@@ -71,6 +71,16 @@ impl<W: Write> AnyWriter<W> {
             self.write_record(&record)?;
         }
         Ok(())
+    }
+
+    /// Converts what is plain at the start of `run`, as [`write_record`](Self::write_record) would; nothing for ERF.
+    #[inline]
+    pub(crate) fn write_plain(&mut self, run: &[u8]) -> Result<PlainRun, Error> {
+        match self {
+            Self::Erf(_) => Ok(PlainRun::default()),
+            Self::Pcap(writer) => writer.write_plain(run),
+            Self::PcapNg(writer) => writer.write_plain(run),
+        }
     }
 
     /// Hands what is gathered to the sink.

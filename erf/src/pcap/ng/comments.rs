@@ -55,6 +55,12 @@ impl Comments {
         }
     }
 
+    /// Whether packets have the same comments.
+    pub(super) fn says_the_same(&self, other: &Comments) -> bool {
+        let text = |key| other.said.get(key).map(|(_, text)| text);
+        self.said.len() == other.said.len() && self.said.iter().all(|(key, (_, said))| text(key) == Some(said))
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
         self.said.values().filter(|(_, text)| !text.is_empty()).count() as u64

@@ -18,7 +18,7 @@ pub(crate) const HOST_COMMENT: &str = "host: ";
 const MAX_TEXT: usize = 1024;
 
 /// What is known of a port.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Port {
     pub(super) name: String,
     pub(super) description: String,
@@ -130,6 +130,19 @@ impl Described {
             })
             .map(|(_, _, port)| port.clone())
             .unwrap_or_default()
+    }
+
+    /// Whether the same is said of the same, whenever it was said. In which order, does not matter to those that were named.
+    pub(super) fn says_the_same(&self, other: &Described) -> bool {
+        let known = |one: &Described, other: &Described| {
+            one.ports
+                .iter()
+                .all(|(identity, _, port)| other.ports.iter().any(|(same, _, said)| same == identity && said == port))
+        };
+        self.ports.len() == other.ports.len()
+            && known(self, other)
+            && self.implicit == other.implicit
+            && self.section == other.section
     }
 
     pub(super) fn section(&self) -> &Section {

@@ -26,6 +26,14 @@ impl Known {
         }
     }
 
+    /// Whether a file is described alike by both.
+    pub(crate) fn says_the_same(&self, other: &Known) -> bool {
+        self.described.says_the_same(&other.described)
+            && self.comments.says_the_same(&other.comments)
+            && self.remarks.texts().eq(other.remarks.texts())
+            && self.remarks.count() == other.remarks.count()
+    }
+
     /// How many comments there are, on packets or not.
     pub(crate) fn comments(&self) -> u64 {
         self.comments.count() + self.remarks.count()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use erf_core::identity::Identity;
-use erf_core::{Record, Rounding, Timestamp};
+use erf_core::{Flags, Record, Rounding, Timestamp};
 
 use super::super::writer::{PIECE, drain, failed};
 use super::super::{LinkType, Resolution};
@@ -12,7 +12,9 @@ use super::known::Known;
 use super::lossless;
 use super::options::{MAX_TEXT, cut, put, put_end, put_text};
 use super::{BYTE_ORDER_MAGIC, Section, block, code};
-use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
+use crate::convert::{
+    Encapsulation, FcsPolicy, Outcome, PacketOptions, PlainFrame, PlainRun, Skip, SkipCounts, WirePacket, to_packet,
+};
 use crate::error::Error;
 
 /// Interfaces kept. Their number is the input's to choose, memory is not.
@@ -90,10 +92,14 @@ pub struct Writer<W: Write> {
     name: String,
     options: WriterOptions,
     known: Known,
+    /// There is no more to be known.
+    all_known: bool,
     interfaces: Vec<Counted>,
     numbers: HashMap<Key, u32>,
     /// The last key of each port and its number: packets of a few ports take turns.
     recent: [Option<(Key, u32)>; 8],
+    /// The interface of each port that packets without extension headers have come from.
+    plain: [Option<u32>; 8],
     /// Losses stated by skipped records, for the next packet of the port.
     carried: [u64; 8],
     /// Blocks on their way out, written in pieces of about [`PIECE`] bytes.
@@ -112,6 +118,9 @@ pub struct Writer<W: Write> {
     lost: u64,
     skipped: SkipCounts,
 }
+
+/// Bytes of the block of a packet without options, the packet aside.
+const PACKET_LEN: u32 = 32;
 
 type Key = (Identity, LinkType);
 
@@ -135,9 +144,11 @@ impl<W: Write> Writer<W> {
             name: "pcapng output".to_owned(),
             options,
             known: Known::default(),
+            all_known: false,
             interfaces: Vec::new(),
             numbers: HashMap::new(),
             recent: [None; 8],
+            plain: [None; 8],
             carried: [0; 8],
             block: Vec::new(),
             start: 0,
@@ -165,6 +176,17 @@ impl<W: Write> Writer<W> {
         self
     }
 
+    /// With all that there is to be known: what records say is not taken in any more.
+    pub(crate) fn with_all_known(mut self, known: Known) -> Writer<W> {
+        self.all_known = true;
+        self.with_known(known)
+    }
+
+    /// What is known by now.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// Writes a record as a packet, or says why it has no place in this file.
     ///
     /// # Errors
@@ -187,7 +209,9 @@ impl<W: Write> Writer<W> {
         let port = usize::from(record.interface() & 7);
         let carried = self.carried.get(port).copied().unwrap_or(0);
         let dropped = carried.saturating_add(loss);
-        self.known.observe(record);
+        if !self.all_known {
+            self.known.observe(record);
+        }
         match self.try_write(record, dropped, comment)? {
             Outcome::Written => {
                 self.carry(port, 0);
@@ -205,6 +229,54 @@ impl<W: Write> Writer<W> {
                 Ok(skipped)
             }
         }
+    }
+
+    /// Writes the records at the start of `run` that are plain, and from ports that have had a packet, as
+    /// [`write_record`](Writer::write_record) would.
+    pub(crate) fn write_plain(&mut self, run: &[u8]) -> Result<PlainRun, Error> {
+        let PacketOptions { encapsulation, fcs, .. } = self.options.packets;
+        let mut done = PlainRun::default();
+        if self.options.lossless || encapsulation != Encapsulation::Native || fcs == FcsPolicy::Keep {
+            return Ok(done);
+        }
+        let tail = if fcs == FcsPolicy::Strip { 4 } else { 0 };
+        let mut rest = run;
+        while let Some(plain) = PlainFrame::ahead(rest, tail) {
+            let port = usize::from(Flags::from_bits(plain.flags).interface());
+            let (Some(Some(number)), Some(0)) = (self.plain.get(port), self.carried.get(port)) else { break };
+            let number = *number;
+            let Some(counted) = self.interfaces.get_mut(number as usize) else { break };
+            counted.last = counted.last.max(plain.stamp);
+            counted.received += 1;
+            self.put_plain(number, &plain)?;
+            rest = plain.rest;
+            done.records += 1;
+        }
+        self.written += done.records;
+        done.bytes = run.len() - rest.len();
+        Ok(done)
+    }
+
+    /// The block of a packet that has no options.
+    #[inline]
+    fn put_plain(&mut self, interface: u32, plain: &PlainFrame<'_>) -> Result<(), Error> {
+        let [high, low] = halves(self.units(plain.stamp));
+        let captured = plain.frame.len() as u32;
+        let bytes = PACKET_LEN + captured.next_multiple_of(4);
+        let fields = [block::ENHANCED_PACKET, bytes, interface, high, low, captured, plain.original_len];
+        let mut head = [0; 28];
+        for (to, field) in head.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
+            *to = field.to_le_bytes();
+        }
+        self.block.extend_from_slice(&head);
+        self.block.extend_from_slice(plain.frame);
+        // A block begins at a multiple of 4 of the buffer, as it does in the file.
+        let end = self.block.len().next_multiple_of(4);
+        self.block.extend_from_slice(&[0; 4]);
+        self.block.truncate(end);
+        self.block.extend_from_slice(&bytes.to_le_bytes());
+        self.position += u64::from(bytes);
+        self.drain_pieces()
     }
 
     fn carry(&mut self, port: usize, dropped: u64) {
@@ -230,6 +302,11 @@ impl<W: Write> Writer<W> {
             counted.last = counted.last.max(timestamp);
             counted.received += 1;
             counted.dropped = counted.dropped.saturating_add(dropped);
+        }
+        if !record.has_ext_headers()
+            && let Some(plain) = self.plain.get_mut(usize::from(record.interface()))
+        {
+            *plain = (packet.link_type == LinkType::ETHERNET).then_some(number);
         }
         self.write_packet(record, number, &packet, dropped, comment)?;
         Ok(Outcome::Written)
@@ -525,7 +602,13 @@ impl<W: Write> Writer<W> {
 /// A stamp as pcapng stores it: two 32-bit halves, high one first.
 fn split(units: u64) -> [u8; 8] {
     let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&((units >> 32) as u32).to_le_bytes());
-    bytes[4..].copy_from_slice(&(units as u32).to_le_bytes());
+    for (to, half) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(halves(units)) {
+        *to = half.to_le_bytes();
+    }
     bytes
+}
+
+#[inline]
+const fn halves(units: u64) -> [u32; 2] {
+    [(units >> 32) as u32, units as u32]
 }
