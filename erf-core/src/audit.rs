@@ -91,6 +91,20 @@ impl Audit {
         }
     }
 
+    /// Takes the stamp of a packet of `interface` that follows another one of it, with nothing odd between them. `false`: it is not taken, and
+    /// [`stamp`](Self::stamp) or [`record`](Self::record) has something to remember or to remark.
+    #[inline]
+    pub fn goes_on(&mut self, interface: u8, ts: Timestamp) -> bool {
+        match self.last.get_mut(usize::from(interface)) {
+            // A step back is beyond a year, too.
+            Some(Some(last)) if ts.raw().wrapping_sub(last.raw()) <= YEAR as u64 && ts != Timestamp::ZERO => {
+                *last = ts;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Looks at nothing but the stamp of `record`, which is no PAD: together with [`oddities`](Self::oddities) what
     /// [`record`](Self::record) does.
     #[inline]

@@ -20,9 +20,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use crate::convert::PlainFrame;
 use crate::pieces::Piece;
 use crate::summary::Findings;
-use crate::{Audit, Defect, Error, Record, Severity};
+use crate::{Audit, Defect, Error, Flags, Record, Severity};
 
 /// A file that breaks off, or is damaged, below the records: a compressed stream that ends early, a torn pcap file. All records before
 /// that have been read.
@@ -91,6 +92,17 @@ impl Piece for Check {
     fn record(&mut self, offset: u64, record: &Record<'_>) {
         self.records += 1;
         self.audit.record(offset, record, |defect| self.findings.add(defect));
+    }
+
+    fn run(&mut self, _offset: u64, run: &[u8]) -> usize {
+        let mut rest = run;
+        while let Some(plain) = PlainFrame::ahead(rest, 0)
+            && self.audit.goes_on(Flags::from_bits(plain.flags).interface(), plain.stamp)
+        {
+            self.records += 1;
+            rest = plain.rest;
+        }
+        run.len() - rest.len()
     }
 
     fn defect(&mut self, defect: Defect) {

@@ -31,6 +31,8 @@ pub use account::{Left, Summary, Uncarried};
 pub use fcs_found::{FcsChoice, FcsGround};
 pub use file::{Converter, FileOptions};
 pub(crate) use plain::{PlainFrame, PlainRun};
+#[cfg(test)]
+pub(crate) use plain_tests::nearly_plain;
 pub use skipped::{Outcome, Skip, SkipCounts};
 pub use survey::Survey;
 pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};

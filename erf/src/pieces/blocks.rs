@@ -5,7 +5,9 @@ use std::io;
 
 use crate::error::{Error, ErrorKind};
 use crate::input::read_at;
-use crate::{Defect, RESUME_MIN, Record, Records, WalkState};
+use crate::{RESUME_MIN, Records, WalkState};
+
+use super::{Piece, see};
 
 /// Bytes read at a time, unless a search needs more.
 const BLOCK: usize = 256 * 1024;
@@ -49,62 +51,71 @@ impl Stored<'_> {
 pub(super) struct Blocks<'a> {
     stored: Stored<'a>,
     recover: bool,
+    /// Room, of which the first `have` bytes are of the file.
     buffer: Vec<u8>,
+    have: usize,
     /// Offset of the first byte of the buffer.
     at: u64,
 }
 
 impl<'a> Blocks<'a> {
     pub(super) fn new(stored: Stored<'a>, recover: bool) -> Self {
-        Self { stored, recover, buffer: Vec::new(), at: 0 }
+        Self { stored, recover, buffer: Vec::new(), have: 0, at: 0 }
     }
 
     /// Brings `bytes` from `from` on into memory, or what there is of them.
     fn fill(&mut self, from: u64, bytes: usize) -> Result<(), Error> {
-        let kept = usize::try_from(from.wrapping_sub(self.at)).ok().filter(|&skip| skip <= self.buffer.len());
-        match kept {
-            Some(skip) => drop(self.buffer.drain(..skip)),
-            None => self.buffer.clear(),
-        }
+        let skip = usize::try_from(from.wrapping_sub(self.at)).unwrap_or(usize::MAX).min(self.have);
+        self.buffer.copy_within(skip..self.have, 0);
+        self.have -= skip;
         self.at = from;
-        let have = self.buffer.len();
         let there = self.stored.len.saturating_sub(from);
         let want = bytes.min(usize::try_from(there).unwrap_or(usize::MAX));
-        if want > have {
-            self.buffer.resize(want, 0);
-            let read = self.stored.read(&mut self.buffer[have..], from + have as u64);
-            if read.is_err() {
-                self.buffer.truncate(have);
-            }
-            return read;
+        if want > self.have {
+            self.buffer.resize(want.max(self.buffer.len()), 0);
+            self.stored.read(&mut self.buffer[self.have..want], from + self.have as u64)?;
+            self.have = want;
         }
         Ok(())
     }
 
-    /// Nothing follows what is in memory.
-    fn is_last(&self) -> bool {
-        self.at + self.buffer.len() as u64 >= self.stored.len
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.have]
     }
 
-    /// Walks from `state` on, until a record would begin at `until` or behind it, or the data is over.
+    /// Nothing follows what is in memory.
+    fn is_last(&self) -> bool {
+        self.at + self.have as u64 >= self.stored.len
+    }
+
+    /// Shows `piece` what lies from `state` on, until a record would begin at `until` or behind it, or the data is over.
     pub(super) fn walk(
         &mut self,
         mut state: WalkState,
         until: u64,
-        mut visit: impl FnMut(u64, Result<Record<'_>, Defect>),
+        piece: &mut impl Piece,
     ) -> Result<WalkState, Error> {
         let mut block = if self.recover { RESUME_MIN } else { BLOCK };
         while !state.is_ended() && state.offset() < until {
             self.fill(state.offset(), block)?;
             let last = self.is_last();
-            let mut walk = Records::resume(&self.buffer, state, last);
+            let mut walk = Records::resume(self.bytes(), state, last);
             loop {
                 let at = walk.offset();
                 if at >= until {
                     return Ok(walk.into_state());
                 }
+                if let Some(run) = walk.plain_rest() {
+                    let ahead = usize::try_from(until - at).unwrap_or(usize::MAX).min(run.len());
+                    walk.pass(piece.run(at, &run[..ahead]));
+                    // Also what has taken everything goes on with a look at what follows.
+                    if walk.offset() >= until {
+                        return Ok(walk.into_state());
+                    }
+                }
+                let at = walk.offset();
                 match walk.next() {
-                    Some(item) => visit(at, item),
+                    Some(item) => see(piece, at, item),
                     None => break,
                 }
             }
@@ -125,7 +136,7 @@ impl<'a> Blocks<'a> {
     pub(super) fn guess(&mut self, boundary: u64) -> Result<Option<WalkState>, Error> {
         let from = boundary.saturating_sub(WARM);
         self.fill(from, WARM as usize + BLOCK)?;
-        let mut walk = Records::resume(&self.buffer, WalkState::new(from).with_recover(true), self.is_last());
+        let mut walk = Records::resume(self.bytes(), WalkState::new(from).with_recover(true), self.is_last());
         while walk.offset() < boundary {
             if walk.next().is_none() {
                 return Ok(None);

@@ -6,8 +6,8 @@ use std::thread;
 
 use super::Piece;
 use super::blocks::{Blocks, Stored};
+use crate::WalkState;
 use crate::error::Error;
-use crate::{Defect, Record, WalkState};
 
 /// A chunk walked from a guess.
 struct Outcome<P> {
@@ -123,7 +123,7 @@ pub(super) fn walk<P: Piece>(
                     let guess = if n == 0 { Some(begin) } else { blocks.guess(n * chunk).ok().flatten() };
                     let outcome = guess.and_then(|guess| {
                         let mut piece = make();
-                        let end = blocks.walk(guess, until(n), |at, item| see(&mut piece, at, item)).ok()?;
+                        let end = blocks.walk(guess, until(n), &mut piece).ok()?;
                         piece.settle();
                         Some(Outcome { guess, piece, end })
                     });
@@ -147,7 +147,7 @@ pub(super) fn walk<P: Piece>(
                     total.merge(outcome.piece);
                     state = outcome.end;
                 }
-                _ => match blocks.walk(state, until(n), |at, item| see(&mut total, at, item)) {
+                _ => match blocks.walk(state, until(n), &mut total) {
                     Ok(end) => state = end,
                     Err(cause) => {
                         error = Some(cause);
@@ -162,12 +162,4 @@ pub(super) fn walk<P: Piece>(
         total.settle();
         (total, state.offset(), error)
     })
-}
-
-#[inline]
-fn see<P: Piece>(piece: &mut P, at: u64, item: Result<Record<'_>, Defect>) {
-    match item {
-        Ok(record) => piece.record(at, &record),
-        Err(defect) => piece.defect(defect),
-    }
 }

@@ -58,6 +58,14 @@ pub trait Piece: Send {
     /// The next record, which stands at `offset` of the decoded data.
     fn record(&mut self, offset: u64, record: &Record<'_>);
 
+    /// Takes as many of the records at the start of `run` as it can at one look, and says how many bytes they are; `run` stands at `offset`,
+    /// lies where the walk has nothing to search, and may end within a record. What it leaves is given to [`record`](Self::record), at
+    /// least the next record, so the order is kept. Nothing, unless a piece knows better.
+    fn run(&mut self, offset: u64, run: &[u8]) -> usize {
+        let _ = (offset, run);
+        0
+    }
+
     /// The next defect of the walk.
     fn defect(&mut self, defect: Defect);
 
@@ -182,10 +190,12 @@ impl Pieces {
                 Ok(Some(batch)) => {
                     let mut items = batch.iter();
                     loop {
+                        if let Some(run) = items.plain_rest() {
+                            items.pass(piece.run(items.offset(), run));
+                        }
                         let offset = items.offset();
                         match items.next() {
-                            Some(Ok(record)) => piece.record(offset, &record),
-                            Some(Err(defect)) => piece.defect(defect),
+                            Some(item) => see(&mut piece, offset, item),
                             None => break,
                         }
                     }
@@ -215,5 +225,13 @@ impl Pieces {
             .len();
         let stored = Stored { file, name, len };
         Ok(crew::walk(&stored, self.chunk, self.threads, reader.recovers(), make, progress))
+    }
+}
+
+#[inline]
+fn see<P: Piece>(piece: &mut P, at: u64, item: Result<Record<'_>, Defect>) {
+    match item {
+        Ok(record) => piece.record(at, &record),
+        Err(defect) => piece.defect(defect),
     }
 }

@@ -124,6 +124,16 @@ impl Described {
         }
     }
 
+    /// Nothing in a packet matters but that there was one.
+    pub(super) fn awaits_no_packet(&self) -> bool {
+        !self.closed
+    }
+
+    /// Packets were seen while [none was awaited](Self::awaits_no_packet).
+    pub(super) fn packets(&mut self) {
+        self.disturbed = true;
+    }
+
     pub(super) fn damage(&mut self) {
         self.disturbed = true;
         if self.closed {

@@ -62,6 +62,12 @@ impl FcsSample {
         }
     }
 
+    /// No more packets are looked at.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.looked_at == SAMPLE
+    }
+
     fn look_at(&mut self, record: &Record<'_>) {
         match record.fcs() {
             Fcs::NotStored => self.not_stored = true,

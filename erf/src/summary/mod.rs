@@ -37,7 +37,7 @@ pub use stamps::Stamps;
 
 use crate::identity::Identity;
 use crate::pieces::Piece;
-use crate::{Audit, Defect, DefectKind, Record, RecordType, TimeDelta};
+use crate::{Audit, Defect, DefectKind, Flags, HEADER_LEN, Record, RecordType, TimeDelta, Timestamp};
 use shapes::{Shape, Shapes};
 
 /// Hosts, sources and interfaces told apart at most, those that come first in the file; a made-up one may name any number.
@@ -139,6 +139,35 @@ impl Summary {
         let lost = self.lose(record);
         // An interface number has three bits.
         self.plain[usize::from(record.interface() & 7)].see(record.timestamp(), lost);
+    }
+
+    /// Takes the records at the start of `run` that are like others before them but for their stamps.
+    fn known_run(&mut self, run: &[u8]) -> usize {
+        let Some(mut stamps) = self.stamps.begin().filter(|_| self.described.awaits_no_packet()) else { return 0 };
+        let all_shapes = self.fcs.is_over();
+        let mut rest = run;
+        while let Some(head) = rest.first_chunk::<HEADER_LEN>() {
+            let head = u128::from_le_bytes(*head);
+            let word = ((head >> 64) as u64).swap_bytes();
+            // A known shape has no loss, and room for its headers; zero bytes are none.
+            let Some(place) = self.shapes.of(word).filter(|place| all_shapes || !place.shows_fcs()) else { break };
+            let Some((_, behind)) = rest.split_at_checked(usize::from((word >> 32) as u16)) else { break };
+            let (stamp, interface) =
+                (Timestamp::from_raw(head as u64), Flags::from_bits((word >> 48) as u8).interface());
+            let Some(port) = self.plain.get_mut(usize::from(interface)) else { break };
+            if word == 0 || port.last.is_none() || !self.audit.goes_on(interface, stamp) {
+                break;
+            }
+            port.last = Some(stamp);
+            place.count += 1;
+            stamps.add(stamp);
+            rest = behind;
+        }
+        if stamps.count > 0 {
+            self.stamps.end(&stamps);
+            self.described.packets();
+        }
+        run.len() - rest.len()
     }
 
     /// Any other record. The shape of a packet from a port without a name is still to be counted.
@@ -361,6 +390,10 @@ impl Piece for Summary {
         } else {
             self.unknown(offset, record);
         }
+    }
+
+    fn run(&mut self, _offset: u64, run: &[u8]) -> usize {
+        self.known_run(run)
     }
 
     fn defect(&mut self, defect: Defect) {

@@ -16,6 +16,8 @@ pub(super) struct Shape {
     pub(super) ds_error: bool,
     pub(super) snapped: bool,
     pub(super) fcs_not_stored: bool,
+    /// Whether an FCS is there is to be seen from the packet.
+    shows_fcs: bool,
 }
 
 impl Shape {
@@ -32,6 +34,7 @@ impl Shape {
             ds_error: flags.ds_error(),
             snapped,
             fcs_not_stored: snapped && record.fcs() == Fcs::NotStored,
+            shows_fcs: matches!(record.fcs(), Fcs::Stored | Fcs::NotStored),
         }
     }
 }
@@ -46,10 +49,10 @@ pub(super) struct Shapes {
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     /// Type, flags, record length and wire length. No packet has 0.
     key: u64,
-    count: u64,
+    pub(super) count: u64,
     shape: Option<Shape>,
 }
 
@@ -66,6 +69,13 @@ impl Shapes {
         let known = place.key == key;
         place.count += u64::from(known);
         known
+    }
+
+    /// The place of a shape that was put here before, by bytes 8 to 16 of the header of a record without a loss.
+    #[inline]
+    pub(super) fn of(&mut self, word: u64) -> Option<&mut Place> {
+        let place = &mut self.places[place(word)];
+        (place.key == word).then_some(place)
     }
 
     /// Counts the first `record` of its shape. What has to make room for it, or `record` itself where one like it has to be looked
@@ -98,18 +108,24 @@ impl fmt::Debug for Shapes {
 }
 
 impl Place {
+    /// Packets of this shape end where their FCS should be.
+    pub(super) fn shows_fcs(&self) -> bool {
+        self.shape.is_some_and(|shape| shape.shows_fcs)
+    }
+
     fn counted(&self) -> Option<(Shape, u64)> {
         self.shape.map(|shape| (shape, self.count)).filter(|&(_, count)| count > 0)
     }
 }
 
+/// Bytes 8 to 16 of the header (`erf-format.md` section 2) without the loss counter. Extension headers are a bit of the type, and make
+/// another shape.
 #[inline]
 fn key(record: &Record<'_>) -> u64 {
-    let type_and_flags = u64::from(record.record_type().number()) << 8 | u64::from(record.flags().bits());
-    // Extension headers are a bit of the type, and make another shape.
-    u64::from(record.has_ext_headers()) << 48
-        | type_and_flags << 32
-        | u64::from(record.rlen()) << 16
+    u64::from(record.has_ext_headers()) << 63
+        | u64::from(record.record_type().number()) << 56
+        | u64::from(record.flags().bits()) << 48
+        | u64::from(record.rlen()) << 32
         | u64::from(record.wire_len())
 }
 

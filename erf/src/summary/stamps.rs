@@ -37,6 +37,20 @@ impl Stamps {
         self.last = Some(ts);
     }
 
+    /// For stamps that come after others: these and [`end`](Self::end) are [`add`](Self::add), with all but what changes left out.
+    #[inline]
+    pub(super) fn begin(&self) -> Option<Run> {
+        let (last, earliest, latest) = (self.last?, self.earliest?, self.latest?);
+        Some(Run { count: 0, last, earliest, latest, out_of_order: 0, bits: 0 })
+    }
+
+    pub(super) fn end(&mut self, run: &Run) {
+        self.count += run.count;
+        self.out_of_order += run.out_of_order;
+        self.bits |= run.bits;
+        (self.last, self.earliest, self.latest) = (Some(run.last), Some(run.earliest), Some(run.latest));
+    }
+
     pub(super) fn merge(&mut self, next: &Self) {
         if let (Some(last), Some(first)) = (self.last, next.first) {
             self.out_of_order += u64::from(first < last);
@@ -68,5 +82,28 @@ impl Stamps {
     pub fn tick(&self) -> Option<Tick> {
         let all = Timestamp::from_parts(0, self.bits);
         (self.bits != 0).then(|| Tick::observed([all])).flatten()
+    }
+}
+
+/// Stamps that follow those of a sequence.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) count: u64,
+    last: Timestamp,
+    earliest: Timestamp,
+    latest: Timestamp,
+    out_of_order: u64,
+    bits: u32,
+}
+
+impl Run {
+    #[inline]
+    pub(super) fn add(&mut self, ts: Timestamp) {
+        self.count += 1;
+        self.bits |= ts.frac();
+        self.out_of_order += u64::from(ts < self.last);
+        self.earliest = self.earliest.min(ts);
+        self.latest = self.latest.max(ts);
+        self.last = ts;
     }
 }

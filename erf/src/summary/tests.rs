@@ -229,3 +229,38 @@ proptest! {
         prop_assert_eq!(shown(&whole), shown(&joined));
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(100))]
+
+    #[test]
+    fn runs_are_what_their_records_are_one_by_one(
+        records in proptest::collection::vec(crate::convert::nearly_plain(), 1..60),
+        chunks in 1u64..12,
+    ) {
+        let mut records = [records.clone(), records].concat();
+        // Nearly all in order.
+        for (number, record) in records.iter_mut().enumerate().filter(|(number, _)| number % 7 != 6) {
+            record[..8].copy_from_slice(&(((1_700_000_000 + number as u64) << 32) | 5).to_le_bytes());
+        }
+        let bytes = records.concat();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        let reader = crate::Reader::builder().force_format(crate::FileFormat::Erf);
+        let pieces = crate::pieces::Pieces::new().chunk(bytes.len() as u64 / chunks).reader(reader);
+        let one_by_one = summary_of(&[bytes]);
+        let mut check = crate::check::Check::new(crate::Severity::Note, 1000);
+        Records::new(&std::fs::read(file.path()).unwrap()).for_each(|item| match item {
+            Ok(record) => check.record(0, &record),
+            Err(defect) => check.defect(defect),
+        });
+        for threads in [1, 2] {
+            let pieces = pieces.clone().threads(threads);
+            let made = pieces.visit(file.path(), Summary::new, |_| ()).unwrap().piece;
+            proptest::prop_assert_eq!(format!("{made:?}"), format!("{one_by_one:?}"));
+            let made = pieces.visit(file.path(), || crate::check::Check::new(crate::Severity::Note, 1000), |_| ()).unwrap().piece;
+            proptest::prop_assert_eq!(made.records, check.records);
+            proptest::prop_assert_eq!(made.findings.defects(), check.findings.defects());
+        }
+    }
+}

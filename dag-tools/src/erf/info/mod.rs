@@ -70,6 +70,10 @@ impl Piece for Look {
         }
     }
 
+    fn run(&mut self, offset: u64, run: &[u8]) -> usize {
+        if self.grid.is_some() { 0 } else { self.summary.run(offset, run) }
+    }
+
     fn defect(&mut self, defect: Defect) {
         self.summary.add_defect(defect);
     }
