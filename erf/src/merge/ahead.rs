@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use erf_core::{Audit, Defect, Record, Severity, TimeDelta, Timestamp};
 
-use crate::convert::{Refusal, Unread};
+use crate::convert::{PlainFrame, Refusal, Unread};
 use crate::merge::RunSink;
 use crate::shift::Correction;
 use crate::{Error, ErrorKind, Reader};
@@ -150,6 +150,22 @@ impl Ahead {
         }
     }
 
+    /// Takes the record in front, if there is one, and puts it behind `gathered`.
+    #[inline]
+    pub(crate) fn take_one(&mut self, gathered: &mut Vec<u8>) {
+        let Some(entry) = self.entries[..self.ready].get(self.next) else { return };
+        let (before, latest) = (self.last_taken, self.latest_taken);
+        if entry.key < latest {
+            self.disorder.step(before, latest, entry);
+        } else {
+            self.latest_taken = entry.key;
+        }
+        self.last_taken = entry.key;
+        gathered.extend_from_slice(&self.block[entry.range()]);
+        self.next += 1;
+        self.records += 1;
+    }
+
     /// Takes the record in front and those behind it, as far as they lie in one piece and `goes` says yes to their keys, and gives
     /// them to `sink`.
     pub(crate) fn take(&mut self, goes: impl Fn(u64) -> bool, sink: &mut RunSink<'_>) -> Result<(), Error> {
@@ -211,6 +227,20 @@ impl Ahead {
         let mut iter = batch.iter();
         let mut clean = true;
         loop {
+            // Nothing is odd about plain ones, which are nearly all.
+            if let Some(mut rest) = iter.plain_rest() {
+                let mut offset = iter.offset();
+                let first = offset;
+                while let Some(plain) = PlainFrame::ahead(rest, 0) {
+                    let len = (rest.len() - plain.rest.len()) as u32;
+                    let start = base + (offset - batch.offset()) as usize;
+                    self.last_loaded = plain.stamp.raw();
+                    self.entries.push(Entry { key: self.last_loaded, start, len, offset });
+                    offset += u64::from(len);
+                    rest = plain.rest;
+                }
+                iter.pass((offset - first) as usize);
+            }
             let offset = iter.offset();
             match iter.next() {
                 Some(Ok(record)) => {

@@ -64,6 +64,12 @@ pub const FAN_IN: usize = 200;
 /// Block of a temporary file.
 const SPILL_BLOCK: usize = 256 * 1024;
 
+/// Bytes of records gathered from lanes that take turns before they are given on.
+const GATHERED: usize = 64 * 1024;
+
+/// Records in a row from which on a lane is asked for as many as it has.
+const MANY: u32 = 4;
+
 /// What takes records in their order: whole records that lie one after another, and how many they are.
 pub type RunSink<'a> = dyn FnMut(&[u8], u64) -> Result<(), Error> + 'a;
 
@@ -215,7 +221,8 @@ fn open_spilt(files: impl IntoIterator<Item = File>, filler: Filler) -> Result<V
     files.into_iter().map(|file| spill::lane(file, SPILL_BLOCK, filler)).collect()
 }
 
-/// Merges lanes: from the one that is next, all that goes before the one after it.
+/// Merges lanes. Records of lanes that take turns are gathered one by one; of one that is next many times in a row all that goes before the
+/// next lane is given on where it lies.
 fn combine(lanes: &mut [Ahead], defect: &mut dyn FnMut(usize, &Defect), sink: &mut RunSink<'_>) -> Result<(), Error> {
     if lanes.is_empty() {
         return Ok(());
@@ -226,15 +233,31 @@ fn combine(lanes: &mut [Ahead], defect: &mut dyn FnMut(usize, &Defect), sink: &m
         keys.push(lane.head().map(|entry| entry.key));
     }
     let mut tree = LoserTree::new(keys);
+    let (mut gathered, mut count) = (Vec::new(), 0);
+    let (mut before, mut in_a_row) = (usize::MAX, 0);
     while let Some(number) = tree.winner() {
         let lane = &mut lanes[number];
-        match tree.second() {
-            None => lane.take(|_| true, sink)?,
-            Some((limit, other)) if number < other => lane.take(|key| key <= limit, sink)?,
-            Some((limit, _)) => lane.take(|key| key < limit, sink)?,
+        in_a_row = if number == before { in_a_row + 1 } else { 0 };
+        before = number;
+        if in_a_row < MANY {
+            lane.take_one(&mut gathered);
+            count += 1;
         }
-        lane.fill(&mut |found| defect(number, found))?;
+        if count > 0 && (in_a_row == MANY || gathered.len() >= GATHERED) {
+            sink(&gathered, std::mem::take(&mut count))?;
+            gathered.clear();
+        }
+        if in_a_row >= MANY {
+            match tree.second() {
+                None => lane.take(|_| true, sink)?,
+                Some((limit, other)) if number < other => lane.take(|key| key <= limit, sink)?,
+                Some((limit, _)) => lane.take(|key| key < limit, sink)?,
+            }
+        }
+        if lane.loaded() == 0 {
+            lane.fill(&mut |found| defect(number, found))?;
+        }
         tree.replace(lane.head().map(|entry| entry.key));
     }
-    Ok(())
+    if count > 0 { sink(&gathered, count) } else { Ok(()) }
 }

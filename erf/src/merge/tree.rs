@@ -1,75 +1,75 @@
 //! [`LoserTree`]: which of many lanes is next, in as many comparisons as the tree is high.
 
+/// A lane with the key in front of it: of two, the one that is next is smaller. Ties go to the lane that was named first; lanes that are over
+/// come last.
+type Place = u128;
+
+/// Above every key.
+const OVER: Place = 1 << 127;
+
+fn place(key: Option<u64>, lane: usize) -> Place {
+    // Lanes are open files: their number fits 32 bits.
+    key.map_or(OVER, |key| u128::from(key) << 32) | lane as u128
+}
+
+fn lane(place: Place) -> usize {
+    place as u32 as usize
+}
+
 /// A tournament in which every inner node keeps who lost there.
 #[derive(Debug)]
 pub(super) struct LoserTree {
-    /// Keys in front of the lanes; `None` is over.
-    keys: Vec<Option<u64>>,
     /// Who lost at each inner node; number 0 is the winner.
-    nodes: Vec<usize>,
+    nodes: Vec<Place>,
 }
 
 impl LoserTree {
-    /// Of at least one lane.
+    /// Of at least one lane; keys are those in front of the lanes, `None` is over.
     pub(super) fn new(keys: Vec<Option<u64>>) -> Self {
         let lanes = keys.len();
-        let mut tree = Self { keys, nodes: vec![0; lanes] };
+        let mut nodes = vec![0; lanes];
         let mut winners = vec![0; 2 * lanes];
-        for (lane, slot) in winners[lanes..].iter_mut().enumerate() {
-            *slot = lane;
+        for (lane, (slot, key)) in winners[lanes..].iter_mut().zip(keys).enumerate() {
+            *slot = place(key, lane);
         }
         for node in (1..lanes).rev() {
             let (a, b) = (winners[2 * node], winners[2 * node + 1]);
-            let (winner, loser) = if tree.before(a, b) { (a, b) } else { (b, a) };
-            winners[node] = winner;
-            tree.nodes[node] = loser;
+            (winners[node], nodes[node]) = (a.min(b), a.max(b));
         }
-        tree.nodes[0] = winners[1.min(2 * lanes - 1)];
-        tree
-    }
-
-    /// Ties go to the lane that was named first.
-    fn before(&self, a: usize, b: usize) -> bool {
-        match (self.keys[a], self.keys[b]) {
-            (Some(key_a), Some(key_b)) => (key_a, a) < (key_b, b),
-            (Some(_), None) => true,
-            (None, Some(_)) => false,
-            (None, None) => a < b,
-        }
+        nodes[0] = winners[1.min(2 * lanes - 1)];
+        Self { nodes }
     }
 
     /// The lane that is next; `None` when all are over.
+    #[inline]
     pub(super) fn winner(&self) -> Option<usize> {
-        self.keys[self.nodes[0]].map(|_| self.nodes[0])
+        let first = *self.nodes.first()?;
+        (first < OVER).then(|| lane(first))
     }
 
     /// The lane that is next if the winner is left out, and its key.
     pub(super) fn second(&self) -> Option<(u64, usize)> {
-        let winner = self.nodes[0];
-        let mut best: Option<usize> = None;
-        let mut node = (winner + self.keys.len()) / 2;
+        let mut best = OVER;
+        let mut node = (lane(self.nodes[0]) + self.nodes.len()) / 2;
         while node >= 1 {
-            let loser = self.nodes[node];
-            if best.is_none_or(|best| self.before(loser, best)) {
-                best = Some(loser);
-            }
+            best = best.min(self.nodes[node]);
             node /= 2;
         }
-        best.and_then(|lane| self.keys[lane].map(|key| (key, lane)))
+        (best < OVER).then(|| ((best >> 32) as u64, lane(best)))
     }
 
     /// The winner has another key in front.
+    #[inline]
     pub(super) fn replace(&mut self, key: Option<u64>) {
-        let mut lane = self.nodes[0];
-        self.keys[lane] = key;
-        let mut node = (lane + self.keys.len()) / 2;
+        let winner = lane(self.nodes[0]);
+        let mut rising = place(key, winner);
+        let mut node = (winner + self.nodes.len()) / 2;
         while node >= 1 {
-            if self.before(self.nodes[node], lane) {
-                std::mem::swap(&mut self.nodes[node], &mut lane);
-            }
+            let Some(stays) = self.nodes.get_mut(node) else { return };
+            (rising, *stays) = (rising.min(*stays), rising.max(*stays));
             node /= 2;
         }
-        self.nodes[0] = lane;
+        self.nodes[0] = rising;
     }
 }
 
