@@ -397,11 +397,20 @@ impl Capture<'_> {
             self.writer.wait(LOOK);
             // Asked to end meanwhile, the output is to know it: its reader may be what holds this up.
             self.ending();
-            // The card goes on dropping meanwhile, and its counter must not wrap unseen.
-            let drops = self.stream.backend().drops();
-            self.look.loss.observe(drops);
+            self.look_at_card();
             self.tell();
         }
+    }
+
+    /// While the writer is waited for: how full stream memory has become, of which nothing is released, and what the card drops, whose
+    /// counter must not wrap unseen.
+    fn look_at_card(&mut self) {
+        let backend = self.stream.backend();
+        let held = backend.position();
+        backend.set_poll_rules(PollRules::non_blocking());
+        // A card that fails does so again when records are taken from it, and that ends the recording.
+        let _ = backend.advance(held, &self.stop);
+        self.look.loss.observe(backend.drops());
     }
 
     fn tell(&mut self) {

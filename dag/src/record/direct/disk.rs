@@ -212,21 +212,27 @@ impl Work {
     /// Writes what is left of an append of which `done` bytes are in the file; if that fails, what is in the file then.
     fn write_from(&self, append: &Append, done: usize) -> Result<(), (usize, io::Error)> {
         let block = self.place.block;
+        // A file system may take a part of a block: that block is written once more as a whole, which tells why no more was taken.
         let mut accepted = done - done % block;
-        let mut most = append.len;
+        let (mut taken, mut most) = (done, append.len);
+        let mut is_retry = false;
         while accepted < append.len {
             let end = append.len.min(accepted + most);
             let piece = append.buffer.get(accepted..end).unwrap_or_default();
             match self.place.file.write_at(piece, append.at + accepted as u64) {
-                Ok(0) => return Err((accepted, io::ErrorKind::WriteZero.into())),
-                Ok(count) if count < block => {
-                    return Err((accepted, io::Error::other("the disk takes no whole block")));
+                Ok(0) => return Err((taken, io::ErrorKind::WriteZero.into())),
+                Ok(count) if count < block && is_retry => {
+                    return Err((taken.max(accepted + count), io::Error::other("the disk takes no whole block")));
                 }
-                Ok(count) => accepted += count - count % block,
+                Ok(count) => {
+                    taken = taken.max(accepted + count);
+                    is_retry = count < block;
+                    accepted += count - count % block;
+                }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
                 // Less may still fit.
                 Err(cause) if is_full(&cause) && most > block => most = (most / 2).next_multiple_of(block),
-                Err(cause) => return Err((accepted, cause)),
+                Err(cause) => return Err((taken, cause)),
             }
         }
         Ok(())
