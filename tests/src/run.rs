@@ -221,8 +221,13 @@ impl Running {
 
     /// Waits until `holds`, which it must before the program ends.
     pub fn until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+        self.until_with(what, |_| holds());
+    }
+
+    /// As [`until`](Self::until), with the program itself at hand.
+    pub fn until_with(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let begun = Instant::now();
-        while !holds() {
+        while !holds(self) {
             if self.has_ended() {
                 let said = self.stderr.take().map(|thread| thread.join().unwrap_or_default()).unwrap_or_default();
                 panic!("{} has ended before {what}: {}", self.what, String::from_utf8_lossy(&said));

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 const BLOCK: u64 = 4096;
 
 /// Whether files in `dir` can be written past the page cache; if not, the test is skipped.
-fn is_direct(dir: &Path) -> bool {
+pub(crate) fn is_direct(dir: &Path) -> bool {
     let out = dir.join("tried.erf");
     let ran = run(dagcap().args(["--device", "emu:synthetic,count=1", "--io", "direct", "--out"]).arg(out));
     let direct = ran.status.success();

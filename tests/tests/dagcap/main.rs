@@ -2,6 +2,7 @@
 
 mod account;
 mod disk;
+mod failing;
 mod faults;
 mod filter;
 mod formats;
