@@ -230,7 +230,7 @@ fn a_full_disk_can_be_waited_for_and_what_is_lost_meanwhile_is_counted() {
             \"$2\" --device emu:synthetic=1518,rate=5kpps,memory=1MiB --on-full wait --format {form} --json --out \"$1/wire\" 2>\"$1.said\" & dagcap=$!
             until grep -q 'no room to write' \"$1.said\"; do sleep 0.05; done
             sleep 2; cp \"$1/wire\" \"$1.full\"; full=$(stat -c %s \"$1/wire\"); rm \"$1/other\"
-            until [ $(stat -c %s \"$1/wire\") -gt $((full + 1000000)) ]; do sleep 0.05; done
+            until [ $(stat -c %s \"$1/wire\") -gt $((full + 12000000)) ]; do sleep 0.05; done
             kill -INT $dagcap; wait $dagcap; code=$?; cat \"$1.said\" >&2; cp \"$1/wire\" \"$1.copy\"; exit $code"
         );
         let Some(ran) = on_a_disk(dir.path(), 96, &script) else { return };

@@ -254,11 +254,15 @@ impl Capture<'_> {
 
     /// Looks at the records that are new, and hands those chosen to the writer, chunk by chunk.
     fn take_in(&mut self) -> Result<(), Error> {
+        let backend = self.stream.backend();
+        // What comes while the writer is waited for is for the next round: between two it is looked whether to stop.
+        let top = backend.position() + backend.bytes().len() as u64;
         while self.look.full.is_none() {
             let backend = self.stream.backend();
             // The window begins at what was released, at or before what has been looked at.
-            let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
-            let bytes = backend.bytes().get(skip..).unwrap_or_default();
+            let bottom = backend.position();
+            let from_bottom = |position: u64| usize::try_from(position - bottom).unwrap_or(usize::MAX);
+            let bytes = backend.bytes().get(from_bottom(self.looked_at)..from_bottom(top)).unwrap_or_default();
             if bytes.is_empty() {
                 return Ok(());
             }
@@ -402,14 +406,15 @@ impl Capture<'_> {
         }
     }
 
-    /// While the writer is waited for: how full stream memory has become, of which nothing is released, and what the card drops, whose
+    /// While the writer is waited for: gives back what is written, and sees how full stream memory has become and what the card drops, whose
     /// counter must not wrap unseen.
     fn look_at_card(&mut self) {
+        let release = self.writer.releasable(self.looked_at);
         let backend = self.stream.backend();
-        let held = backend.position();
+        let release = release.max(backend.position());
         backend.set_poll_rules(PollRules::non_blocking());
         // A card that fails does so again when records are taken from it, and that ends the recording.
-        let _ = backend.advance(held, &self.stop);
+        let _ = backend.advance(release, &self.stop);
         self.look.loss.observe(backend.drops());
     }
 
