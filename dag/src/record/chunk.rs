@@ -1,8 +1,11 @@
 //! [`Chunk`]: records on their way to the writer.
 
+use std::sync::Arc;
+
 use erf::Timestamp;
 use erf::session::Closing;
 
+use super::release::Hold;
 use super::rotation::Part;
 use crate::backend::Memory;
 
@@ -26,6 +29,8 @@ pub(super) struct Chunk {
     pub(super) turn: Option<Turn>,
     /// Position up to which stream memory can be released once this is written.
     pub(super) done: u64,
+    /// Until it is let go, that has not been. `None` before it is sent.
+    pub(super) hold: Option<Arc<Hold>>,
 }
 
 /// What becomes of files.
@@ -50,16 +55,26 @@ pub(super) struct Lent {
     memory: Memory,
     start: u64,
     len: usize,
+    /// It is little enough of the memory to stay there until the disk has it.
+    may_stay: bool,
 }
 
+/// The least that is worth being written from where it lies: its first and its last block are copied, and filled up.
+const WORTHWHILE: usize = CHUNK / 4;
+
+/// Stream memory is to hold so many chunks beside each other that are all held until the disk has them: those on their way and one that fills.
+const HELD: u64 = 16;
+
 impl Lent {
-    /// The `len` bytes from position `start` on.
+    /// The `len` bytes from position `start` on, of a stream that has `memory_len` bytes of memory in all.
     ///
     /// # Safety
     ///
-    /// They must lie in a window of the stream, and must not be released while this lives.
-    pub(super) unsafe fn new(memory: Memory, start: u64, len: usize) -> Self {
-        Self { memory, start, len }
+    /// They must lie in a window of the stream, and must not be released before the chunk that this is in has been sent and is held no
+    /// more.
+    pub(super) unsafe fn new(memory: Memory, start: u64, len: usize, memory_len: u64) -> Self {
+        let may_stay = len >= WORTHWHILE && len as u64 * HELD <= memory_len;
+        Self { memory, start, len, may_stay }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -72,7 +87,18 @@ impl Chunk {
     /// No records, but what becomes of files.
     pub(super) fn of_turn(turn: Turn, done: u64) -> Self {
         let bytes = Bytes::Owned(Vec::new());
-        Self { bytes, records: 0, packets: 0, stamp: Timestamp::from_raw(0), turn: Some(turn), done }
+        Self { bytes, records: 0, packets: 0, stamp: Timestamp::from_raw(0), turn: Some(turn), done, hold: None }
+    }
+
+    /// The records where they lie in stream memory, if they can stay there until they are written. It is not released before what this
+    /// gives is dropped.
+    pub(super) fn straight(&self) -> Option<Straight> {
+        match (&self.bytes, &self.hold) {
+            (Bytes::Lent(Lent { memory, start, len, may_stay: true }), Some(hold)) => {
+                Some(Straight { memory: memory.clone(), start: *start, len: *len, _hold: Arc::clone(hold) })
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -80,5 +106,22 @@ impl Chunk {
             Bytes::Lent(lent) => lent.bytes(),
             Bytes::Owned(bytes) => bytes,
         }
+    }
+}
+
+/// Records in stream memory, held there by themselves.
+#[derive(Debug)]
+pub(super) struct Straight {
+    memory: Memory,
+    start: u64,
+    len: usize,
+    _hold: Arc<Hold>,
+}
+
+impl Straight {
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: the bytes are those of the `Lent` that this was made of, whose maker promised that they lie in a window and are not released
+        // while the chunk is held, which it is as long as `self` lives.
+        unsafe { self.memory.slice(self.start, self.len) }
     }
 }

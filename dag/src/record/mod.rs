@@ -23,6 +23,7 @@ mod options;
 mod parts;
 mod preflight;
 mod progress;
+mod release;
 mod rotation;
 mod sink;
 mod tally;

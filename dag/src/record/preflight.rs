@@ -88,7 +88,7 @@ fn chunk() -> Result<Chunk, Error> {
     let packets = CHUNK / record.len();
     let bytes = Bytes::Owned(record.repeat(packets));
     let packets = packets as u64;
-    Ok(Chunk { bytes, records: packets, packets, stamp, turn: None, done: 0 })
+    Ok(Chunk { bytes, records: packets, packets, stamp, turn: None, done: 0, hold: None })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub struct Progress {
     synced: AtomicU64,
     padding: AtomicU64,
     waiting: AtomicBool,
+    refused: AtomicBool,
     rounds: AtomicU64,
 }
 
@@ -94,6 +95,11 @@ impl Progress {
     /// So many more bytes of filler go to the file.
     pub(super) fn padded(&self, bytes: u64) {
         self.padding.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The system does not write from stream memory; whether that is said for the first time.
+    pub(super) fn is_first_refusal(&self) -> bool {
+        !self.refused.swap(true, Ordering::Relaxed)
     }
 
     /// Bytes of filler so far.

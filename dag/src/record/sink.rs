@@ -170,7 +170,7 @@ impl Sink {
     pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), erf::Error> {
         let bytes = chunk.bytes();
         match &mut self.form {
-            Form::Direct(direct) => return direct.write(bytes, chunk.packets, chunk.stamp),
+            Form::Direct(direct) => return direct.write(chunk),
             Form::Erf { writer, packets: written } => {
                 *written += chunk.packets;
                 writer.write_run(bytes, chunk.records)?;

@@ -1,7 +1,6 @@
 //! The writer's thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 
 use super::chunk::{Bytes, Chunk, QUEUE};
 use super::parts::Parts;
+use super::release::Release;
 use super::sink::Sink;
 use crate::error::{Error, Repr};
 
@@ -22,19 +22,11 @@ pub(super) struct Writer {
     chunks: Option<Sender<Chunk>>,
     /// Buffers that are free again.
     buffers: Receiver<Vec<u8>>,
-    done: Arc<Done>,
+    release: Arc<Release>,
     /// A word whenever a chunk is done, unless one is waiting.
     told: Receiver<()>,
     sent: u64,
     thread: Option<JoinHandle<Ended>>,
-}
-
-/// How far the writer is.
-#[derive(Debug, Default)]
-struct Done {
-    /// Position up to which stream memory can be released.
-    position: AtomicU64,
-    chunks: AtomicU64,
 }
 
 /// The file as the writer leaves it: still open, or as an error left it.
@@ -60,23 +52,23 @@ impl Writer {
         let (chunks, queue) = bounded(QUEUE);
         let (tell, told) = bounded(1);
         let (spare, buffers) = bounded(QUEUE);
-        let done = Arc::new(Done::default());
-        let back = Back { done: Arc::clone(&done), tell, spare };
+        let release = Arc::new(Release::new(tell));
         let thread = std::thread::Builder::new()
             .name("dag-writer".to_owned())
-            .spawn(move || run(parts, &queue, &back))
+            .spawn(move || run(parts, &queue, &spare))
             .map_err(Repr::Thread)?;
-        Ok(Self { chunks: Some(chunks), buffers, done, told, sent: 0, thread: Some(thread) })
+        Ok(Self { chunks: Some(chunks), buffers, release, told, sent: 0, thread: Some(thread) })
     }
 
     /// Hands a chunk over without waiting.
-    pub(super) fn send(&mut self, chunk: Chunk) -> Sent {
+    pub(super) fn send(&mut self, mut chunk: Chunk) -> Sent {
         let Some(chunks) = &self.chunks else { return Sent::Failed };
+        if chunk.hold.is_none() {
+            chunk.hold = Some(Arc::new(self.release.hold(self.sent, chunk.done)));
+            self.sent += 1;
+        }
         match chunks.try_send(chunk) {
-            Ok(()) => {
-                self.sent += 1;
-                Sent::Yes
-            }
+            Ok(()) => Sent::Yes,
             Err(TrySendError::Full(chunk)) => Sent::Full(chunk),
             Err(TrySendError::Disconnected(_)) => Sent::Failed,
         }
@@ -95,12 +87,7 @@ impl Writer {
 
     /// Position up to which stream memory can be released, when everything before `looked_at` has been looked at.
     pub(super) fn releasable(&self, looked_at: u64) -> u64 {
-        // Acquire: the writer's reads of what is released are over.
-        if self.done.chunks.load(Ordering::Acquire) == self.sent {
-            looked_at
-        } else {
-            self.done.position.load(Ordering::Acquire)
-        }
+        self.release.up_to(self.sent, looked_at)
     }
 
     /// Whether the writer has given up.
@@ -128,19 +115,12 @@ impl Drop for Writer {
     }
 }
 
-/// What goes back from the writer to the capture.
-struct Back {
-    done: Arc<Done>,
-    tell: Sender<()>,
-    spare: Sender<Vec<u8>>,
-}
-
-fn run(mut parts: Parts, queue: &Receiver<Chunk>, back: &Back) -> Ended {
-    let error = write_all(&mut parts, queue, back).err();
+fn run(mut parts: Parts, queue: &Receiver<Chunk>, spare: &Sender<Vec<u8>>) -> Ended {
+    let error = write_all(&mut parts, queue, spare).err();
     Ended { parts, error }
 }
 
-fn write_all(parts: &mut Parts, queue: &Receiver<Chunk>, back: &Back) -> Result<(), Error> {
+fn write_all(parts: &mut Parts, queue: &Receiver<Chunk>, spare: &Sender<Vec<u8>>) -> Result<(), Error> {
     let mut flushed = Instant::now();
     let mut dirty = false;
     loop {
@@ -163,17 +143,11 @@ fn write_all(parts: &mut Parts, queue: &Receiver<Chunk>, back: &Back) -> Result<
             dirty = false;
             flushed = Instant::now();
         }
-        if let Some(chunk) = chunk {
-            // Release: our reads of stream memory come before what the card writes there.
-            back.done.position.store(chunk.done, Ordering::Release);
-            back.done.chunks.fetch_add(1, Ordering::Release);
-            if let Bytes::Owned(mut buffer) = chunk.bytes {
-                buffer.clear();
-                // One too many is let go.
-                let _ = back.spare.try_send(buffer);
-            }
-            // If a word is waiting already, that one will do.
-            let _ = back.tell.try_send(());
+        // What it holds is let go with it, unless the disk has yet to read from there.
+        if let Some(Chunk { bytes: Bytes::Owned(mut buffer), .. }) = chunk {
+            buffer.clear();
+            // One too many is let go.
+            let _ = spare.try_send(buffer);
         }
     }
 }

@@ -252,3 +252,25 @@ fn where_io_uring_is_refused_the_same_is_written() {
     };
     assert!(packets(true) == packets(false));
 }
+
+#[test]
+fn what_is_written_from_stream_memory_is_held_there_until_a_slow_disk_has_it() {
+    for way in [Way::Ring, Way::Thread] {
+        with_faulty_disk(false, |disk| {
+            // All of the memory is full at any time, and what is released is written over at once.
+            disk.is_slow(30_000_000);
+            let mut running = way.start(disk, "--device emu:synthetic=imix,rate=max,memory=32MiB");
+            running.until("twice the memory is written", || disk.len("wire") > 64 << 20);
+            running.signal(Signal::SIGINT);
+            let (json, _) = end(running, 1);
+            assert_eq!((json["stopped_by"].as_str(), number(&json, "lost_writer")), (Some("signal"), 0), "{json}");
+            assert_eq!(json["loss_exact"], true, "{json}");
+            let seen = check(disk, &json);
+            let (lost, _) = seen.check_sequence();
+            assert!(lost <= number(&json, "lost_card"), "{lost} in the file, {json}");
+            // Filler at either end of an append tells that it was written so.
+            let megabytes = disk.len("wire") >> 20;
+            assert!(seen.pad > megabytes * 3 / 2, "{} filler records in {megabytes} MiB", seen.pad);
+        });
+    }
+}

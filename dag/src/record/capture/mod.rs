@@ -304,8 +304,9 @@ impl Capture<'_> {
             ([(start, end)], Some(memory)) => {
                 let (start, len) = (self.looked_at + *start as u64, end - start);
                 // SAFETY: the run lies in the window just taken. `Writer::releasable` goes past `done`, which lies behind the
-                // run, only when the writer is done with the chunk; and the writer is joined before the stream is detached.
-                Bytes::Lent(unsafe { Lent::new(memory, start, len) })
+                // run, only when nobody holds the chunk any more; and the writer is joined and the file given up before the stream is
+                // detached.
+                Bytes::Lent(unsafe { Lent::new(memory, start, len, self.memory_len) })
             }
             (runs, _) => {
                 let mut buffer = self.writer.buffer();
@@ -318,7 +319,7 @@ impl Capture<'_> {
                 Bytes::Owned(buffer)
             }
         };
-        Some(Chunk { bytes, records, packets, stamp: self.stamp(), turn: None, done })
+        Some(Chunk { bytes, records, packets, stamp: self.stamp(), turn: None, done, hold: None })
     }
 
     /// Stamp of the last packet so far, or of the beginning.
@@ -345,8 +346,15 @@ impl Capture<'_> {
             self.look.tally.bytes += bytes.len() as u64;
         }
         let records = Records::new(&bytes).count() as u64;
-        let chunk =
-            Chunk { bytes: Bytes::Owned(bytes), records, packets: 0, stamp: first, turn: None, done: self.looked_at };
+        let chunk = Chunk {
+            bytes: Bytes::Owned(bytes),
+            records,
+            packets: 0,
+            stamp: first,
+            turn: None,
+            done: self.looked_at,
+            hold: None,
+        };
         Ok(self.send(chunk))
     }
 
@@ -384,8 +392,15 @@ impl Capture<'_> {
             return Ok(());
         }
         self.look.tally.bytes += bytes.len() as u64;
-        let chunk =
-            Chunk { bytes: Bytes::Owned(bytes), records: 1, packets: 0, stamp, turn: None, done: self.looked_at };
+        let chunk = Chunk {
+            bytes: Bytes::Owned(bytes),
+            records: 1,
+            packets: 0,
+            stamp,
+            turn: None,
+            done: self.looked_at,
+            hold: None,
+        };
         self.send(chunk);
         Ok(())
     }

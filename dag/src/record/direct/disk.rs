@@ -1,7 +1,6 @@
 //! [`Disk`]: the thread that waits for the disk, so that nobody else does.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -9,23 +8,13 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use erf::Records;
 use erf::writer::Room;
+use rustix::io::pwritev;
 
+use super::append::Append;
 use super::buffer::Buffer;
 use super::place::Place;
 use super::ring::{DEPTH, Ring};
 use crate::record::progress::Progress;
-
-/// Whole blocks, to be appended.
-#[derive(Debug)]
-pub(super) struct Append {
-    pub(super) buffer: Buffer,
-    /// So many bytes from its beginning: whole blocks, and whole records.
-    pub(super) len: usize,
-    /// Where in the file they are to be: where it ends when everything before has been written.
-    pub(super) at: u64,
-    /// Packets among the records.
-    pub(super) packets: u64,
-}
 
 /// What the disk is to do.
 #[derive(Debug)]
@@ -177,9 +166,12 @@ impl Work {
             if let Err((accepted, cause)) = self.complete(&append, done) {
                 return Err(self.fail(&append, accepted, cause));
             }
-            self.wrote(append.len as u64, append.packets);
+            self.wrote(append.len() as u64, append.packets);
+            let Append { buffer, straight, .. } = append;
+            // Who has all buffers back is to find all of stream memory let go.
+            drop(straight);
             // Nobody may want it any more.
-            let _ = self.release.send(append.buffer);
+            let _ = self.release.send(buffer);
         }
         Ok(())
     }
@@ -214,12 +206,12 @@ impl Work {
         let block = self.place.block;
         // A file system may take a part of a block: that block is written once more as a whole, which tells why no more was taken.
         let mut accepted = done - done % block;
-        let (mut taken, mut most) = (done, append.len);
+        let (mut taken, mut most) = (done, append.len());
         let mut is_retry = false;
-        while accepted < append.len {
-            let end = append.len.min(accepted + most);
-            let piece = append.buffer.get(accepted..end).unwrap_or_default();
-            match self.place.file.write_at(piece, append.at + accepted as u64) {
+        while accepted < append.len() {
+            let end = append.len().min(accepted + most);
+            let pieces = append.pieces(accepted, end).map(io::IoSlice::new);
+            match pwritev(&self.place.file, &pieces, append.at + accepted as u64).map_err(io::Error::from) {
                 Ok(0) => return Err((taken, io::ErrorKind::WriteZero.into())),
                 Ok(count) if count < block && is_retry => {
                     return Err((taken.max(accepted + count), io::Error::other("the disk takes no whole block")));
@@ -240,7 +232,7 @@ impl Work {
 
     /// Cuts the file back to its whole records after `accepted` bytes of an append.
     fn fail(&self, append: &Append, accepted: usize, cause: io::Error) -> Failed {
-        let (whole, packets) = whole_records(append.buffer.get(..accepted).unwrap_or_default());
+        let (whole, packets) = whole_records(&append.pieces(0, accepted).concat());
         self.wrote(whole as u64, packets);
         let cut = self.place.file.set_len(append.at + whole as u64);
         Failed { cause, torn: if cut.is_ok() { 0 } else { (accepted - whole) as u64 } }

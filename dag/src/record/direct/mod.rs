@@ -3,11 +3,16 @@
 //! Whole records are gathered into aligned blocks. Each append ends on a record and on a block boundary, for which a filler (PAD)
 //! record closes its last block; appends reach the file one after another and none is written twice. So at every moment, and
 //! however this program ends, the file has whole records only.
+//!
+//! Many records that lie together in stream memory are written from there. Only whole blocks at multiples of a block's length can be: the records before
+//! the first such block and behind the last one are copied, and filler before the former puts it where a block of the file begins.
 
+mod append;
 mod buffer;
 mod disk;
 mod place;
 mod ring;
+mod splice;
 
 use std::io;
 use std::sync::Arc;
@@ -16,10 +21,11 @@ use erf::session::Closing;
 use erf::writer::{Output, Room};
 use erf::{MAX_RECORD_LEN, RecordBuilder, RecordType, Timestamp};
 
+use self::append::Append;
 use self::buffer::Buffer;
-use self::disk::{Append, Disk, Failed};
+use self::disk::{Disk, Failed};
 pub(super) use self::place::Place;
-use super::chunk::{CHUNK, QUEUE};
+use super::chunk::{CHUNK, Chunk, QUEUE, Straight};
 use super::options::Sync;
 use super::progress::Progress;
 
@@ -32,9 +38,9 @@ const CAPACITY: usize = CHUNK + 2 * MAX_RECORD_LEN.next_multiple_of(buffer::ALIG
 /// A record has at least a header.
 const SHORTEST: usize = erf::HEADER_LEN;
 
-/// So many bytes of filler are in the file at most that the capture does not know of yet: for each chunk on its way, and what is closed
+/// So many bytes of filler are in the file at most that the capture does not know of yet: twice for each chunk on its way, and what is closed
 /// behind it.
-pub(super) const RESERVE: u64 = (QUEUE as u64 + 4) * (place::LARGEST + SHORTEST) as u64;
+pub(super) const RESERVE: u64 = 2 * (QUEUE as u64 + 4) * (place::LARGEST + SHORTEST) as u64;
 
 /// An ERF file written past the page cache.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ pub(super) struct Direct {
     /// Stamp of the last record.
     stamp: Timestamp,
     begun: bool,
+    /// Whether the kernel writes from stream memory, once that has been tried.
+    straight: Option<bool>,
 }
 
 /// A buffer that is being filled.
@@ -77,30 +85,109 @@ impl Direct {
         let disk = Disk::spawn(place, buffers.ok_or(io::ErrorKind::OutOfMemory)?, ring, room, Arc::clone(&progress))?;
         let idle = Vec::with_capacity(usize::from(BUFFERS));
         let stamp = Timestamp::from_raw(0);
-        Ok(Self { output, disk, progress, sync, block, idle, filling: None, at: 0, stamp, begun: false })
+        Ok(Self {
+            output,
+            disk,
+            progress,
+            sync,
+            block,
+            idle,
+            filling: None,
+            at: 0,
+            stamp,
+            begun: false,
+            straight: None,
+        })
     }
 
-    /// Takes `bytes`, which are whole records, the last of them stamped `stamp`.
-    pub(super) fn write(&mut self, bytes: &[u8], packets: u64, stamp: Timestamp) -> Result<(), erf::Error> {
+    /// Takes the records of `chunk`: where they lie in stream memory, if that is worth while and possible, else as a copy.
+    pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), erf::Error> {
+        match chunk.straight() {
+            Some(records) if self.can_write_from(&records) => self.write_straight(records, chunk.packets, chunk.stamp),
+            _ => self.gather(chunk.bytes(), chunk.packets, chunk.stamp),
+        }
+    }
+
+    /// Before the first byte: the old content goes.
+    fn begin(&mut self) -> Result<(), erf::Error> {
         if !self.begun {
             self.output.begin().map_err(|cause| self.output.refused(cause, 0, 0))?;
             self.begun = true;
         }
+        Ok(())
+    }
+
+    /// Whether the kernel can write from where `records` lie, tried once.
+    fn can_write_from(&mut self, records: &Straight) -> bool {
+        let Self { straight, progress, output, .. } = self;
+        *straight.get_or_insert_with(|| match splice::try_out(records.bytes()) {
+            Ok(()) => true,
+            Err(cause) => {
+                if progress.is_first_refusal() {
+                    log::warn!(
+                        "{}: the system cannot write from stream memory ({cause}), so records are copied first",
+                        output.name()
+                    );
+                }
+                false
+            }
+        })
+    }
+
+    /// Takes `records`, the last of them stamped `stamp`, which stay where they are until they are written, but for the first ones and the last
+    /// ones.
+    fn write_straight(&mut self, records: Straight, packets: u64, stamp: Timestamp) -> Result<(), erf::Error> {
+        self.begin()?;
+        let block = self.block;
+        let bytes = records.bytes();
+        let address = bytes.as_ptr().addr();
+        let first = (address.next_multiple_of(block) - address).min(bytes.len());
+        let last = bytes.len() - (bytes.len() - first) % block;
+        // Two pieces shorter than a block, and filler for each.
+        if self.filling.as_ref().is_some_and(|filling| CAPACITY - filling.len < 6 * block) {
+            self.close()?;
+        }
+        let Filling { mut buffer, len, packets: before } = self.filling()?;
+        let mut head = len;
+        head = self.fill_up(&mut buffer, head, filler(len + first, block))?;
+        head = self.copy(&mut buffer, head, bytes.get(..first).unwrap_or_default())?;
+        self.stamp = stamp;
+        let behind = bytes.get(last..).unwrap_or_default();
+        let mut end = self.copy(&mut buffer, head, behind)?;
+        end = self.fill_up(&mut buffer, end, filler(behind.len(), block))?;
+        let straight = Some((records, first..last));
+        self.send(Append { buffer, head, straight, tail: end - head, at: self.at, packets: before + packets })
+    }
+
+    /// What is being filled, or a buffer to be filled.
+    fn filling(&mut self) -> Result<Filling, erf::Error> {
+        match self.filling.take() {
+            Some(filling) => Ok(filling),
+            None => Ok(Filling { buffer: self.buffer()?, len: 0, packets: 0 }),
+        }
+    }
+
+    /// Copies `bytes` to `buffer`, where there is room at `start`. Gives where they end.
+    fn copy(&self, buffer: &mut Buffer, start: usize, bytes: &[u8]) -> Result<usize, erf::Error> {
+        let end = start + bytes.len();
+        let Some(place) = buffer.get_mut(start..end) else {
+            let cause = io::Error::other(format!("{} bytes at once are more than a buffer has", bytes.len()));
+            return Err(self.output.refused(cause, self.disk.bytes(), 0));
+        };
+        place.copy_from_slice(bytes);
+        Ok(end)
+    }
+
+    /// Takes `bytes`, which are whole records, the last of them stamped `stamp`.
+    fn gather(&mut self, bytes: &[u8], packets: u64, stamp: Timestamp) -> Result<(), erf::Error> {
+        self.begin()?;
         // Behind the records there is to be room for the filler.
         let room = |filling: &Filling| CAPACITY - filling.len - 2 * self.block;
         if self.filling.as_ref().is_some_and(|filling| room(filling) < bytes.len()) {
             self.close()?;
         }
-        let mut filling = match self.filling.take() {
-            Some(filling) => filling,
-            None => Filling { buffer: self.buffer()?, len: 0, packets: 0 },
-        };
-        let Some(place) = filling.buffer.get_mut(filling.len..filling.len + bytes.len()) else {
-            let cause = io::Error::other(format!("{} bytes at once are more than a buffer has", bytes.len()));
-            return Err(self.output.refused(cause, self.disk.bytes(), 0));
-        };
-        place.copy_from_slice(bytes);
-        filling.len += bytes.len();
+        let mut filling = self.filling()?;
+        filling.len = self.copy(&mut filling.buffer, filling.len, bytes)?;
         filling.packets += packets;
         self.stamp = stamp;
         self.filling = Some(filling);
@@ -139,21 +226,30 @@ impl Direct {
     /// Closes the last block with filler, and gives what is gathered to the disk.
     fn close(&mut self) -> Result<(), erf::Error> {
         let Some(Filling { mut buffer, len, packets }) = self.filling.take() else { return Ok(()) };
-        let filler = filler(len, self.block);
-        let end = len + filler;
-        if filler > 0 {
-            let place = buffer.get_mut(len..end).unwrap_or_default();
+        let head = self.fill_up(&mut buffer, len, filler(len, self.block))?;
+        self.send(Append { buffer, head, straight: None, tail: 0, at: self.at, packets })
+    }
+
+    /// Puts a filler record of `len` bytes, if any, into `buffer` at `start`. Gives where it ends.
+    fn fill_up(&self, buffer: &mut Buffer, start: usize, len: usize) -> Result<usize, erf::Error> {
+        let end = start + len;
+        if len > 0 {
+            let place = buffer.get_mut(start..end).unwrap_or_default();
             place.fill(0);
             // Its length is that of the place, which is long enough for a header.
-            let padding = vec![0; filler - SHORTEST];
+            let padding = vec![0; len - SHORTEST];
             let record = RecordBuilder::new(RecordType::PAD).timestamp(self.stamp).padding_bytes(&padding);
             record
                 .write_to(place)
                 .map_err(|cause| self.output.refused(io::Error::other(cause.to_string()), self.disk.bytes(), 0))?;
-            self.progress.padded(filler as u64);
+            self.progress.padded(len as u64);
         }
-        let append = Append { buffer, len: end, at: self.at, packets };
-        self.at += end as u64;
+        Ok(end)
+    }
+
+    /// Gives `append`, which is to be where the file ends, to the disk.
+    fn send(&mut self, append: Append) -> Result<(), erf::Error> {
+        self.at += append.len() as u64;
         if self.disk.write(append) { Ok(()) } else { Err(self.failure()) }
     }
 
@@ -181,10 +277,10 @@ impl Direct {
         let mut len = self.at;
         if let Some(closing) = closing {
             let (bytes, _) = closing.behind(len)?;
-            self.write(&bytes, 0, closing.ended)?;
+            self.gather(&bytes, 0, closing.ended)?;
             len += bytes.len() as u64;
-        } else if !self.begun {
-            self.output.begin().map_err(|cause| self.output.refused(cause, 0, 0))?;
+        } else {
+            self.begin()?;
         }
         self.settle()?;
         self.disk.end().map_err(|failed| self.output.refused(failed.cause, len, 0))?;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use io_uring::squeue::Flags;
 use io_uring::{IoUring, opcode, types};
 
+use super::append::Append;
 use super::buffer::Buffer;
-use super::disk::Append;
 
 /// Appends that are given to the kernel at once, at most.
 pub(super) const DEPTH: usize = 8;
@@ -46,13 +46,15 @@ impl Ring {
     /// it. Gives how many bytes of each were written, up to the first that was not written whole, for whatever reason.
     pub(super) fn write(&mut self, file: &File, appends: &[Append]) -> Vec<usize> {
         let appends = appends.get(..DEPTH).unwrap_or(appends);
+        let pieces: Vec<[libc::iovec; 3]> = appends.iter().map(vectors).collect();
         let mut pushed = 0;
-        for (n, append) in appends.iter().enumerate() {
+        for (n, (append, pieces)) in appends.iter().zip(&pieces).enumerate() {
             // A link: the next one begins when this one is done, and not at all if it is cut short.
             let link = if n + 1 < appends.len() { Flags::IO_LINK } else { Flags::empty() };
-            let entry = self.entry(file, append).flags(link).user_data(n as u64);
-            // SAFETY: the buffer belongs to `append`, which the caller lends until this returns; and it returns only when the kernel is
-            // done with every entry it has taken, see `wait`. The file is open that long, too.
+            let entry = self.entry(file, append, pieces).flags(link).user_data(n as u64);
+            // SAFETY: the buffer belongs to `append`, which the caller lends until this returns, and so does what holds its records in stream
+            // memory there, mapped and not released; `pieces` lives as long. And this returns only when the kernel is done with every entry
+            // it has taken, see `wait`. The file is open that long, too.
             if unsafe { self.ring.submission().push(&entry) }.is_err() {
                 break;
             }
@@ -60,15 +62,20 @@ impl Ring {
         }
         let mut results = vec![0; pushed];
         self.wait(&mut results);
-        let whole = results.iter().zip(appends).take_while(|(done, append)| **done == append.len).count();
+        let whole = results.iter().zip(appends).take_while(|(done, append)| **done == append.len()).count();
         results.truncate(whole + 1);
         results
     }
 
-    fn entry(&self, file: &File, append: &Append) -> io_uring::squeue::Entry {
+    fn entry(&self, file: &File, append: &Append, pieces: &[libc::iovec; 3]) -> io_uring::squeue::Entry {
         let fd = types::Fd(file.as_raw_fd());
+        if append.straight.is_some() {
+            // One write for all of it, or it could be cut between its pieces. That rules out registered buffers, of which a write takes
+            // one; what lies in stream memory could not be registered anyway where it may only be read.
+            return opcode::Writev::new(fd, pieces.as_ptr(), pieces.len() as u32).offset(append.at).build();
+        }
         // An append is no longer than its buffer.
-        let (start, len) = (append.buffer.as_ptr(), append.len as u32);
+        let (start, len) = (append.buffer.as_ptr(), append.len() as u32);
         if self.registered {
             opcode::WriteFixed::new(fd, start, len, append.buffer.number).offset(append.at).build()
         } else {
@@ -95,6 +102,13 @@ impl Ring {
             }
         }
     }
+}
+
+/// Where the pieces of `append` lie.
+fn vectors(append: &Append) -> [libc::iovec; 3] {
+    append
+        .pieces(0, append.len())
+        .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() })
 }
 
 impl std::fmt::Debug for Ring {

@@ -6,6 +6,9 @@ use erf::writer::OutputOptions;
 use erf::{Record, Records};
 
 use super::*;
+use crate::backend::Memory;
+use crate::record::chunk::{Bytes, Lent};
+use crate::record::release::Release;
 
 /// A file past the page cache; `None`, and the test skipped, where there is none.
 fn direct(path: &Path, ring: bool, sync: Sync) -> Option<(Direct, Arc<Progress>)> {
@@ -49,7 +52,7 @@ fn every_append_ends_on_a_record_and_on_a_block_and_stays_as_it_is() {
         let records = some_records();
         let mut before = Vec::new();
         for (n, record) in records.iter().enumerate() {
-            direct.write(record, 1, Timestamp::from_raw(n as u64)).unwrap();
+            direct.gather(record, 1, Timestamp::from_raw(n as u64)).unwrap();
             if n % 7 == 0 {
                 direct.settle().unwrap();
                 let now = fs::read(&path).unwrap();
@@ -77,7 +80,7 @@ fn more_than_all_buffers_hold_comes_out_in_order() {
         let chunks: Vec<Vec<u8>> =
             (0..40u32).map(|n| (0..1000).flat_map(|m| record(n * 1000 + m, 1000)).collect()).collect();
         for (n, chunk) in chunks.iter().enumerate() {
-            direct.write(chunk, 1000, Timestamp::from_raw(n as u64)).unwrap();
+            direct.gather(chunk, 1000, Timestamp::from_raw(n as u64)).unwrap();
             if n == 20 {
                 direct.flush().unwrap();
                 direct.sync().unwrap();
@@ -93,6 +96,116 @@ fn more_than_all_buffers_hold_comes_out_in_order() {
         assert_eq!(packets(&file).concat(), chunks.concat());
         let last = Records::new(&file).last().unwrap().unwrap();
         assert_eq!(Closing::from_record(&last).expect("no filler behind it").account.bytes_written, len);
+    }
+}
+
+/// Records in stream memory as a card has them, and who has yet to read them.
+struct Stream {
+    memory: Arc<Vec<u8>>,
+    release: Arc<Release>,
+    sent: u64,
+}
+
+impl Stream {
+    fn of(records: Vec<u8>) -> Self {
+        let (tell, _) = crossbeam_channel::bounded(1);
+        Self { memory: Arc::new(records), release: Arc::new(Release::new(tell)), sent: 0 }
+    }
+
+    /// The records from position `start` to `end`, of which so many are packets.
+    fn chunk(&mut self, start: usize, end: usize, packets: u64) -> Chunk {
+        let memory = Memory::window(self.memory.as_ptr(), 0, Arc::clone(&self.memory) as _);
+        // SAFETY: the bytes lie in the vector, to which nobody writes and which stays as long as the memory made of it does.
+        let lent = unsafe { Lent::new(memory, start as u64, end - start, 32 << 20) };
+        let hold = Some(Arc::new(self.release.hold(self.sent, end as u64)));
+        self.sent += 1;
+        let stamp = Timestamp::from_raw(end as u64);
+        Chunk { bytes: Bytes::Lent(lent), records: packets, packets, stamp, turn: None, done: end as u64, hold }
+    }
+
+    /// Up to where memory can be released, when it has been looked at up to `looked_at`.
+    fn released(&self, looked_at: usize) -> u64 {
+        self.release.up_to(self.sent, looked_at as u64)
+    }
+}
+
+#[test]
+fn records_are_written_from_where_they_lie_and_held_there_until_then() {
+    let dir = tempfile::tempdir().unwrap();
+    for ring in [true, false] {
+        let path = dir.path().join(format!("{ring}.erf"));
+        let Some((mut direct, progress)) = direct(&path, ring, Sync::Never) else { return };
+        let records: Vec<Vec<u8>> = (0..12_000).map(|n| record(n, 60 + (n as usize * 104) % 1400)).collect();
+        let mut stream = Stream::of(records.concat());
+        let (mut start, mut number, mut before) = (0, 0, Vec::new());
+        // Few that are copied, many that are not, and the other way round; one after another, and several on their way at once.
+        for (turn, count) in [500, 3, 700, 800, 20, 1, 900, 1000, 1100, 5, 400, 1000].into_iter().cycle().enumerate() {
+            let of_turn = &records[number..records.len().min(number + count)];
+            if of_turn.is_empty() {
+                break;
+            }
+            let end = start + of_turn.concat().len();
+            let chunk = stream.chunk(start, end, of_turn.len() as u64);
+            direct.write(&chunk).unwrap();
+            number += of_turn.len();
+            let is_straight = chunk.straight().is_some();
+            drop(chunk);
+            if turn % 3 == 0 {
+                direct.settle().unwrap();
+                assert_eq!((stream.released(end), direct.packets()), (end as u64, number as u64));
+                let now = fs::read(&path).unwrap();
+                assert!(now.len().is_multiple_of(direct.block) && now.starts_with(&before), "{} bytes", now.len());
+                let in_file = packets(&now);
+                assert_eq!(in_file.len(), number);
+                assert_eq!(progress.snapshot().written_bytes, now.len() as u64);
+                if is_straight {
+                    // Where a block begins in memory, one begins in the file.
+                    let (first, there) =
+                        (in_file[number - of_turn.len()].as_ptr().addr(), stream.memory.as_ptr().addr() + start);
+                    let at = first - now.as_ptr().addr();
+                    assert_eq!(at % direct.block, there % direct.block, "turn {turn}");
+                }
+                before = now;
+            }
+            start = end;
+        }
+        assert_eq!(number, records.len());
+        let most = 3 * direct.block * stream.sent as usize;
+        let (len, _) = direct.finish(None).unwrap();
+        let file = fs::read(&path).unwrap();
+        assert_eq!((file.len() as u64, stream.released(start)), (len, start as u64));
+        assert!(packets(&file) == records);
+        // Filler for the first and the last block of each, and what is between is not copied.
+        let filler = file.len() - stream.memory.len();
+        assert!(filler < most, "{filler} bytes of filler");
+    }
+}
+
+#[test]
+fn records_are_copied_where_the_system_does_not_write_from_their_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wire.erf");
+    let Some((mut direct, _)) = direct(&path, true, Sync::Never) else { return };
+    direct.straight = Some(false);
+    let records: Vec<Vec<u8>> = (0..1000).map(|n| record(n, 1000)).collect();
+    let mut stream = Stream::of(records.concat());
+    let chunk = stream.chunk(0, stream.memory.len(), 1000);
+    assert!(chunk.straight().is_some());
+    direct.write(&chunk).unwrap();
+    assert_eq!(stream.released(stream.memory.len()), 0, "the chunk is here");
+    drop(chunk);
+    assert_eq!(stream.released(1), 1, "nobody reads there any more");
+    direct.finish(None).unwrap();
+    assert!(packets(&fs::read(&path).unwrap()) == records);
+}
+
+#[test]
+fn little_and_much_of_the_memory_are_copied() {
+    let mut stream = Stream::of(vec![0; 4 << 20]);
+    for (len, is_straight) in
+        [(1000, false), (CHUNK / 4 - 8, false), (CHUNK / 4, true), (2 << 20, true), (3 << 20, false)]
+    {
+        assert_eq!(stream.chunk(0, len, 1).straight().is_some(), is_straight, "{len} bytes of 32 MiB");
     }
 }
 
