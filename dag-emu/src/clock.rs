@@ -88,6 +88,21 @@ impl Face {
     }
 }
 
+impl Face {
+    /// What the clock shows at each of `times`, which ascend, put behind `stamps`.
+    pub(crate) fn stamp_all(&self, times: &[Timestamp], stamps: &mut Vec<Timestamp>) {
+        let (Some(first), Some(last)) = (times.first(), times.last()) else { return };
+        let error = self.error_at(*first);
+        if error == self.error_at(*last) {
+            // It only grows or only shrinks between the two, so it is the same everywhere.
+            let tick = self.settings.tick;
+            stamps.extend(times.iter().map(|time| tick.quantize(*time + error)));
+        } else {
+            stamps.extend(times.iter().map(|time| self.stamp(*time)));
+        }
+    }
+}
+
 impl Clock {
     pub(crate) fn new(settings: ClockSettings, time: TimeSource) -> Self {
         let face = Face { settings, since: time.now() };

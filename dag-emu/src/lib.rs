@@ -44,6 +44,7 @@ mod engine;
 mod error;
 pub mod faults;
 mod feed;
+mod pattern;
 mod ports;
 mod receive;
 pub mod ring;

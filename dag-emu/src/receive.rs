@@ -1,11 +1,14 @@
 //! The receive path: an arrival becomes a record in a stream, or a count.
 
+use std::sync::Arc;
+
 use erf_core::{Fit, HEADER_LEN, Header, MAX_RECORD_LEN, TimeDelta, Timestamp};
 
 use crate::arrival::{Arrival, whole};
 use crate::clock::{CachedFace, Clock};
 use crate::faults::{Faults, Strike, meta_record, pad_record};
 use crate::feed::Intake;
+use crate::pattern::{Lap, Pattern, Taken};
 use crate::ports::{MAX_PORTS, PortCount, Ports};
 use crate::ring::{Overrun, Producer};
 use crate::steer::flow_hash;
@@ -29,6 +32,10 @@ pub(crate) struct Receiver {
     snaplen: usize,
     varlen: bool,
     seen: [PortCount; MAX_PORTS as usize],
+    /// Where packets that come again and again lie in the stream, if there is only one.
+    lap: Option<Lap>,
+    /// Of packets that arrive together; kept for its memory.
+    stamps: Vec<Timestamp>,
     /// What broke a record that was being written; never, unless there is a mistake in this file.
     overrun: Option<Overrun>,
 }
@@ -37,7 +44,8 @@ impl Receiver {
     pub(crate) fn new(streams: Vec<Producer>, ports: Ports, clock: Clock, faults: Option<Faults>) -> Self {
         let face = clock.cached();
         let (snaplen, varlen) = (ports.snaplen().into(), ports.varlen());
-        Self { streams, ports, clock, face, faults, snaplen, varlen, seen: Default::default(), overrun: None }
+        let (seen, lap, stamps) = (Default::default(), None, Vec::new());
+        Self { streams, ports, clock, face, faults, snaplen, varlen, seen, lap, stamps, overrun: None }
     }
 
     /// Takes over the settings, at the start of a turn.
@@ -208,6 +216,26 @@ impl Intake for Receiver {
         }
     }
 
+    fn arrive_again(&mut self, pattern: &Arc<Pattern>, next: usize, times: &[Timestamp], waits: bool) -> Taken {
+        let is_plain = self.faults.is_none() && self.streams.len() == 1;
+        if is_plain && pattern.ports().all(|port| self.ports.receives(port)) {
+            return self.repeat(pattern, next, times, waits);
+        }
+        let mut taken = Taken::none(next);
+        for time in times {
+            if waits && !self.has_room() {
+                break;
+            }
+            self.arrive(&pattern.arrival(taken.next, *time));
+            taken = taken.and_one(pattern.len());
+        }
+        taken
+    }
+
+    fn has_room(&mut self) -> bool {
+        Self::has_room(self)
+    }
+
     fn lost(&mut self, port: u8, count: u64) {
         // Which stream a packet that nobody saw would have gone to is unknown: the first one tells it.
         if self.ports.receives(port)
@@ -219,12 +247,77 @@ impl Intake for Receiver {
 }
 
 impl Receiver {
+    /// Packets of a pattern for the only stream, from `next` on, one at each of `times`. Where they `wait`, those for which there is no
+    /// room are not taken; else they are dropped and counted, and it is the same packet that comes when there is room again.
+    fn repeat(&mut self, pattern: &Arc<Pattern>, next: usize, times: &[Timestamp], waits: bool) -> Taken {
+        let Some(stream) = self.streams.first_mut() else { return Taken::none(next) };
+        if !stream.is_started() {
+            // They pass by, and are seen at the ports only.
+            return times.iter().fold(Taken::none(next), |taken, time| {
+                self.count(&pattern.arrival(taken.next, *time));
+                taken.and_one(pattern.len())
+            });
+        }
+        self.stamps.clear();
+        self.face.face.stamp_all(times, &mut self.stamps);
+        let lap = match &mut self.lap {
+            Some(lap) if lap.is_of(pattern, self.snaplen, self.varlen) => lap,
+            other => other.insert(Lap::new(pattern, self.snaplen, self.varlen)),
+        };
+        let (mut at, mut last) = (0, lap.next());
+        while at < times.len() {
+            let run = match lap.write(stream, &self.stamps[at..]) {
+                Ok(run) if run.is_empty() => break,
+                Ok(run) => run,
+                Err(overrun) => {
+                    self.overrun = Some(overrun);
+                    break;
+                }
+            };
+            (at, last) = (at + run.len(), run.end - 1);
+            for (seen, new) in self.seen.iter_mut().zip(pattern.seen(run)) {
+                seen.packets += new.packets;
+                seen.bytes += new.bytes;
+            }
+        }
+        let mut taken = Taken { count: at, next: lap.next(), last };
+        let left = times.len() - at;
+        if left > 0 && !waits {
+            stream.drop_n(left as u64);
+            let passed = pattern.arrival(taken.next, Timestamp::ZERO);
+            if let Some(seen) = self.seen.get_mut(usize::from(passed.port)) {
+                seen.packets += left as u64;
+                seen.bytes += left as u64 * u64::from(passed.wire_len);
+            }
+            (taken.count, taken.last) = (times.len(), taken.next);
+        }
+        taken
+    }
+
     #[inline]
     fn count(&mut self, arrival: &Arrival<'_>) {
         if let Some(seen) = self.seen.get_mut(usize::from(arrival.port)) {
             seen.packets += 1;
             seen.bytes += u64::from(arrival.wire_len);
         }
+    }
+}
+
+/// How long the record of `arrival` becomes, which has `headers` bytes of headers and `there` bytes of its packet.
+#[inline]
+pub(crate) fn fit(arrival: &Arrival<'_>, headers: usize, there: usize, snaplen: usize, varlen: bool) -> Fit {
+    // The longest packet that a record of whole words has room for.
+    let room = (MAX_RECORD_LEN & !(ALIGN - 1)) - headers;
+    if varlen {
+        let fit = Fit::aligned(arrival.record_type, headers, there.min(snaplen).min(room), arrival.wire_len, ALIGN);
+        // There are no fewer bytes to a record than whole words: a snap length that does not even fill the one in which
+        // the headers end keeps what fills it.
+        let rlen = fit.rlen.next_multiple_of(ALIGN);
+        Fit { rlen, stored: if rlen == fit.rlen { fit.stored } else { there.min(rlen - headers) } }
+    } else {
+        // A slot as long as the snap length makes it, filled with as much of the packet as it holds.
+        let rlen = (headers + snaplen.min(room)).next_multiple_of(ALIGN);
+        Fit { rlen, stored: there.min(rlen - headers) }
     }
 }
 
@@ -242,19 +335,7 @@ fn store(
     }
     let headers = HEADER_LEN + arrival.ext.len() + arrival.sub_header.len();
     let there: usize = arrival.packet.iter().map(|piece| piece.len()).sum();
-    // The longest packet that a record of whole words has room for.
-    let room = (MAX_RECORD_LEN & !(ALIGN - 1)) - headers;
-    let fit = if varlen {
-        let fit = Fit::aligned(arrival.record_type, headers, there.min(snaplen).min(room), arrival.wire_len, ALIGN);
-        // There are no fewer bytes to a record than whole words: a snap length that does not even fill the one in which
-        // the headers end keeps what fills it.
-        let rlen = fit.rlen.next_multiple_of(ALIGN);
-        Fit { rlen, stored: if rlen == fit.rlen { fit.stored } else { there.min(rlen - headers) } }
-    } else {
-        // A slot as long as the snap length makes it, filled with as much of the packet as it holds.
-        let rlen = (headers + snaplen.min(room)).next_multiple_of(ALIGN);
-        Fit { rlen, stored: there.min(rlen - headers) }
-    };
+    let fit = fit(arrival, headers, there, snaplen, varlen);
     let lctr = if arrival.record_type.is_color() {
         arrival.color
     } else {

@@ -9,7 +9,7 @@ use crate::clock::ClockSettings;
 use crate::error::Error;
 use crate::faults::FaultSpec;
 use crate::feed::replay::{Pace, ReplaySpec};
-use crate::feed::synthetic::{Rate, SizeMix, Synthetic, SyntheticSpec};
+use crate::feed::synthetic::{Full, Payload, Rate, SizeMix, Synthetic, SyntheticSpec, Template};
 use crate::feed::{self, FeedInfo, Opened, StampSource};
 use crate::ports::MAX_PORTS;
 use crate::tap::{Iface, TapSpec};
@@ -38,6 +38,8 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// | `size=64\|imix\|1518\|N\|N-M` | synthetic | `64` | bytes on the wire, FCS included |
 /// | `rate=max\|1000pps\|2Mpps\|10Gbps` | synthetic | `1000pps` | packets or bits per second; bits count 20 bytes of preamble and gap |
 /// | `count=N\|forever` | synthetic | `forever` | packets until the feed is over |
+/// | `payload=made\|template` | synthetic | `made` | each packet made anew, with its number; or the first 1024 again and again, as fast as records can be written |
+/// | `full=drop\|wait` | synthetic | `drop` | what there is no room for is dropped and counted; or the feed waits for room |
 /// | `pace=recorded\|max\|xN` | replay | `recorded` | the recorded gaps, none, or N times faster |
 /// | `loop=N\|forever` | replay | `1` | times the file is played |
 /// | `format=auto\|erf` | replay | `auto` | decided by content, or ERF whatever it looks like |
@@ -203,7 +205,10 @@ impl FeedSpec {
         match self {
             Self::Synthetic(spec) => {
                 let info = FeedInfo::new(format!("synthetic, {spec}"), StampSource::Synthetic);
-                Ok((Box::new(Synthetic::new(spec, card.seed, card.ports)), info, None))
+                Ok(match spec.payload {
+                    Payload::Made => (Box::new(Synthetic::new(spec, card.seed, card.ports)), info, None),
+                    Payload::Template => (Box::new(Template::new(spec, card.seed, card.ports)), info, None),
+                })
             }
             Self::Replay(spec) => feed::replay::open(spec, card.ports),
             Self::Tap(spec) => feed::tap::open(spec),
@@ -231,6 +236,8 @@ const KEYS: &[(&str, Option<&str>)] = &[
     ("size", Some("synthetic")),
     ("rate", Some("synthetic")),
     ("count", Some("synthetic")),
+    ("payload", Some("synthetic")),
+    ("full", Some("synthetic")),
     ("pace", Some("replay")),
     ("loop", Some("replay")),
     ("format", Some("replay")),
@@ -321,6 +328,20 @@ impl CardSpec {
             ("size", FeedSpec::Synthetic(spec)) => spec.sizes = value.parse::<SizeMix>().map_err(|e| bad(&e))?,
             ("rate", FeedSpec::Synthetic(spec)) => spec.rate = value.parse::<Rate>().map_err(|e| bad(&e))?,
             ("count", FeedSpec::Synthetic(spec)) => spec.count = times(key, value)?,
+            ("payload", FeedSpec::Synthetic(spec)) => {
+                spec.payload = match value {
+                    "made" => Payload::Made,
+                    "template" => Payload::Template,
+                    _ => return Err(bad(&"made or template")),
+                }
+            }
+            ("full", FeedSpec::Synthetic(spec)) => {
+                spec.full = match value {
+                    "drop" => Full::Drop,
+                    "wait" => Full::Wait,
+                    _ => return Err(bad(&"drop or wait")),
+                }
+            }
             ("pace", FeedSpec::Replay(spec)) => spec.pace = value.parse::<Pace>().map_err(|e| bad(&e))?,
             ("loop", FeedSpec::Replay(spec)) => spec.times = times(key, value)?,
             ("format", FeedSpec::Replay(spec)) => {
@@ -432,7 +453,9 @@ mod tests {
         for (key, owner) in KEYS {
             let feed = owner.map_or("synthetic", |o| if o == "replay" { "replay=x" } else { o });
             let feed = if *key == "tx_streams" { "none,tx=drop" } else { feed };
-            let values = ["loop", "1", "64", "max", "26", "on", "pad", "recorded", "1MiB", "0", "1000pps", "erf"];
+            let values = [
+                "loop", "1", "64", "max", "26", "on", "pad", "recorded", "made", "drop", "1MiB", "0", "1000pps", "erf",
+            ];
             let understood = values.iter().any(|v| format!("{feed},{key}={v}").parse::<CardSpec>().is_ok());
             assert!(understood, "{key}");
         }

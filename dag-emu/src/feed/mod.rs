@@ -13,11 +13,27 @@ use erf_core::Timestamp;
 
 use crate::arrival::Arrival;
 use crate::error::Error;
+use crate::pattern::{Pattern, Taken};
 
 /// Takes packets into the card; given to a feed at each turn.
 pub(crate) trait Intake {
     /// A packet has arrived. Never waits: what a full stream has no room for is dropped and counted.
     fn arrive(&mut self, arrival: &Arrival<'_>);
+
+    /// Packets of `pattern` have arrived, from packet `next` on, one at each of `times`. Where they `wait`, only those that there is
+    /// room for are taken; else what there is no room for is dropped and counted.
+    fn arrive_again(&mut self, pattern: &Arc<Pattern>, next: usize, times: &[Timestamp], waits: bool) -> Taken {
+        let _ = waits;
+        times.iter().fold(Taken::none(next), |taken, time| {
+            self.arrive(&pattern.arrival(taken.next, *time));
+            taken.and_one(pattern.len())
+        })
+    }
+
+    /// Whether every started stream has room for a record of any length.
+    fn has_room(&mut self) -> bool {
+        true
+    }
 
     /// Packets that were lost before they reached the card, on this port (a kernel ring that overflowed).
     fn lost(&mut self, port: u8, count: u64);

@@ -8,12 +8,13 @@ use super::protocol::{
 };
 use super::registers::State;
 use super::sync::Native;
+use erf_core::{HEADER_LEN, Timestamp};
 use std::ops::Range;
 #[cfg(all(not(miri), target_os = "linux"))]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Creates a stream with `len` bytes of memory (a multiple of the page size): the end that fills it, and the share
@@ -28,8 +29,9 @@ pub fn create(len: u64, allocation: Allocation) -> Result<(Producer, Share), Mem
     let mapping = Mapping::new(&memory, Access::ReadWrite, prefault)?;
     let reader = Arc::new(Mapping::new(&memory, Access::Read, prefault)?);
     let half = ProducerHalf::new(registers.clone(), len);
-    let share = Share { memory: Arc::new(memory), reader, registers, driver: None };
-    Ok((Producer { half, mapping }, share))
+    let writable = Arc::<AtomicBool>::default();
+    let producer = Producer { half, mapping, writable: Arc::clone(&writable) };
+    Ok((producer, Share { memory: Arc::new(memory), reader, registers, driver: None, writable }))
 }
 
 /// The end that fills the ring. It never waits for the consumer: when the ring is full, it drops and counts.
@@ -41,6 +43,8 @@ pub fn create(len: u64, allocation: Allocation) -> Result<(Producer, Share), Mem
 pub struct Producer {
     half: ProducerHalf<Native, RegisterPage>,
     mapping: Mapping,
+    /// As in [`Share`].
+    writable: Arc<AtomicBool>,
 }
 
 impl Producer {
@@ -141,6 +145,22 @@ impl Producer {
         self.half.bad_bottoms()
     }
 
+    /// Position behind the last record committed, in bytes since attach.
+    #[inline]
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.half.position()
+    }
+
+    /// True if what lies in the ring is what this producer has written there: no other mapping of it was ever writable, and its
+    /// memory file was given to nobody.
+    #[inline]
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        // Acquire: whoever maps the ring so says it before, and attaches after, which this producer has answered.
+        !self.writable.load(Ordering::Acquire)
+    }
+
     /// Length of the ring in bytes.
     #[must_use]
     pub fn ring_len(&self) -> u64 {
@@ -195,6 +215,26 @@ impl Slot<'_> {
         self.write(0, bytes)
     }
 
+    /// Writes the headers of records that lie one behind the other from `offset` on, and nothing between: of each a stamp, and the
+    /// eight bytes behind it as they lie in memory (`erf-format.md` section 2), whose length leads to the next. As many as there
+    /// are of both.
+    ///
+    /// # Errors
+    /// [`Overrun`] if one goes beyond the slot; it is not written then, nor are those behind it.
+    #[inline]
+    pub fn write_headers(&mut self, offset: usize, stamps: &[Timestamp], words: &[u64]) -> Result<(), Overrun> {
+        let mut at = offset;
+        for (stamp, word) in stamps.iter().zip(words) {
+            self.check(at, HEADER_LEN)?;
+            let header = u128::from(stamp.raw().to_le()) | u128::from(word.to_le()) << 64;
+            // SAFETY: as in `write`; `check` has held the 16 bytes to the slot.
+            unsafe { self.mapping.write(self.at + at, &header.to_le_bytes()) };
+            let [_, _, high, low, ..] = word.to_ne_bytes();
+            at += usize::from(u16::from_be_bytes([high, low]));
+        }
+        Ok(())
+    }
+
     /// Zeroes a range of the slot.
     ///
     /// # Errors
@@ -225,6 +265,8 @@ pub struct Share {
     reader: Arc<Mapping>,
     registers: RegisterPage,
     driver: Option<Driver>,
+    /// Somebody but the producer can write to the ring, or could once: a mapping may outlive the one who made it.
+    writable: Arc<AtomicBool>,
 }
 
 impl Share {
@@ -237,13 +279,13 @@ impl Share {
         let memory = StreamMemory::open(memory)?;
         let registers = RegisterPage::open(registers)?;
         let reader = Arc::new(Mapping::new(&memory, access, false)?);
-        Ok(Self { memory: Arc::new(memory), reader, registers, driver: None })
+        Ok(Self { memory: Arc::new(memory), reader, registers, driver: None, writable: Arc::default() })
     }
 
     /// Of a ring whose owner has no use for what the card maps.
     pub(super) fn of(memory: StreamMemory, registers: RegisterPage) -> Result<Self, MemoryError> {
         let reader = Arc::new(Mapping::new(&memory, Access::Read, false)?);
-        Ok(Self { memory: Arc::new(memory), reader, registers, driver: None })
+        Ok(Self { memory: Arc::new(memory), reader, registers, driver: None, writable: Arc::default() })
     }
 
     pub(super) fn registers(&self) -> &RegisterPage {
@@ -262,6 +304,8 @@ impl Share {
     #[cfg(all(not(miri), target_os = "linux"))]
     #[must_use]
     pub fn memory_fd(&self) -> BorrowedFd<'_> {
+        // Whoever has the file can map it as he likes.
+        self.writable.store(true, Ordering::Release);
         self.memory.as_fd()
     }
 
@@ -309,6 +353,10 @@ impl Share {
     /// # Errors
     /// As [`MemoryError`] says.
     pub fn mapped_anew(&self, access: Access) -> Result<Self, MemoryError> {
+        if access == Access::ReadWrite {
+            // Before the mapping is there.
+            self.writable.store(true, Ordering::Release);
+        }
         Ok(Self { reader: Arc::new(Mapping::new(&self.memory, access, false)?), ..self.clone() })
     }
 

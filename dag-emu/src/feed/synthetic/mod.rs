@@ -12,6 +12,10 @@
 //! Checksums and FCS are right. Addresses are those reserved for documentation: 192.0.2.0/24 and 198.51.100.0/24 (RFC 5737),
 //! 2001:db8::/32 (RFC 3849), 00-00-5E-00-53-xx (RFC 7042).
 //!
+//! With [`Payload::Template`] the first [`PATTERN`] packets come again and again, their numbers and checksums with them: the card
+//! then has nothing to make but headers. Where a lap of stream memory ends they begin anew, and where a packet is dropped it
+//! is the same one that comes when there is room again.
+//!
 //! # Ports
 //!
 //! Ports 2n and 2n+1 are the two directions of one tapped link: what clients send is seen at the even one, what servers send
@@ -30,12 +34,14 @@ mod head;
 mod number;
 mod rate;
 mod size;
+mod template;
 #[cfg(test)]
 mod tests;
 
 pub use number::packet_number;
 pub use rate::{Rate, RateError};
 pub use size::{SizeError, SizeMix};
+pub(crate) use template::Template;
 
 use std::fmt;
 
@@ -63,12 +69,39 @@ pub struct SyntheticSpec {
     pub rate: Rate,
     /// After how many packets the feed is over; never by default.
     pub count: Option<u64>,
+    /// Whether each packet is made anew, or the same ones come again and again.
+    pub payload: Payload,
+    /// What becomes of packets that a full stream has no room for.
+    pub full: Full,
 }
+
+/// How the packets of a synthetic feed are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Payload {
+    /// Each anew, with a number of its own.
+    #[default]
+    Made,
+    /// The first [`PATTERN`] ones of the same seed, sizes and ports again and again: as fast as records can be written.
+    Template,
+}
+
+/// What becomes of packets that a full stream has no room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Full {
+    /// They are dropped and counted, as by any card.
+    #[default]
+    Drop,
+    /// The feed waits until there is room, which no wire does: for measuring how fast a reader is.
+    Wait,
+}
+
+/// Packets of a synthetic feed that has templates.
+pub const PATTERN: u64 = 1024;
 
 /// In words, for a person: `64 byte frames, 1000pps`.
 impl fmt::Display for SyntheticSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sizes, rate, count } = self;
+        let Self { sizes, rate, count, payload, full } = self;
         if *sizes == SizeMix::IMIX {
             write!(f, "IMIX frames, ")?
         } else {
@@ -78,6 +111,12 @@ impl fmt::Display for SyntheticSpec {
             f.write_str("as fast as possible")?
         } else {
             write!(f, "{rate}")?
+        }
+        if *payload == Payload::Template {
+            write!(f, ", {PATTERN} packets again and again")?
+        }
+        if *full == Full::Wait {
+            f.write_str(", waiting for room")?
         }
         count.map_or(Ok(()), |count| write!(f, ", {count} packets"))
     }
@@ -95,6 +134,7 @@ pub(crate) struct Synthetic {
     /// Numbers of packets end before this one.
     end: u64,
     flat_out: bool,
+    waits: bool,
     rng: Pcg64Mcg,
     flows: Flows,
     echo: Echo,
@@ -104,6 +144,7 @@ pub(crate) struct Synthetic {
     last: Timestamp,
     /// Number of the next packet.
     next: u64,
+    patience: Patience,
 }
 
 impl Synthetic {
@@ -117,6 +158,7 @@ impl Synthetic {
             ports,
             end: spec.count.unwrap_or(u64::MAX),
             flat_out: spec.rate.is_max(),
+            waits: spec.full == Full::Wait,
             flows: Flows::new(&mut rng, ports.div_ceil(2)),
             echo: Echo::new(identifier),
             // As much as the longest frame has behind the shortest head.
@@ -126,6 +168,7 @@ impl Synthetic {
             start: None,
             last: Timestamp::ZERO,
             next: 0,
+            patience: Patience::default(),
         }
     }
 
@@ -187,9 +230,31 @@ impl Feed for Synthetic {
                 }
                 due
             };
+            if self.waits && !intake.has_room() {
+                return Ok(self.patience.turn(now));
+            }
             self.last = time;
             self.give(time, intake);
         }
+        self.patience = Patience::default();
         Ok(if self.next >= self.end { Turn::End } else { Turn::More })
+    }
+}
+
+/// How a feed waits for room: awake for a while, since a reader that keeps up makes some at once, and then asleep.
+#[derive(Debug, Default)]
+struct Patience(u32);
+
+impl Patience {
+    /// Turns without room before it sleeps.
+    const AWAKE: u32 = 4096;
+
+    fn turn(&mut self, now: Timestamp) -> Turn {
+        if self.0 < Self::AWAKE {
+            self.0 += 1;
+            std::hint::spin_loop();
+            return Turn::More;
+        }
+        Turn::Until(now + TimeDelta::from_nanos(100_000))
     }
 }

@@ -100,6 +100,12 @@ impl Rate {
         check(u128::from(rate), "bps", MAX_BPS).map(|rate| Self(Kind::Bits(rate)))
     }
 
+    /// Whether it counts bits, so that it depends on the lengths of packets when they come.
+    #[must_use]
+    pub const fn is_bits(self) -> bool {
+        matches!(self.0, Kind::Bits(_))
+    }
+
     /// Whether it is as fast as the machine can.
     #[must_use]
     pub const fn is_max(self) -> bool {

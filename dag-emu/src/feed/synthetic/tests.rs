@@ -39,7 +39,12 @@ fn seconds(seconds: f64) -> TimeDelta {
 }
 
 fn spec(sizes: &str, rate: &str, count: u64) -> SyntheticSpec {
-    SyntheticSpec { sizes: sizes.parse().unwrap(), rate: rate.parse().unwrap(), count: Some(count) }
+    SyntheticSpec {
+        sizes: sizes.parse().unwrap(),
+        rate: rate.parse().unwrap(),
+        count: Some(count),
+        ..SyntheticSpec::default()
+    }
 }
 
 /// All packets of a feed that ends, with a clock that goes on by `step` with each turn.
@@ -340,7 +345,7 @@ proptest! {
     #[test]
     fn any_mix_at_any_seed_is_valid(seed: u64, a in 64u16..=2000, b in 64u16..=2000, ports in 0u8..=9) {
         let sizes = SizeMix::uniform(a.min(b), a.max(b)).unwrap();
-        let spec = SyntheticSpec { sizes, rate: Rate::MAX, count: Some(300) };
+        let spec = SyntheticSpec { sizes, rate: Rate::MAX, count: Some(300), ..SyntheticSpec::default() };
         for (number, seen) in run(&spec, seed, ports, seconds(1e-6)).iter().enumerate() {
             verify(&seen.frame);
             prop_assert_eq!(packet_number(&seen.frame), Some(number as u64));

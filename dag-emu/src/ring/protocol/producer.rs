@@ -286,6 +286,12 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ProducerHalf<A, R> {
         self.raise(END_OF_FEED);
     }
 
+    /// Position behind the last record committed.
+    #[inline]
+    pub(crate) fn position(&self) -> u64 {
+        self.head
+    }
+
     /// How often the consumer wrote a `bottom` that can not be.
     pub(crate) fn bad_bottoms(&self) -> u64 {
         self.bad_bottoms
