@@ -28,11 +28,18 @@ pub(crate) struct Pattern {
     bytes: Vec<u8>,
     /// Where a packet ends in `bytes`, and its port.
     packets: Vec<(usize, u8)>,
+    /// Whole records are wanted on every lap.
+    whole: bool,
     /// By packet and port: what has been seen at the port before that packet. One more than there are packets.
     before: Vec<Vec<PortCount>>,
 }
 
 impl Pattern {
+    /// No packet yet. `whole`: each lap writes whole records, whether that is needed or not.
+    pub(crate) fn new(whole: bool) -> Self {
+        Self { whole, ..Self::default() }
+    }
+
     /// Takes a packet in, behind the others.
     pub(crate) fn push(&mut self, arrival: &Arrival<'_>) {
         for piece in arrival.packet {
@@ -259,7 +266,7 @@ impl Lap {
         stamps: &[Timestamp],
     ) -> Result<(), Overrun> {
         let len = self.starts[to] - self.starts[from];
-        let is_there = stream.is_private() && self.position >= self.base + stream.ring_len();
+        let is_there = !self.of.whole && stream.is_private() && self.position >= self.base + stream.ring_len();
         let pending = u16::try_from(stream.drops().pending).unwrap_or(u16::MAX);
         let Some(mut slot) = stream.reserve(len) else { return Ok(()) };
         let (words, stamps) = (&self.words[from..to], &stamps[..to - from]);

@@ -38,7 +38,7 @@ const MAX_MEMORY: u64 = 1 << 40;
 /// | `size=64\|imix\|1518\|N\|N-M` | synthetic | `64` | bytes on the wire, FCS included |
 /// | `rate=max\|1000pps\|2Mpps\|10Gbps` | synthetic | `1000pps` | packets or bits per second; bits count 20 bytes of preamble and gap |
 /// | `count=N\|forever` | synthetic | `forever` | packets until the feed is over |
-/// | `payload=made\|template` | synthetic | `made` | each packet made anew, with its number; or the first 1024 again and again, as fast as records can be written |
+/// | `payload=made\|template\|records` | synthetic | `made` | each packet made anew, with its number; or the first 1024 again and again, as fast as headers or whole records can be written |
 /// | `full=drop\|wait` | synthetic | `drop` | what there is no room for is dropped and counted; or the feed waits for room |
 /// | `pace=recorded\|max\|xN` | replay | `recorded` | the recorded gaps, none, or N times faster |
 /// | `loop=N\|forever` | replay | `1` | times the file is played |
@@ -207,7 +207,9 @@ impl FeedSpec {
                 let info = FeedInfo::new(format!("synthetic, {spec}"), StampSource::Synthetic);
                 Ok(match spec.payload {
                     Payload::Made => (Box::new(Synthetic::new(spec, card.seed, card.ports)), info, None),
-                    Payload::Template => (Box::new(Template::new(spec, card.seed, card.ports)), info, None),
+                    Payload::Template | Payload::Records => {
+                        (Box::new(Template::new(spec, card.seed, card.ports)), info, None)
+                    }
                 })
             }
             Self::Replay(spec) => feed::replay::open(spec, card.ports),
@@ -332,7 +334,8 @@ impl CardSpec {
                 spec.payload = match value {
                     "made" => Payload::Made,
                     "template" => Payload::Template,
-                    _ => return Err(bad(&"made or template")),
+                    "records" => Payload::Records,
+                    _ => return Err(bad(&"made, template or records")),
                 }
             }
             ("full", FeedSpec::Synthetic(spec)) => {

@@ -4,12 +4,14 @@
 //! house-hot generate MIX SEED BYTES FILE...    records of about BYTES in all, spread over the files in the order of their stamps
 //! house-hot walk FILE auto|blocks|map          reads a file through `erf::Reader`, every header field used
 //! house-hot memory FILE BYTES TIMES            walks so much of its beginning, read into memory first, so many times, by the clock
+//! house-hot card DEVICE                        reads a card to its end, every header field used, from the start of its stream on
 //! house-hot loop NAME RECORDS TIMES            a loop over records in memory, the instructions of which are counted
 //! house-hot loops                              the names of the loops
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod card;
 mod loops;
 mod traffic;
 mod walk;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 
 use erf::Access;
 
-const USAGE: &str = "usage: house-hot generate MIX SEED BYTES FILE... | walk FILE ACCESS | memory FILE BYTES TIMES | loop NAME RECORDS TIMES | loops";
+const USAGE: &str = "usage: house-hot generate MIX SEED BYTES FILE... | walk FILE ACCESS | memory FILE BYTES TIMES | card DEVICE | loop NAME RECORDS TIMES | loops";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +57,10 @@ fn run(words: &[&str]) -> Result<String, Box<dyn Error>> {
         }
         ["memory", file, bytes, times] => {
             let (seen, took) = walk::memory(Path::new(file), bytes.parse()?, times.parse()?)?;
+            Ok(format!("packets {} nanos {} sum {:016x}\n", seen.packets, took.as_nanos(), seen.sum()))
+        }
+        ["card", device] => {
+            let (seen, took) = card::read(device)?;
             Ok(format!("packets {} nanos {} sum {:016x}\n", seen.packets, took.as_nanos(), seen.sum()))
         }
         ["loop", name, records, times] => {

@@ -76,7 +76,7 @@ impl Ground {
         }
         let measured = folder.join("measured");
         let ground = Self { size, rounds, folder, memory, measured, built, made: RefCell::default() };
-        for program in ["measured", "walk", "convert", "filter", "copy"] {
+        for program in ["measured", "walk", "convert", "filter", "copy", "ring"] {
             ground.compile(program)?;
         }
         Ok(ground)
@@ -86,7 +86,7 @@ impl Ground {
     fn compile(&self, name: &str) -> Result {
         let source = shell::root().join("benches/c").join(name).with_extension("c");
         let mut cc = shell::program("cc");
-        cc.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-o"]).arg(self.plain(name)).arg(source);
+        cc.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread", "-o"]).arg(self.plain(name)).arg(source);
         let status = cc.status().map_err(|cause| shell::start_error(&cc, cause))?;
         if status.success() { Ok(()) } else { finding(format!("benches/c/{name}.c does not compile")) }
     }

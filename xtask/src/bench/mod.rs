@@ -36,8 +36,10 @@ const WORTH: (u64, usize) = (1 << 30, 5);
 pub(crate) enum Name {
     /// Following records in memory
     Records,
-    /// The emulated card, and the ways to it
+    /// The emulated card and its reader
     Card,
+    /// The ways to an emulated card: libdag, another process
+    Routes,
     /// Following the records of a file
     Walk,
     /// The same, compressed
@@ -105,7 +107,8 @@ pub(crate) fn chore(args: &Args) -> Result {
         let word = name.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let outcomes = match name {
             Name::Records => contests::memory_walk::run(&ground)?,
-            Name::Card => contests::library::run(&ground)?,
+            Name::Card => contests::card::run(&ground)?,
+            Name::Routes => contests::library::run(&ground)?,
             Name::Walk => contests::walk::run(&ground)?,
             Name::Compressed => contests::compressed::run(&ground)?,
             Name::Convert => contests::convert::run(&ground)?,

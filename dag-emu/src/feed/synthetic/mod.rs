@@ -83,6 +83,8 @@ pub enum Payload {
     Made,
     /// The first [`PATTERN`] ones of the same seed, sizes and ports again and again: as fast as records can be written.
     Template,
+    /// The same, with whole records written on every lap, as for a reader that may write to stream memory.
+    Records,
 }
 
 /// What becomes of packets that a full stream has no room for.
@@ -112,8 +114,10 @@ impl fmt::Display for SyntheticSpec {
         } else {
             write!(f, "{rate}")?
         }
-        if *payload == Payload::Template {
-            write!(f, ", {PATTERN} packets again and again")?
+        match payload {
+            Payload::Made => {}
+            Payload::Template => write!(f, ", {PATTERN} packets again and again")?,
+            Payload::Records => write!(f, ", {PATTERN} packets again and again in whole records")?,
         }
         if *full == Full::Wait {
             f.write_str(", waiting for room")?
@@ -241,18 +245,24 @@ impl Feed for Synthetic {
     }
 }
 
-/// How a feed waits for room: awake for a while, since a reader that keeps up makes some at once, and then asleep.
+/// How a feed waits for room: awake for a while, since a reader that keeps up makes some at once, then giving its core to whom it
+/// waits for, should they share one, and then asleep.
 #[derive(Debug, Default)]
 struct Patience(u32);
 
 impl Patience {
     /// Turns without room before it sleeps.
     const AWAKE: u32 = 4096;
+    const ALONE: u32 = 1024;
 
     fn turn(&mut self, now: Timestamp) -> Turn {
         if self.0 < Self::AWAKE {
             self.0 += 1;
-            std::hint::spin_loop();
+            if self.0 < Self::ALONE {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
             return Turn::More;
         }
         Turn::Until(now + TimeDelta::from_nanos(100_000))

@@ -37,7 +37,7 @@ impl Template {
     pub(crate) fn new(spec: &SyntheticSpec, seed: u64, ports: u8) -> Self {
         let first = SyntheticSpec { rate: Rate::MAX, count: Some(PATTERN), payload: Payload::Made, ..spec.clone() };
         let mut feed = Synthetic::new(&SyntheticSpec { full: Full::Drop, ..first }, seed, ports);
-        let mut pattern = Pattern::default();
+        let mut pattern = Pattern::new(spec.payload == Payload::Records);
         for _ in 0..PATTERN {
             feed.give(Timestamp::ZERO, &mut pattern);
         }

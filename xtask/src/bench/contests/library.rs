@@ -7,7 +7,7 @@ use crate::bench::ground::Ground;
 use crate::shell::{self, Result, cargo, output};
 
 /// The benchmarks that no other contest does better.
-const BENCHES: [&str; 2] = ["card", "routes"];
+const BENCHES: [&str; 1] = ["routes"];
 
 pub(in crate::bench) fn run(_: &Ground) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();

@@ -1,5 +1,6 @@
 //! The contests, one in a file.
 
+pub(super) mod card;
 pub(super) mod compressed;
 pub(super) mod convert;
 pub(super) mod filter;
