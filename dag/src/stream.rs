@@ -1,10 +1,11 @@
 //! [`RxStream`]: a receive stream, from attach to close.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{cell::Cell, marker::PhantomData};
 
-use dag_emu::ring::PollRules;
+use dag_emu::ring::{PollRules, Window};
 use erf::Records;
 
 use crate::backend::{Drops, StreamBackend};
@@ -16,6 +17,9 @@ use crate::error::Error;
 /// over, and they are to lie in the cache still when the program walks over them: with 4 MiB a full stream is read at 0.7 of the
 /// speed.
 const MAX_BATCH: u64 = 256 << 10;
+
+/// Of the ends of windows that are kept.
+const MIN_APART: u64 = 4096;
 
 /// A receive stream that this program owns.
 ///
@@ -32,6 +36,8 @@ pub struct RxStream {
     /// batch writes it, and only while it borrows the stream.
     release: AtomicU64,
     max_batch: u64,
+    /// Ends of windows that have been seen and lie ahead, ascending: records begin there.
+    ends: VecDeque<u64>,
     interrupted: Arc<AtomicBool>,
     number: u16,
     started: bool,
@@ -58,6 +64,7 @@ impl RxStream {
             backend,
             release: AtomicU64::new(0),
             max_batch,
+            ends: VecDeque::new(),
             interrupted: Arc::default(),
             number,
             started: false,
@@ -89,6 +96,7 @@ impl RxStream {
             self.backend.start()?;
             self.started = true;
             *self.release.get_mut() = self.backend.position();
+            self.ends.clear();
         }
         Ok(())
     }
@@ -145,13 +153,37 @@ impl RxStream {
         let release = *self.release.get_mut();
         let window = self.backend.advance(release, &self.interrupted)?;
         self.interrupted.store(false, Ordering::Relaxed);
+        let len = match self.known_end(window) {
+            // Below the length of the window.
+            Some(end) => usize::try_from(end - window.bottom).unwrap_or(usize::MAX),
+            None => whole_records(self.backend.bytes(), self.max_batch),
+        };
         let bytes = self.backend.bytes();
-        let len = whole_records(bytes, self.max_batch);
         let bytes = bytes.get(..len).unwrap_or(bytes);
         let end = window.bottom + bytes.len() as u64;
         *self.release.get_mut() = end;
         let is_end = self.backend.is_last() && bytes.is_empty();
         Ok(Batch::new(bytes, window.bottom, is_end, &self.release))
+    }
+
+    /// A place in `window` at which a record is known to begin and to which a batch is neither too long nor much too short. Where a reader is
+    /// behind, so that more than a batch lies there, that is where an earlier window ended: finding one by walking over the records would
+    /// fetch all of them into the cache before the program does.
+    fn known_end(&mut self, window: Window) -> Option<u64> {
+        let most = window.bottom.saturating_add(self.max_batch);
+        while self.ends.front().is_some_and(|end| *end <= window.bottom) {
+            self.ends.pop_front();
+        }
+        // Not each: a reader who holds on to a record is shown many that lie close together.
+        let last = self.ends.back().copied().unwrap_or(window.bottom);
+        if window.top.saturating_sub(last) >= (self.max_batch / 4).max(MIN_APART) {
+            self.ends.push_back(window.top);
+        }
+        if window.top <= most {
+            return Some(window.top);
+        }
+        let within = self.ends.partition_point(|end| *end <= most).checked_sub(1)?;
+        self.ends.get(within).copied().filter(|end| end - window.bottom >= self.max_batch / 2)
     }
 
     /// The stream's drop counter since attach; `None` where the card has none.
@@ -232,6 +264,45 @@ mod tests {
         assert_eq!(whole_records(&bytes, 879), 792);
         assert_eq!(whole_records(&bytes, 88), 88);
         assert_eq!(whole_records(&bytes, 1), 88, "one record at least");
+    }
+
+    #[test]
+    fn a_batch_of_a_reader_who_is_behind_ends_where_an_earlier_window_did() {
+        let mut stream = Card::open("emu:none").unwrap().attach(0).unwrap();
+        stream.set_max_batch(100_000);
+        let mut end = |bottom, top| stream.known_end(Window { bottom, top });
+        assert_eq!(end(0, 80_000), Some(80_000), "all of it");
+        assert_eq!(end(0, 100_000), Some(100_000));
+        assert_eq!(end(0, 900_000), Some(80_000), "the window before the last one lay too close to be kept");
+        assert_eq!(end(80_000, 900_000), None, "nothing is known to begin there");
+        assert_eq!(end(170_000, 1_000_000), None);
+        assert_eq!(end(820_000, 1_200_000), Some(900_000));
+        assert_eq!(end(860_001, 1_200_000), None, "a batch would be short");
+        assert_eq!(end(900_000, 1_200_000), Some(1_000_000));
+        assert_eq!(end(1_200_000, 1_200_000), Some(1_200_000), "nothing lies there");
+    }
+
+    #[test]
+    fn batches_of_a_full_stream_are_whole_records_that_follow_each_other() {
+        let card =
+            Card::open("emu:synthetic=imix,rate=max,full=wait,payload=template,memory=1MiB,count=60000").unwrap();
+        let mut stream = card.attach(0).unwrap();
+        stream.set_max_batch(50_000);
+        stream.start().unwrap();
+        let (mut position, mut packets) = (0, 0);
+        loop {
+            let batch = stream.advance().unwrap();
+            assert_eq!(batch.position(), position);
+            assert!(batch.bytes().len() <= 50_000);
+            for record in &batch {
+                packets += u64::from(record.unwrap().is_packet());
+            }
+            position += batch.bytes().len() as u64;
+            if batch.is_end() {
+                break;
+            }
+        }
+        assert_eq!(packets, 60_000);
     }
 
     #[test]
