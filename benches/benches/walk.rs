@@ -1,49 +1,60 @@
-//! Walking a file of 64-byte frames from page cache, beside a plain loop over the same bytes.
+//! Walking 64-byte frames in memory and in a file in the page cache, beside a plain loop over the same bytes.
 //!
-//! `DAG_BENCH_MIB` sets the size of the file; 1024 by default.
+//! `DAG_BENCH_MIB` sets the size of the file; 256 by default. Criterion runs one after the other: ratios of interleaved rounds beside programs in C are
+//! what `cargo xtask bench records walk` prints.
+
+#![expect(missing_docs, reason = "criterion_group! makes a public function")]
 
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dag::file::{Access, Reader, RecordBuilder, RecordType, Records, TimeDelta, Timestamp};
-use house_benches::{Contestant, race};
 
 /// Bytes of a record of a 64-byte frame.
 const RECORD: usize = 88;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mib: usize = std::env::var("DAG_BENCH_MIB").map_or(Ok(1024), |mib| mib.parse())?;
+/// Bytes of what a second-level cache holds.
+const CACHED: usize = 256 << 10;
+
+fn walk(criterion: &mut Criterion) {
+    let mib = std::env::var("DAG_BENCH_MIB").ok().and_then(|mib| mib.parse().ok()).unwrap_or(256);
+    if let Err(error) = measured(criterion, mib) {
+        eprintln!("walk: {error}");
+    }
+}
+
+fn measured(criterion: &mut Criterion, mib: usize) -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("walk.erf");
     let records = (mib << 20) / RECORD;
     write_file(&path, records)?;
     // Into page cache.
-    std::io::copy(&mut File::open(&path)?, &mut std::io::sink())?;
-
     let memory = std::fs::read(&path)?;
-    race(
-        &format!("Walk {mib} MiB in memory, type and wire length of each record used"),
-        7,
-        &mut [
-            Contestant::new("plain loop over the length chain", || plain(&memory).0),
-            Contestant::new("erf_core::Records", || in_memory(&memory)),
-        ],
-    );
+    for (name, bytes) in [("memory/L2", &memory[..CACHED / RECORD * RECORD]), ("memory/DRAM", &memory)] {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Elements((bytes.len() / RECORD) as u64));
+        group.bench_function("plain loop over the length chain", |bencher| bencher.iter(|| plain(bytes).0));
+        group.bench_function("erf_core::Records", |bencher| bencher.iter(|| in_memory(bytes)));
+        group.finish();
+    }
     drop(memory);
-    race(
-        &format!("Walk a file of {mib} MiB in page cache"),
-        5,
-        &mut [
-            Contestant::new("plain loop, read(2) in blocks of 256 KiB", || plain_file(&path).unwrap_or_default()),
-            Contestant::new("erf::Reader, blocks", || through_reader(&path, Access::Blocks).unwrap_or_default()),
-            Contestant::new("erf::Reader, map", || through_reader(&path, Access::Map).unwrap_or_default()),
-            Contestant::new("erf::Reader, its own choice", || through_reader(&path, Access::Auto).unwrap_or_default()),
-        ],
-    );
+    let mut group = criterion.benchmark_group("file");
+    group.throughput(Throughput::Elements(records as u64)).sample_size(10);
+    group.bench_function("plain loop, read(2) in blocks of 256 KiB", |bencher| bencher.iter(|| plain_file(&path).ok()));
+    for (name, access) in [("blocks", Access::Blocks), ("map", Access::Map), ("its own choice", Access::Auto)] {
+        group.bench_function(format!("erf::Reader, {name}"), |bencher| {
+            bencher.iter(|| through_reader(&path, access).ok());
+        });
+    }
+    group.finish();
     Ok(())
 }
+
+criterion_group!(walks, walk);
+criterion_main!(walks);
 
 fn write_file(path: &Path, records: usize) -> Result<(), Box<dyn std::error::Error>> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
