@@ -13,8 +13,8 @@ use crate::batch::Batch;
 use crate::card::Card;
 use crate::error::Error;
 
-/// The most bytes a batch has by default, if a quarter of the stream's memory is not less. To find where it ends its records are walked
-/// over, and they are to lie in the cache still when the program walks over them: with 4 MiB a full stream is read at 0.7 of the
+/// The most bytes a batch has by default, if a quarter of the stream's memory is not less. Where it is not known where it may end its records are
+/// walked over, and they are to lie in the cache still when the program walks over them: with 4 MiB a full stream was read at 0.7 of the
 /// speed.
 const MAX_BATCH: u64 = 256 << 10;
 

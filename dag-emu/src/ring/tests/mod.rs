@@ -49,6 +49,44 @@ fn put(producer: &mut Producer, len: usize, fill: u8) -> bool {
 }
 
 #[test]
+fn headers_are_written_over_what_lies_there_and_never_beyond_the_slot() {
+    let (card, mut consumer) = started(LEN);
+    // Three records of 24 bytes, of which the second lies across the seam.
+    let stamps = [1, 2, 3].map(erf_core::Timestamp::from_raw);
+    let words = [u64::from_ne_bytes([2, 4, 0, 24, 0, 0, 0, 8]); 3];
+    let mut producer = card.lock().unwrap();
+    let before = LEN as usize - 40;
+    assert!(put(&mut producer, before, 0xAA));
+    producer.publish();
+    consumer.advance(0).unwrap();
+    consumer.advance(before as u64).unwrap();
+    let mut slot = producer.reserve(72).unwrap();
+    slot.copy_from(&[0x55; 72]).unwrap();
+    slot.write_headers(0, &stamps, &words).unwrap();
+    let overrun = slot.write_headers(24, &stamps, &words).unwrap_err();
+    assert_eq!((overrun.offset, overrun.room), (72, 72));
+    producer.commit(72).unwrap();
+    producer.publish();
+    drop(producer);
+    let window = consumer.advance(before as u64).unwrap();
+    assert_eq!(window.len(), 72);
+    let expected = |stamp: u8| [&[stamp, 0, 0, 0, 0, 0, 0, 0, 2, 4, 0, 24, 0, 0, 0, 8][..], &[0x55; 8]].concat();
+    // The second call has written the stamps of the first two records once more, a record later.
+    assert_eq!(consumer.bytes(), [expected(1), expected(1), expected(2)].concat());
+}
+
+#[test]
+fn whoever_may_write_to_the_ring_is_known_to_its_producer() {
+    let (card, share) = manual(LEN);
+    assert!(card.lock().unwrap().is_private());
+    drop(share.mapped_anew(Access::Read).unwrap());
+    let _consumer = share.attach().unwrap();
+    assert!(card.lock().unwrap().is_private());
+    drop(share.mapped_anew(Access::ReadWrite).unwrap());
+    assert!(!card.lock().unwrap().is_private(), "the mapping may be kept");
+}
+
+#[test]
 fn states_follow_the_requests() {
     let (producer, share) = create(LEN, Allocation::Prefaulted).unwrap();
     let card = Arc::new(Mutex::new(producer));
