@@ -96,6 +96,31 @@ impl<'a> Record<'a> {
         Ok(Self { bytes, ts, word, header_len })
     }
 
+    /// The record at the start of `bytes`, if it is an Ethernet record without extension headers of which an [audit](crate::Audit) finds nothing
+    /// to say but for its stamp: what most files have most, found in less than half the time. `None`: it is another one, or none.
+    #[inline]
+    pub fn parse_plain_ethernet(bytes: &'a [u8]) -> Option<Self> {
+        /// The types, a bit for each. With the bit for extension headers a type byte is beyond.
+        const TYPES: u32 = {
+            let (mut types, mut n) = (0, 0);
+            while n < 32 {
+                types |= (RecordType::new(n).is_ethernet() as u32) << n;
+                n += 1;
+            }
+            types
+        };
+        const ETHERNET_LEN: usize = HEADER_LEN + 2;
+        let head = u128::from_le_bytes(*bytes.first_chunk::<HEADER_LEN>()?);
+        let word = ((head >> 64) as u64).swap_bytes();
+        let is_ethernet = TYPES.checked_shr((word >> 56) as u32).is_some_and(|types| types & 1 == 1);
+        let is_plain = is_ethernet && !Flags::from_bits((word >> 48) as u8).reserved();
+        let rlen = usize::from((word >> 32) as u16);
+        if !is_plain || word as u16 == 0 || rlen < ETHERNET_LEN {
+            return None;
+        }
+        Some(Self { bytes: bytes.get(..rlen)?, ts: head as u64, word, header_len: ETHERNET_LEN })
+    }
+
     /// The timestamp.
     #[inline]
     pub const fn timestamp(&self) -> Timestamp {
@@ -214,7 +239,8 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn payload(&self) -> &'a [u8] {
         // In bounds by construction; `get` keeps the accessor free of a panic path.
-        self.bytes.get(self.header_len..self.header_len + self.captured_len()).unwrap_or_default()
+        let stored = self.bytes.get(self.header_len..).unwrap_or_default();
+        stored.get(..self.stored_limit()).unwrap_or(stored)
     }
 
     /// What lies between the packet and the end of the record. Its content is undefined.
@@ -344,6 +370,43 @@ mod tests {
         assert_eq!(r.sub_header(), SubHeader::Ethernet([0xaa, 0xbb]));
         assert_eq!(r.payload(), [0xcc, 0xdd]);
         assert!(r.is_snapped());
+    }
+
+    #[test]
+    fn plain_ethernet_is_what_an_audit_passes_over() {
+        let mut seen = [0; 2];
+        for type_byte in 0..=255u8 {
+            for (flags, rlen, wlen, total) in [
+                (4, 88, 64, 100),
+                (0x84, 88, 64, 100),
+                (4, 88, 0, 100),
+                (4, 88, 64, 88),
+                (4, 88, 64, 87),
+                (4, 18, 64, 18),
+                (4, 17, 64, 60),
+                (4, 15, 9, 60),
+            ] {
+                let mut bytes = record(type_byte, rlen, wlen, total);
+                bytes[9] = flags;
+                let plain = Record::parse_plain_ethernet(&bytes);
+                let expected = Record::parse(&bytes).ok().filter(|record| {
+                    let mut is_odd = false;
+                    crate::Audit::oddities(0, record, |_| is_odd = true);
+                    record.record_type().is_ethernet() && !record.has_ext_headers() && !is_odd
+                });
+                let all =
+                    |record: Record<'_>| (record.bytes().len(), record.header_len(), record.timestamp(), record.word);
+                assert_eq!(
+                    plain.map(all),
+                    expected.map(all),
+                    "type {type_byte}, flags {flags:#x}, {rlen} of {total} bytes, {wlen}"
+                );
+                seen[usize::from(plain.is_some())] += 1;
+            }
+        }
+        // Four types, in three ways.
+        assert_eq!(seen, [256 * 8 - 12, 12]);
+        assert!(Record::parse_plain_ethernet(&[2; 15]).is_none());
     }
 
     #[test]

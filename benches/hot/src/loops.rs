@@ -3,14 +3,15 @@
 use std::error::Error;
 use std::hint::black_box;
 use std::io::{Cursor, Write};
+use std::path::Path;
 use std::sync::Arc;
 
-use erf::convert::{Converter, FileOptions};
-use erf::filter::{BatchFilter, Compiler, Filter, FilterOptions};
+use erf::convert::{Converter, FcsPolicy, FileOptions};
+use erf::filter::{Compiler, Filter, FilterOptions, Sieve};
 use erf::merge::{Input, Merge};
 use erf::pieces::Piece;
 use erf::summary::Summary;
-use erf::{Access, Audit, FileFormat, Reader, Record, Records};
+use erf::{Access, Audit, FileFormat, Reader, Records};
 
 use crate::traffic::{self, Mix};
 use crate::walk;
@@ -21,7 +22,7 @@ pub(crate) const NAMES: &[&str] = &[
     "reader-blocks",
     "reader-map",
     "filter",
-    "filter-batch",
+    "filter-sieve",
     "convert-pcap",
     "convert-pcapng",
     "summary",
@@ -30,9 +31,6 @@ pub(crate) const NAMES: &[&str] = &[
 ];
 
 const SEED: u64 = 53;
-
-/// Records that a filter looks at together.
-const TOGETHER: usize = 1024;
 
 /// Inputs of the merge.
 const INPUTS: u64 = 8;
@@ -60,7 +58,7 @@ pub(crate) fn run(name: &str, records: u64, times: u64) -> Result<u64, Box<dyn E
                 "reader-blocks" => black_box(walk::file(file.path(), Access::Blocks)?).packets,
                 "reader-map" => black_box(walk::file(file.path(), Access::Map)?).packets,
                 "filter" => matching(bytes, &filter)?,
-                "filter-batch" => matching_together(bytes, &filter)?,
+                "filter-sieve" => sieved(file.path(), &filter)?,
                 "convert-pcap" => convert(bytes, FileFormat::Pcap)?,
                 "convert-pcapng" => convert(bytes, FileFormat::PcapNg)?,
                 "summary" => sum_up(bytes),
@@ -81,17 +79,20 @@ fn matching(bytes: &[u8], filter: &Filter) -> Result<u64, Box<dyn Error>> {
     Ok(seen)
 }
 
-fn matching_together(bytes: &[u8], filter: &Filter) -> Result<u64, Box<dyn Error>> {
-    let mut filter = BatchFilter::new(filter.clone());
-    let (mut seen, mut matching) = (0, 0);
-    let mut walk = Records::new(bytes).flatten();
-    loop {
-        let records: Vec<Record<'_>> = walk.by_ref().take(TOGETHER).collect();
-        if records.is_empty() {
-            break;
+fn sieved(path: &Path, filter: &Filter) -> Result<u64, Box<dyn Error>> {
+    let (mut seen, mut matching) = (0, 0u64);
+    // Mapped, so that nothing of what is counted is reading.
+    let mut reader = Reader::builder().access(Access::Map).open(path)?;
+    while let Some(batch) = reader.next_batch()? {
+        let mut sieve = Sieve::new(filter.clone(), FcsPolicy::Strip);
+        let mut records = batch.iter();
+        loop {
+            seen += sieve.put_plain(&mut records);
+            sieve.sift(|_| matching += 1);
+            let Some(item) = records.next() else { break };
+            seen += 1;
+            sieve.put(&item?)?;
         }
-        seen += records.len() as u64;
-        matching += filter.matches(&records)?.iter().filter(|matches| **matches).count();
     }
     black_box(matching);
     Ok(seen)

@@ -2,16 +2,20 @@
 
 use std::ops::RangeInclusive;
 
-use erf::filter::{BatchFilter, Filter, FilterOptions, Mismatch};
+use erf::convert::{FcsChoice, FcsPolicy, Survey};
+use erf::filter::{Filter, FilterOptions, Mismatch, Sieve};
 use erf::select::{Bound, Selection, Selector};
-use erf::{Record, RecordType};
+use erf::{Batch, Record, RecordType};
 use serde_json::{Map, json};
 
-use super::pass::{Files, Matching, Next, Pass, Sink};
+use super::pass::{Files, Next, Pass, Sink};
 use super::{Failure, PROGRAM, counted, instant};
 use crate::exit::Exit;
 use crate::messages::say;
 use crate::values;
+
+/// Bytes of records that say how frames end: as many as `erf convert` looks at.
+const SURVEYED: u64 = 256 << 10;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -120,6 +124,89 @@ fn is_backward(from: Bound, until: Bound) -> bool {
     }
 }
 
+/// What becomes of the records.
+struct Cut {
+    selector: Selector,
+    seen: u64,
+    taken: u64,
+    pads: u64,
+    lost: u64,
+}
+
+impl Cut {
+    /// Writes `record` if it is wanted, as far as a filter has nothing to say.
+    fn take(&mut self, record: &Record<'_>, sink: &mut Sink) -> Result<(), Failure> {
+        if self.selector.wants(record) {
+            self.taken += 1;
+            sink.write(record)?;
+        } else if record.is_pad() {
+            self.pads += 1;
+            self.lost += u64::from(record.loss().unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Next {
+        if self.selector.is_over() { Next::Stop } else { Next::Go }
+    }
+}
+
+/// Cuts out what `filter` matches.
+fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter, args: &Args) -> Result<(), Failure> {
+    // It may be over at any record; none behind that is to be asked about.
+    let one_by_one = args.count.is_some() || args.bytes.is_some();
+    let is_open = cut.selector.is_open() && !one_by_one;
+    let mut fcs = None;
+    pass.each_batch(|batch, mut told, sink| {
+        let fcs = *fcs.get_or_insert_with(|| found_fcs(batch));
+        let mut sieve = Sieve::new(filter.clone(), fcs);
+        let mut records = batch.iter();
+        loop {
+            if is_open {
+                // Nothing is to be told of these.
+                cut.seen += sieve.put_plain(&mut records);
+                if sieve.is_full() {
+                    sieve.try_sift(|record| cut.take(record, sink))?;
+                    continue;
+                }
+            }
+            let offset = records.offset();
+            let Some(item) = records.next() else { break };
+            let Some(record) = told.hear(offset, item) else { continue };
+            cut.seen += 1;
+            if cut.selector.fits(&record) {
+                if !(sieve.put(&record)? | one_by_one) {
+                    continue;
+                }
+                sieve.try_sift(|record| cut.take(record, sink))?;
+            } else {
+                if record.is_meta() {
+                    // It is written, and those before it come before it.
+                    sieve.try_sift(|record| cut.take(record, sink))?;
+                }
+                cut.take(&record, sink)?;
+            }
+            if cut.next() == Next::Stop {
+                return Ok(Next::Stop);
+            }
+        }
+        sieve.try_sift(|record| cut.take(record, sink))?;
+        Ok(cut.next())
+    })
+}
+
+/// How Ethernet frames end, by the first records: a filter sees packets as they are in a file that is converted.
+fn found_fcs(batch: &Batch<'_>) -> FcsPolicy {
+    let mut survey = Survey::default();
+    let mut records = batch.iter();
+    while records.offset() < batch.offset() + SURVEYED
+        && let Some(item) = records.next()
+    {
+        item.iter().for_each(|record| survey.observe(record));
+    }
+    survey.fcs(FcsChoice::Auto).0
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if args.from.zip(args.until).is_some_and(|(from, until)| is_backward(from, until)) {
         return Err(Failure::Usage("--from is not before --until: there is nothing between them".to_owned()));
@@ -127,41 +214,28 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut options = FilterOptions::default();
     options.mismatch = Mismatch::NoMatch;
     let filter = args.filter.as_deref().map(|text| Filter::new(text, options)).transpose()?;
-    let mut filter = filter.map(BatchFilter::new);
-    let mut pass = match filter {
-        Some(_) => Pass::begin_whole(&args.files)?,
-        None => Pass::begin(&args.files)?,
-    };
-    let mut selector = Selector::new(args.selection());
-    let mut passed_over = 0u64;
-    let (mut pads, mut lost) = (0u64, 0u64);
-    let mut step = |record: &Record<'_>, is_match: bool, sink: &mut Sink| {
-        match selector.wants_if(record, |_| Ok::<_, Failure>(is_match))? {
-            true => sink.write(record)?,
-            false => {
-                passed_over += 1;
-                if record.is_pad() {
-                    pads += 1;
-                    lost += u64::from(record.loss().unwrap_or(0));
-                }
-            }
-        }
-        Ok(if selector.is_over() { Next::Stop } else { Next::Go })
-    };
-    match &mut filter {
+    let mut cut = Cut { selector: Selector::new(args.selection()), seen: 0, taken: 0, pads: 0, lost: 0 };
+    let mut pass;
+    match &filter {
         Some(filter) => {
-            let mut others = Selector::new(args.selection());
-            let one_by_one = args.count.is_some() || args.bytes.is_some();
-            let matching = Matching { filter, asked: &mut |record| others.fits(record), one_by_one };
-            pass.each_matched(matching, step)?;
+            pass = Pass::begin_whole(&args.files)?;
+            filtered(&mut cut, &mut pass, filter, args)?;
         }
-        None => pass.each(|_, record, sink| step(record, true, sink))?,
+        None => {
+            pass = Pass::begin(&args.files)?;
+            pass.each(|_, record, sink| {
+                cut.seen += 1;
+                cut.take(record, sink)?;
+                Ok(cut.next())
+            })?;
+        }
     }
+    let Cut { seen, taken, pads, lost, .. } = cut;
     if lost > 0 {
         let (pads, lost) = (counted(pads, "PAD record"), counted(lost, "lost packet"));
         say(PROGRAM, format_args!("{pads} left out, whose loss counters stood for {lost}"));
     }
-    let meaningless: Vec<_> = filter.iter().flat_map(|filter| filter.filter().meaningless()).collect();
+    let meaningless: Vec<_> = filter.iter().flat_map(Filter::meaningless).collect();
     for (link_type, count) in &meaningless {
         say(
             PROGRAM,
@@ -171,7 +245,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let meaningless: Map<_, _> =
         meaningless.into_iter().map(|(link_type, count)| (link_type.to_string(), count.into())).collect();
     pass.end(json!({
-        "passed_over": passed_over,
+        "passed_over": seen - taken,
         "pads_left_out": pads,
         "lost_left_out": lost,
         "filter_without_meaning": meaningless,

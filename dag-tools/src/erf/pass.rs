@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use erf::convert::{Converter, FcsChoice, Refusal, Summary, Survey};
-use erf::filter::BatchFilter;
+use erf::convert::{Converter, Refusal, Summary};
 use erf::writer::WholeFile;
-use erf::{FileFormat, Reader, Record};
+use erf::{Batch, Defect, FileFormat, Reader, Record};
 use serde_json::Value;
 
 use super::defects::Defects;
@@ -96,29 +95,52 @@ pub(super) fn read(
     defects: &mut Defects,
     mut step: impl FnMut(u64, &Record<'_>) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
-    read_matched(reader, progress, defects, None, |offset, record, _| step(offset, record))
+    read_batches(reader, progress, defects, |batch, mut told| {
+        let mut records = batch.iter();
+        loop {
+            let offset = records.offset();
+            let Some(item) = records.next() else { return Ok(Next::Go) };
+            if let Some(record) = told.hear(offset, item)
+                && step(offset, &record)? == Next::Stop
+            {
+                return Ok(Next::Stop);
+            }
+        }
+    })
 }
 
-/// A filter, and whom to ask it about.
-pub(super) struct Matching<'a> {
-    pub(super) filter: &'a mut BatchFilter,
-    /// Of the others it is known that they do not match.
-    pub(super) asked: &'a mut dyn FnMut(&Record<'_>) -> bool,
-    /// The pass may stop at any record: none behind it is to be asked about. Otherwise many at once, which is faster.
-    pub(super) one_by_one: bool,
+/// Whom to tell of what is wrong with the records of a batch.
+pub(super) struct Told<'a> {
+    defects: &'a mut Defects,
+    name: &'a str,
 }
 
-/// The same with what a filter says of the record; without one, that it matches.
-fn read_matched(
+impl Told<'_> {
+    /// Tells what is wrong with an item at `offset`, and gives the record if it is one.
+    #[inline]
+    pub(super) fn hear<'r>(&mut self, offset: u64, item: Result<Record<'r>, Defect>) -> Option<Record<'r>> {
+        match item {
+            Ok(record) => {
+                self.defects.audit(self.name, offset, &record);
+                Some(record)
+            }
+            Err(defect) => {
+                self.defects.tell(self.name, &defect);
+                None
+            }
+        }
+    }
+}
+
+/// Gives every batch of `reader` to `step`.
+fn read_batches(
     reader: &mut Reader,
     progress: &mut Progress,
     defects: &mut Defects,
-    mut matching: Option<Matching<'_>>,
-    mut step: impl FnMut(u64, &Record<'_>, bool) -> Result<Next, Failure>,
+    mut step: impl FnMut(&Batch<'_>, Told<'_>) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
-    let mut is_first = true;
     let name = reader.name().to_owned();
-    'input: loop {
+    loop {
         let batch = match reader.next_batch() {
             Ok(Some(batch)) => batch,
             Ok(None) => break,
@@ -126,43 +148,8 @@ fn read_matched(
             Err(error) if defects.broken(&error) => break,
             Err(error) => return Err(error.into()),
         };
-        let mut matches = Vec::new();
-        if let Some(Matching { filter, asked, one_by_one }) = &mut matching {
-            if std::mem::take(&mut is_first) {
-                // A filter sees packets as they are in a file that is converted.
-                let mut survey = Survey::default();
-                batch.iter().flatten().for_each(|record| survey.observe(&record));
-                filter.set_fcs(survey.fcs(FcsChoice::Auto).0);
-            }
-            if !*one_by_one {
-                let records: Vec<_> = batch.iter().flatten().filter(|record| asked(record)).collect();
-                matches = filter.matches(&records)?.to_vec();
-            }
-        }
-        let mut matches = matches.into_iter();
-        let mut records = batch.iter();
-        loop {
-            let offset = records.offset();
-            match records.next() {
-                Some(Ok(record)) => {
-                    defects.audit(&name, offset, &record);
-                    let is_match = match &mut matching {
-                        None => true,
-                        Some(Matching { filter, asked, one_by_one }) => {
-                            asked(&record)
-                                && match one_by_one {
-                                    true => filter.matches(&[record])? == [true],
-                                    false => matches.next().unwrap_or(false),
-                                }
-                        }
-                    };
-                    if step(offset, &record, is_match)? == Next::Stop {
-                        break 'input;
-                    }
-                }
-                Some(Err(defect)) => defects.tell(&name, &defect),
-                None => break,
-            }
+        if step(&batch, Told { defects, name: &name })? == Next::Stop {
+            break;
         }
         progress.add(batch.bytes().len() as u64);
     }
@@ -226,15 +213,13 @@ impl Pass {
         read(reader, progress, defects, |offset, record| step(offset, record, sink))
     }
 
-    /// The same with what a filter says of the record.
-    pub(super) fn each_matched(
+    /// Gives every batch to `step`, which tells what is wrong with its records.
+    pub(super) fn each_batch(
         &mut self,
-        matching: Matching<'_>,
-        mut step: impl FnMut(&Record<'_>, bool, &mut Sink) -> Result<Next, Failure>,
+        mut step: impl FnMut(&Batch<'_>, Told<'_>, &mut Sink) -> Result<Next, Failure>,
     ) -> Result<(), Failure> {
         let Self { reader, sink, progress, defects, .. } = self;
-        let matching = Some(matching);
-        read_matched(reader, progress, defects, matching, |_, record, is_match| step(record, is_match, sink))
+        read_batches(reader, progress, defects, |batch, told| step(batch, told, sink))
     }
 
     /// Ends the output and prints the summary, with what else there is to say.

@@ -35,6 +35,7 @@ pub(crate) use plain::{PlainFrame, PlainRun};
 pub(crate) use plain_tests::nearly_plain;
 pub use skipped::{Outcome, Skip, SkipCounts};
 pub use survey::Survey;
+pub(crate) use to_packet::ethernet_frame;
 pub use to_packet::{Encapsulation, FcsPolicy, Hdlc, PacketOptions, WirePacket, to_packet};
 pub use to_record::{Cut, FcsRule, RecordOptions, Refusal, Restorations, ToRecord};
 pub use unread::Unread;

@@ -109,8 +109,7 @@ impl<'a> WirePacket<'a> {
         let Some(original_len) = self.original_len.checked_sub(u32::from(n)) else {
             return self;
         };
-        let kept = self.body.len().min(original_len as usize);
-        WirePacket { original_len, body: &self.body[..kept], ..self }
+        WirePacket { original_len, body: self.body.get(..original_len as usize).unwrap_or(self.body), ..self }
     }
 }
 
@@ -158,14 +157,7 @@ fn native<'a>(record: &Record<'a>, options: &PacketOptions) -> Result<WirePacket
     let wire_len = usize::from(record.wire_len());
     let record_type = record.record_type();
     Ok(match record_type {
-        _ if record_type.is_ethernet() => {
-            let frame = WirePacket::native(LinkType::ETHERNET, payload, wire_len);
-            match options.fcs {
-                FcsPolicy::Strip => frame.without_tail(4),
-                FcsPolicy::Keep => WirePacket { fcs_len: 4, ..frame },
-                FcsPolicy::Absent => frame,
-            }
-        }
+        _ if record_type.is_ethernet() => ethernet_frame(record, options.fcs),
         _ if record_type.is_hdlc() => WirePacket::native(hdlc_link_type(options.hdlc, payload), payload, wire_len)
             .without_tail(options.hdlc_fcs_len),
         // The four bytes of ATM header have no place in LINKTYPE_ATM_RFC1483; a cell counts 52 bytes
@@ -177,6 +169,17 @@ fn native<'a>(record: &Record<'a>, options: &PacketOptions) -> Result<WirePacket
         RecordType::META => return Err(Skip::Meta),
         other => return Err(Skip::NoLinkType(other)),
     })
+}
+
+/// The frame of an Ethernet record.
+#[inline]
+pub(crate) fn ethernet_frame<'a>(record: &Record<'a>, fcs: FcsPolicy) -> WirePacket<'a> {
+    let frame = WirePacket::native(LinkType::ETHERNET, record.payload(), record.wire_len().into());
+    match fcs {
+        FcsPolicy::Strip => frame.without_tail(4),
+        FcsPolicy::Keep => WirePacket { fcs_len: 4, ..frame },
+        FcsPolicy::Absent => frame,
+    }
 }
 
 fn atm(payload: &[u8], length: usize) -> WirePacket<'_> {

@@ -1,12 +1,11 @@
-//! The fast interpreter: instructions that belong together are one step, jumps are resolved.
+//! Instructions that belong together as one entry of a table, jumps resolved.
 //!
-//! What compilers emit is mostly "load a field, mask it, compare, branch". Here that is one entry of a table: where the field is,
+//! What compilers emit is mostly "load a field, mask it, compare, branch". Here that is one entry: where the field is,
 //! what to keep of it, the range of values that takes the branch, and the two entries that may follow. Every comparison is brought to
 //! one form, `(A & probe) - low <= span` modulo 2^32, so an entry differs from another only in how it loads. The load of X with the
 //! length of an IPv4 header, which comes before every look at a port, is fused with the load behind it.
 
-use super::machine::{State, byte, half, step, taken, word};
-use super::program::{BACKWARD, Instruction, code, jump_target};
+use super::program::{Instruction, code, jump_target};
 
 /// Load, mask, compare, branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,30 +77,64 @@ impl Op {
         }
     }
 
-    /// The same with its entries numbered as `places` says. `None`: it names one that is not there.
-    pub(super) fn renumbered(self, places: &[u16]) -> Option<Op> {
-        let place = |old: u16| places.get(usize::from(old)).copied();
-        let both = |test: Test| Some(Test { yes: place(test.yes)?, no: place(test.no)?, ..test });
-        Some(match self {
-            Op::Byte(test) => Op::Byte(both(test)?),
-            Op::Half(test) => Op::Half(both(test)?),
-            Op::Word(test) => Op::Word(both(test)?),
-            Op::IndByte(test) => Op::IndByte(both(test)?),
-            Op::IndHalf(test) => Op::IndHalf(both(test)?),
-            Op::IndWord(test) => Op::IndWord(both(test)?),
-            Op::TransportHalf { header, test } => Op::TransportHalf { header, test: both(test)? },
-            Op::Len(test) => Op::Len(both(test)?),
-            Op::Held(test) => Op::Held(both(test)?),
-            Op::AgainstX { operation, yes, no } => Op::AgainstX { operation, yes: place(yes)?, no: place(no)? },
-            Op::Step { one, next } => Op::Step { one, next: place(next)? },
-            Op::Back { target } => Op::Back { target: place(target)? },
-            Op::Return { .. } | Op::ReturnA => self,
-        })
+    /// The entries that may follow.
+    pub(super) fn followers(&self) -> impl Iterator<Item = u16> {
+        let (one, other) = match self {
+            Op::AgainstX { yes, no, .. } => (Some(*yes), Some(*no)),
+            Op::Step { next: only, .. } | Op::Back { target: only } => (Some(*only), None),
+            op => (op.test().map(|test| test.yes), op.test().map(|test| test.no)),
+        };
+        one.into_iter().chain(other)
+    }
+
+    /// Whether it looks at what A held before.
+    pub(super) fn reads_a(&self) -> bool {
+        matches!(self, Op::Held(_) | Op::AgainstX { .. } | Op::Step { .. } | Op::ReturnA)
+    }
+
+    /// What A holds behind it, as the load that has put it there and nothing else; `before` is what it held.
+    fn loads(&self, before: Option<Op>) -> Option<Op> {
+        let nothing = |test: &Test| Test { probe: 0, low: 0, span: 0, yes: 0, no: 0, ..*test };
+        match self {
+            // X is set already.
+            Op::TransportHalf { test, .. } => Some(Op::IndHalf(nothing(test))),
+            Op::Held(_) | Op::AgainstX { .. } | Op::Back { .. } => before,
+            op => op.test().map(|test| op.with_test(nothing(test))),
+        }
+    }
+
+    /// The same load, or none, with another comparison.
+    fn with_test(&self, test: Test) -> Op {
+        match *self {
+            Op::Byte(_) => Op::Byte(test),
+            Op::Half(_) => Op::Half(test),
+            Op::Word(_) => Op::Word(test),
+            Op::IndByte(_) => Op::IndByte(test),
+            Op::IndHalf(_) => Op::IndHalf(test),
+            Op::IndWord(_) => Op::IndWord(test),
+            Op::TransportHalf { header, .. } => Op::TransportHalf { header, test },
+            Op::Len(_) => Op::Len(test),
+            Op::Held(_) => Op::Held(test),
+            other => other,
+        }
+    }
+
+    /// The same with the entries that may follow numbered anew.
+    pub(super) fn renumbered(self, mut place: impl FnMut(u16) -> u16) -> Op {
+        match self {
+            Op::AgainstX { operation, yes, no } => Op::AgainstX { operation, yes: place(yes), no: place(no) },
+            Op::Step { one, next } => Op::Step { one, next: place(next) },
+            Op::Back { target } => Op::Back { target: place(target) },
+            op => match op.test() {
+                Some(test) => op.with_test(Test { yes: place(test.yes), no: place(test.no), ..*test }),
+                None => op,
+            },
+        }
     }
 }
 
-/// Makes the table of a verified program, and says at which instruction each entry begins.
-pub(super) fn table(instructions: &[Instruction]) -> (Box<[Op]>, Vec<usize>) {
+/// Makes the table of a verified program; it begins with the first entry.
+pub(super) fn table(instructions: &[Instruction]) -> Vec<Op> {
     let mut builder = Builder { instructions, places: vec![None; instructions.len()], order: Vec::new() };
     builder.place(0);
     let mut ops = Vec::new();
@@ -109,7 +142,40 @@ pub(super) fn table(instructions: &[Instruction]) -> (Box<[Op]>, Vec<usize>) {
     while let Some(&at) = builder.order.get(ops.len()) {
         ops.push(builder.op(at));
     }
-    (ops.into(), builder.order)
+    load_again(&mut ops);
+    ops
+}
+
+/// Comparisons of what an entry before has loaded load it themselves, wherever that is the same for all ways to them: then nobody
+/// needs to keep A for them. The load has been done, so it can be.
+fn load_again(ops: &mut [Op]) {
+    // What A is known to be where an entry begins; without one where nothing is, or different things.
+    let mut held: Vec<Option<Option<Op>>> = vec![None; ops.len()];
+    let mut open = Vec::new();
+    if let Some(first) = held.first_mut() {
+        *first = Some(None);
+        open.push(0);
+    }
+    while let Some(at) = open.pop() {
+        let (Some(op), Some(Some(before))) = (ops.get(usize::from(at)), held.get(usize::from(at))) else { continue };
+        let after = op.loads(*before);
+        for next in op.followers() {
+            let Some(known) = held.get_mut(usize::from(next)) else { continue };
+            let joined = known.map_or(after, |known| known.filter(|known| after == Some(*known)));
+            if *known != Some(joined) {
+                *known = Some(joined);
+                open.push(next);
+            }
+        }
+    }
+    for (op, held) in ops.iter_mut().zip(held) {
+        if let (Op::Held(test), Some(Some(load))) = (&*op, held)
+            && let Some(loaded) = load.test()
+        {
+            let Test { offset, keep, .. } = *loaded;
+            *op = load.with_test(Test { offset, keep, ..*test });
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -228,53 +294,5 @@ impl Builder<'_> {
         let no = self.place(at + 1 + usize::from(one.jf));
         let yes = self.place(at + 1 + usize::from(one.jt));
         (yes, no)
-    }
-}
-
-/// Runs a table over a packet.
-pub(super) fn run(table: &[Op], packet: &[u8], wire_len: u32) -> u32 {
-    run_inside(table, packet, wire_len).unwrap_or(0)
-}
-
-/// `None`: the packet ends before a field, or a division by zero.
-#[inline]
-fn run_inside(table: &[Op], packet: &[u8], wire_len: u32) -> Option<u32> {
-    let mut state = State::default();
-    let mut backward = BACKWARD;
-    let mut at = 0u16;
-    loop {
-        // Entries name only entries.
-        let (loaded, test) = match table.get(usize::from(at))? {
-            Op::Half(test) => (half(packet, test.offset.into())?, test),
-            Op::Byte(test) => (byte(packet, test.offset.into())?, test),
-            Op::Word(test) => (word(packet, test.offset.into())?, test),
-            Op::TransportHalf { header, test } => {
-                state.x = (byte(packet, (*header).into())? & 0xf) << 2;
-                (half(packet, u64::from(state.x) + u64::from(test.offset))?, test)
-            }
-            Op::IndHalf(test) => (half(packet, u64::from(state.x) + u64::from(test.offset))?, test),
-            Op::IndByte(test) => (byte(packet, u64::from(state.x) + u64::from(test.offset))?, test),
-            Op::IndWord(test) => (word(packet, u64::from(state.x) + u64::from(test.offset))?, test),
-            Op::Held(test) => (state.a, test),
-            Op::Len(test) => (wire_len, test),
-            Op::Return { result } => return Some(*result),
-            Op::ReturnA => return Some(state.a),
-            Op::AgainstX { operation, yes, no } => {
-                at = if taken(*operation, state.a, state.x) { *yes } else { *no };
-                continue;
-            }
-            Op::Step { one, next } => {
-                step(*one, &mut state, packet, wire_len)?;
-                at = *next;
-                continue;
-            }
-            Op::Back { target } => {
-                backward = backward.checked_sub(1)?;
-                at = *target;
-                continue;
-            }
-        };
-        state.a = loaded & test.keep;
-        at = if (state.a & test.probe).wrapping_sub(test.low) <= test.span { test.yes } else { test.no };
     }
 }

@@ -21,7 +21,7 @@
 //! what they mean to tcpdump for the converted file. Records that are no packets for pcap (META, PAD, types without a link type) do not
 //! match, whatever the expression says; whether to keep META is the caller's choice.
 //!
-//! **Many at a time.** [`BatchFilter`] takes slices of records and is several times as fast as asking about each.
+//! **Many records.** [`Sieve`] takes the records of a file together, which is faster than asking about each.
 //!
 //! **Several link types.** Where fields are depends on what a packet begins with, so a filter has a program for each link type, made
 //! when the first packet of that type comes. An expression may have no meaning for one (`ether host` on raw IP): tcpdump refuses such a
@@ -45,15 +45,17 @@
 //! and && or || not ! ( )    lists: port 80 or 443, host (10.0.0.1 or 10.0.0.2)
 //! ```
 
-mod batch;
 mod compile;
 mod display;
 mod fused;
-mod lanes;
+mod gather;
 mod machine;
+mod nodes;
 mod program;
+mod sieve;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,14 +63,14 @@ use std::sync::{Arc, OnceLock};
 
 use erf_core::Record;
 
-use crate::convert::{Encapsulation, PacketOptions, to_packet};
+use crate::convert::{Encapsulation, FcsPolicy, PacketOptions, ethernet_frame, to_packet};
 use crate::error::{Error, ErrorKind};
 use crate::pcap::LinkType;
 use compile::Refused;
 
-pub use batch::BatchFilter;
 pub use compile::Compiler;
 pub use program::{Instruction, Program, ProgramError};
+pub use sieve::Sieve;
 
 /// What to do about a packet of a link type for which the expression has no meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -92,7 +94,7 @@ pub struct FilterOptions {
     pub mismatch: Mismatch,
 }
 
-/// Link types that a filter has programs for, the likeliest first.
+/// Link types that a filter has programs for, the likeliest first: that of Ethernet is found without a search.
 const LINK_TYPES: [LinkType; 11] = [
     LinkType::ETHERNET,
     LinkType::RAW,
@@ -163,10 +165,41 @@ impl Filter {
     /// [`Mismatch::NoMatch`] was asked for. Other records may still be asked about.
     #[inline]
     pub fn matches(&self, record: &Record<'_>) -> Result<bool, Error> {
-        let Ok(packet) = to_packet(record, &self.0.options.packets) else { return Ok(false) };
+        self.matches_with_fcs(record, self.0.options.packets.fcs)
+    }
+
+    /// The same where Ethernet frames end in what `fcs` says, whatever the [options](FilterOptions::packets) of the filter say: what a look
+    /// at the first records of a file [has found](crate::convert::Survey::fcs).
+    ///
+    /// # Errors
+    ///
+    /// As [`matches`](Filter::matches).
+    #[inline]
+    pub fn matches_with_fcs(&self, record: &Record<'_>, fcs: FcsPolicy) -> Result<bool, Error> {
+        // Nearly every record.
+        if record.record_type().is_ethernet()
+            && let Some(program) = self.for_ethernet()
+        {
+            let frame = ethernet_frame(record, fcs);
+            return Ok(program.run(frame.body(), frame.original_len) != 0);
+        }
+        self.matches_any(*record, fcs)
+    }
+
+    /// The program for Ethernet, if it was asked for before.
+    #[inline]
+    fn for_ethernet(&self) -> Option<&Program> {
+        let [ethernet, ..] = &self.0.programs;
+        ethernet.get()?.as_ref().ok()
+    }
+
+    // By value: a record whose address is given away lies in memory.
+    #[inline(never)]
+    fn matches_any(&self, record: Record<'_>, fcs: FcsPolicy) -> Result<bool, Error> {
+        let options = PacketOptions { fcs, ..self.0.options.packets };
+        let Ok(packet) = to_packet(&record, &options) else { return Ok(false) };
         // Native packets lie in one piece.
-        let [_, captured] = packet.parts();
-        self.matches_packet(packet.link_type, captured, packet.original_len)
+        self.matches_packet(packet.link_type, packet.body(), packet.original_len)
     }
 
     /// Whether a packet of a pcap file matches, of which `captured` is there and `original_len` bytes were on the wire.
@@ -174,22 +207,21 @@ impl Filter {
     /// # Errors
     ///
     /// As [`matches`](Filter::matches).
-    #[inline]
     pub fn matches_packet(&self, link_type: LinkType, captured: &[u8], original_len: u32) -> Result<bool, Error> {
         match self.0.program(link_type) {
             Ok(program) => Ok(program.run(captured, original_len) != 0),
-            Err(refused) => self.refused(link_type, refused, 1),
+            Err(refused) => self.refused(link_type, refused),
         }
     }
 
-    /// What is said of `packets` for which there is no program.
+    /// What is said of a packet for which there is no program.
     #[cold]
-    fn refused(&self, link_type: LinkType, refused: &Refused, packets: u64) -> Result<bool, Error> {
+    fn refused(&self, link_type: LinkType, refused: &Refused) -> Result<bool, Error> {
         match (refused, self.0.options.mismatch) {
             (Refused::NothingMatches, _) => Ok(false),
             (_, Mismatch::NoMatch) => {
                 if let Some((_, count)) = LINK_TYPES.iter().zip(&self.0.meaningless).find(|(of, _)| **of == link_type) {
-                    count.fetch_add(packets, Ordering::Relaxed);
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(false)
             }
@@ -231,7 +263,6 @@ impl Filter {
 }
 
 impl Inner {
-    #[inline]
     fn program(&self, link_type: LinkType) -> Result<&Program, &Refused> {
         match LINK_TYPES.iter().zip(&self.programs).find(|(known, _)| **known == link_type) {
             Some((_, slot)) => slot.get_or_init(|| self.compile(link_type)).as_ref(),

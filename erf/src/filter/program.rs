@@ -1,8 +1,7 @@
 //! [`Program`]: instructions of the classic BPF machine, verified before they run.
 
-use super::fused::{self, Op};
-use super::lanes::{LANES, Lanes, Packets, Scratch};
 use super::machine;
+use super::nodes::{Nodes, TooShort};
 
 /// The numbers of classic BPF, as `bpf(4)` and `pcap-filter` documentation have them.
 pub(super) mod code {
@@ -156,9 +155,7 @@ pub enum ProgramError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Program {
     instructions: Box<[Instruction]>,
-    table: Box<[Op]>,
-    /// The same for many packets at once, where that can be.
-    lanes: Option<Lanes>,
+    nodes: Nodes,
 }
 
 impl Program {
@@ -173,9 +170,8 @@ impl Program {
     pub fn from_instructions(instructions: impl Into<Box<[Instruction]>>) -> Result<Program, ProgramError> {
         let instructions = instructions.into();
         verify(&instructions)?;
-        let (table, begins) = fused::table(&instructions);
-        let lanes = Lanes::new(&table, &begins);
-        Ok(Program { instructions, table, lanes })
+        let nodes = Nodes::new(&instructions);
+        Ok(Program { instructions, nodes })
     }
 
     /// The instructions as they were given.
@@ -185,20 +181,21 @@ impl Program {
 
     /// What the program returns for a packet of which `packet` was captured and `wire_len` bytes were on the wire: how many bytes
     /// to keep, 0 where it does not match. A load beyond what was captured gives 0, as does a division by zero.
-    #[inline]
     pub fn run(&self, packet: &[u8], wire_len: u32) -> u32 {
-        fused::run(&self.table, packet, wire_len)
+        self.run_on(self.nodes.start(), packet, wire_len)
     }
 
-    /// Whether the packet of each lane matches.
-    pub(super) fn run_all(&self, scratch: &mut Scratch, packets: &Packets<'_>, matches: &mut [bool; LANES]) {
-        match &self.lanes {
-            Some(lanes) => lanes.run(scratch, packets, matches),
-            None => {
-                for ((captured, wire_len), matches) in packets.iter().zip(matches) {
-                    *matches = self.run(captured, wire_len) != 0;
-                }
-            }
+    /// What runs.
+    #[inline]
+    pub(super) fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// The rest of a run that has come to `at`.
+    pub(super) fn run_on(&self, at: u16, packet: &[u8], wire_len: u32) -> u32 {
+        match self.nodes.run(at, packet, wire_len) {
+            Ok(result) => result,
+            Err(TooShort) => self.run_plainly(packet, wire_len),
         }
     }
 

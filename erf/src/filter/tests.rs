@@ -2,7 +2,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::lanes::{LANES, Packets, Scratch};
 use super::program::code;
 use super::*;
 
@@ -148,52 +147,130 @@ proptest! {
     }
 }
 
+/// Comparisons of bytes near each other, with what the packets below often have.
+fn comparisons() -> impl Strategy<Value = Program> {
+    let load =
+        select(vec![code::LD_ABS_B, code::LD_ABS_H, code::LD_ABS_W, code::LD_IND_B, code::LD_IND_H, code::LDX_MSH]);
+    let mask = prop_oneof![2 => Just(None), 1 => select(vec![1u32, 0x100, 0x101, 0xffff_ff00]).prop_map(Some)];
+    let value = select(vec![0u32, 1, 0x100, 0x101, 0x0101_0101, 0x1000]);
+    let jump = select(vec![0x15u16, 0x15, 0x15, 0x45, 0x25, 0x35]);
+    // Far jumps are rare, as in what compilers emit: the end, or not much further.
+    let skip = || prop_oneof![4 => 0u8..4, 1 => any::<u8>()];
+    let one = (load, 0u32..44, mask, value, jump, skip(), skip(), any::<bool>());
+    vec(one, 1..14).prop_map(|all| {
+        let mut made = Vec::new();
+        for (load, at, mask, value, jump, jt, jf, loads) in all {
+            if load == code::LDX_MSH {
+                made.push(Instruction::new(load, at % 8));
+                continue;
+            }
+            // Some look at what was loaded before.
+            if loads || made.is_empty() {
+                made.push(Instruction::new(load, at));
+                made.extend(mask.map(|mask| Instruction::new(code::ALU | code::AND, mask)));
+            }
+            made.push(Instruction::jump(jump, value, jt, jf));
+        }
+        made.extend([0, 7, 0].map(|result| Instruction::new(code::RET_K, result)));
+        let len = made.len();
+        for (at, one) in made.iter_mut().enumerate().filter(|(_, one)| one.code & code::CLASS == code::JMP) {
+            let rest = len - 1 - at;
+            (one.jt, one.jf) = ((usize::from(one.jt) % rest) as u8, (usize::from(one.jf) % rest) as u8);
+        }
+        Program::from_instructions(made).unwrap()
+    })
+}
+
 proptest! {
-    // A case is a whole batch.
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn batches_give_what_packets_give_one_by_one(
-        program in programs(),
-        packets in vec((packet(), prop_oneof![any::<u32>(), 0u32..100]), 1..20),
-        count in 1..=LANES,
+    fn windows_say_what_their_comparisons_say(
+        program in comparisons(),
+        packets in vec(vec(select(vec![0u8, 0, 1, 1, 5, 0x10]), 0..60), 8),
     ) {
-        let packets: Vec<_> = packets.iter().cycle().take(count).collect();
-        let mut lanes = Packets::new();
-        for (packet, wire_len) in &packets {
-            prop_assert!(lanes.push(packet, *wire_len).is_some());
-        }
-        let mut scratch = Scratch::default();
-        // Twice, as nothing may be left of the first time.
-        for _ in 0..2 {
-            let mut matches = [true; LANES];
-            program.run_all(&mut scratch, &lanes, &mut matches);
-            for ((packet, wire_len), matches) in packets.iter().zip(&matches) {
-                prop_assert_eq!(*matches, program.run(packet, *wire_len) != 0, "{:?} {:?}", program, packet);
-            }
+        for packet in packets {
+            let expected = program.run_plainly(&packet, 60);
+            prop_assert_eq!(program.run(&packet, 60), expected, "{:?} {:?}", program, packet);
+            // In two turns.
+            let (at, is_over) = begin(&program, &packet, packet.len());
+            prop_assert_eq!(program.run_on(at, &packet, 60), expected, "{:?} {:?}", program, packet);
+            prop_assert!(!is_over || expected == 0, "{:?} {:?}", program, packet);
         }
     }
 }
 
-#[test]
-fn a_batch_leaves_nothing_in_memory() {
-    let program = [
-        Instruction::new(code::LD_MEM, 3),
-        Instruction::jump(code::JMP | code::JEQ, 0, 0, 3),
-        Instruction::new(code::LD_IMM, 5),
-        Instruction::new(code::ST, 3),
-        Instruction::new(code::RET_K, 1),
-        Instruction::new(code::RET_K, 0),
-    ];
-    let program = Program::from_instructions(program).unwrap();
-    let mut packets = Packets::new();
-    packets.push(&[], 0);
-    let mut scratch = Scratch::default();
-    for _ in 0..2 {
-        let mut matches = [false; LANES];
-        program.run_all(&mut scratch, &packets, &mut matches);
-        assert!(matches[0]);
+/// How far a program comes with a packet of `len` bytes by its first window, and whether that is its end.
+fn begin(program: &Program, packet: &[u8], len: usize) -> (u16, bool) {
+    let nodes = program.nodes();
+    fn choose<const N: usize>(window: &window::Window<N>, packet: &[u8], len: usize) -> Option<u16> {
+        let chooser = window.chooser(0);
+        if chooser.has_two() { chooser.choose::<2>(packet, len) } else { chooser.choose::<4>(packet, len) }
     }
+    let at = match nodes.first() {
+        nodes::First::One(window) => choose(window, packet, len),
+        nodes::First::Two(window) => choose(window, packet, len),
+        nodes::First::Four(window) => choose(window, packet, len),
+        nodes::First::None => None,
+    };
+    let at = at.unwrap_or(nodes.start());
+    (at, nodes.is_rejected(at))
+}
+
+/// `udp port 53` as libpcap translates it for Ethernet.
+fn dns() -> Program {
+    let jump = Instruction::jump;
+    let load = |code, at| Instruction::new(code, at);
+    let program = [
+        load(code::LD_ABS_H, 12),
+        jump(0x15, 0x86dd, 0, 6),
+        load(code::LD_ABS_B, 20),
+        jump(0x15, 17, 0, 15),
+        load(code::LD_ABS_H, 54),
+        jump(0x15, 53, 12, 0),
+        load(code::LD_ABS_H, 56),
+        jump(0x15, 53, 10, 11),
+        jump(0x15, 0x800, 0, 10),
+        load(code::LD_ABS_B, 23),
+        jump(0x15, 17, 0, 8),
+        load(code::LD_ABS_H, 20),
+        jump(0x45, 0x1fff, 6, 0),
+        load(code::LDX_MSH, 14),
+        load(code::LD_IND_H, 14),
+        jump(0x15, 53, 2, 0),
+        load(code::LD_IND_H, 16),
+        jump(0x15, 53, 0, 1),
+        load(code::RET_K, 262_144),
+        load(code::RET_K, 0),
+    ];
+    Program::from_instructions(program).unwrap()
+}
+
+#[test]
+fn a_look_at_most_packets_is_one() {
+    let program = dns();
+    let mut frame = [0u8; 60];
+    (frame[12], frame[14], frame[23], frame[37]) = (8, 0x45, 17, 53);
+    // Out at once: another protocol, a fragment, no IP.
+    assert!(!begin(&program, &frame, frame.len()).1);
+    for (at, value) in [(23, 6), (21, 1), (12, 9), (13, 6)] {
+        let mut other = frame;
+        other[at] = value;
+        assert_eq!((begin(&program, &other, other.len()).1, program.run(&other, 60)), (true, 0), "{at}");
+    }
+    // Ports lie where the length of the header says, as far as they are there.
+    assert_eq!(
+        (program.run(&frame, 60), program.run(&frame[..38], 60), program.run(&frame[..37], 60)),
+        (262_144, 262_144, 0)
+    );
+    frame[14] = 0x46;
+    assert_eq!(program.run(&frame, 60), 0);
+    frame[39] = 53;
+    assert_eq!(program.run(&frame, 60), 262_144);
+    // Too short for all that is looked at together, and long enough for what decides.
+    let mut short = [0u8; 24];
+    (short[12], short[14], short[23]) = (9, 0x45, 17);
+    assert_eq!((begin(&program, &short, 14), program.run(&short[..14], 60)), ((0, false), 0));
 }
 
 #[test]
@@ -305,40 +382,85 @@ fn records_that_are_no_packets_do_not_match_and_lengths_are_without_fcs() {
 }
 
 #[test]
-fn a_batch_says_of_each_record_what_the_filter_says() {
+fn a_sieve_keeps_what_the_filter_matches_in_order() {
     use erf_core::{RecordBuilder, RecordType};
     let types =
         [RecordType::ETH, RecordType::IPV4, RecordType::META, RecordType::COLOR_ETH, RecordType::PAD, RecordType::ETH];
     let mut bytes = Vec::new();
     for n in 0..1000usize {
-        let payload = vec![0x45; 20 + n % 90];
+        let mut payload = vec![0x45; 20 + n % 90];
+        (payload[12], payload[13]) = (8, (n % 3 == 0).into());
         bytes.extend(RecordBuilder::new(types[n % 7 % types.len()]).payload(&payload).to_vec().unwrap());
     }
     let records: Vec<_> = erf_core::Records::new(&bytes).flatten().collect();
     assert_eq!(records.len(), 1000);
-    for expression in ["greater 60", "ip", "not ip and less 80", ""] {
+    let kept = |records: &[Record<'_>], filter: &Filter, fcs| {
+        let (mut sieve, mut kept) = (Sieve::new(filter.clone(), fcs), Vec::new());
+        for record in records {
+            if sieve.put(record)? {
+                sieve.sift(|record| kept.push(record.bytes().to_vec()));
+            }
+        }
+        sieve.sift(|record| kept.push(record.bytes().to_vec()));
+        sieve.sift(|_| panic!("nothing is left"));
+        Ok::<_, Error>(kept)
+    };
+    // The same from a file, which knows what comes next.
+    let kept_of_file = |filter: &Filter, fcs| {
+        let (mut kept, mut seen) = (Vec::new(), 0);
+        let mut reader = crate::Reader::from_read(std::io::Cursor::new(bytes.clone())).unwrap();
+        while let Some(batch) = reader.next_batch().unwrap() {
+            let (mut sieve, mut records) = (Sieve::new(filter.clone(), fcs), batch.iter());
+            loop {
+                seen += sieve.put_plain(&mut records);
+                sieve.sift(|record| kept.push(record.bytes().to_vec()));
+                let Some(record) = records.next() else { break };
+                seen += 1;
+                sieve.put(&record.unwrap()).unwrap();
+            }
+            sieve.sift(|record| kept.push(record.bytes().to_vec()));
+        }
+        assert_eq!(seen, 1000);
+        kept
+    };
+    for expression in ["greater 60", "ip", "not ip and less 80", "", "tcp or udp", "ip and not tcp"] {
         let filter = Filter::new(expression, FilterOptions::default()).unwrap();
-        let expected: Vec<bool> = records.iter().map(|record| filter.matches(record).unwrap()).collect();
-        let mut batch = BatchFilter::new(filter);
-        for count in [1000, 0, 1, 255, 256, 257] {
-            assert_eq!(batch.matches(&records[..count]).unwrap(), &expected[..count], "{expression}, {count} records");
+        for fcs in [FcsPolicy::Strip, FcsPolicy::Absent] {
+            let matching = records.iter().filter(|record| filter.matches_with_fcs(record, fcs).unwrap());
+            let expected: Vec<_> = matching.map(|record| record.bytes().to_vec()).collect();
+            assert_eq!(kept(&records, &filter, fcs).unwrap(), expected, "{expression}, {fcs:?}");
+            assert_eq!(kept_of_file(&filter, fcs), expected, "{expression}, {fcs:?}");
         }
     }
-    // What has no meaning for raw IP is counted packet by packet, whichever way.
+    // What has no meaning for raw IP is counted, or an error.
     let options = FilterOptions { mismatch: Mismatch::NoMatch, ..FilterOptions::default() };
-    let one = Filter::new("ether src 02:00:00:00:00:01", options).unwrap();
-    assert!(records.iter().all(|record| !one.matches(record).unwrap()));
-    let counted: Vec<_> = one.meaningless().collect();
-    assert_eq!(counted.len(), 1);
-    let mut batch = BatchFilter::new(Filter::new("ether src 02:00:00:00:00:01", options).unwrap());
-    let raw: Vec<_> = records.iter().filter(|record| record.record_type() == RecordType::IPV4).copied().collect();
-    assert!(!batch.matches(&raw).unwrap().contains(&true));
-    assert_eq!(batch.filter().meaningless().collect::<Vec<_>>(), counted);
-    // Unless it is to be an error, wherever such a record stands.
-    let mut batch = BatchFilter::new(Filter::new("ether src 02:00:00:00:00:01", FilterOptions::default()).unwrap());
-    assert!(batch.matches(&records[..1]).is_ok());
-    assert_eq!(batch.matches(&records[..2]).unwrap_err().kind(), ErrorKind::Unsupported);
-    assert_eq!(batch.matches(&records[1..2]).unwrap_err().kind(), ErrorKind::Unsupported);
+    let filter = Filter::new("ether src 02:00:00:00:00:01", options).unwrap();
+    assert!(kept(&records, &filter, FcsPolicy::Strip).unwrap().is_empty());
+    let raw = records.iter().filter(|record| record.record_type() == RecordType::IPV4).count() as u64;
+    assert_eq!(filter.meaningless().map(|(_, count)| count).collect::<Vec<_>>(), [raw]);
+    let filter = Filter::new("ether src 02:00:00:00:00:01", FilterOptions::default()).unwrap();
+    assert!(kept(&records[..1], &filter, FcsPolicy::Strip).is_ok());
+    assert_eq!(kept(&records[..2], &filter, FcsPolicy::Strip).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_full_sieve_takes_nothing_and_loses_nothing() {
+    use erf_core::{RecordBuilder, RecordType};
+    let bytes = RecordBuilder::new(RecordType::ETH).payload(&[7; 60]).to_vec().unwrap();
+    let record = Record::parse(&bytes).unwrap();
+    let mut sieve = Sieve::new(Filter::new("", FilterOptions::default()).unwrap(), FcsPolicy::Strip);
+    let mut count = 1;
+    while !sieve.put(&record).unwrap() {
+        count += 1;
+    }
+    assert_eq!(sieve.put(&record).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let mut kept = 0;
+    sieve.sift(|_| kept += 1);
+    assert_eq!(kept, count);
+    // What fails ends it.
+    (0..3).for_each(|_| assert!(!sieve.put(&record).unwrap()));
+    assert_eq!(sieve.try_sift(|_| Err("no")), Err("no"));
+    sieve.sift(|_| panic!("nothing is left"));
 }
 
 #[test]

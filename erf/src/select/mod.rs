@@ -130,6 +130,16 @@ impl Selection {
         Self { meta: wanted, ..self }
     }
 
+    /// Whether there is no criterion that looks at a packet alone.
+    const fn is_open(&self) -> bool {
+        self.from.is_none()
+            && self.until.is_none()
+            && self.interfaces == u8::MAX
+            && self.types.is_empty()
+            && self.at_least == 0
+            && self.at_most == u16::MAX
+    }
+
     /// Whether a packet meets all criteria that look at it alone.
     #[inline]
     fn fits(&self, record: &Record<'_>, first: Timestamp) -> bool {
@@ -146,6 +156,8 @@ impl Selection {
 #[derive(Clone, Debug)]
 pub struct Selector {
     selection: Selection,
+    /// Every packet meets what looks at it alone.
+    is_open: bool,
     skipped: u64,
     taken: u64,
     bytes: u64,
@@ -156,13 +168,25 @@ pub struct Selector {
 impl Selector {
     /// Before the first record.
     pub const fn new(selection: Selection) -> Self {
-        Self { selection, skipped: 0, taken: 0, bytes: 0, full: false, first: None }
+        let is_open = selection.is_open();
+        Self { selection, is_open, skipped: 0, taken: 0, bytes: 0, full: false, first: None }
+    }
+
+    /// Whether there is no criterion that looks at a packet alone: each [fits](Self::fits).
+    pub const fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Whether `record` is a packet that meets all criteria but those of number, as far as they look at it alone. It may be asked about
     /// ahead of its turn.
+    #[inline]
     pub fn fits(&mut self, record: &Record<'_>) -> bool {
-        record.is_packet() && {
+        record.is_packet() && self.packet_fits(record)
+    }
+
+    #[inline]
+    fn packet_fits(&mut self, record: &Record<'_>) -> bool {
+        self.is_open || {
             let first = *self.first.get_or_insert(record.timestamp());
             self.selection.fits(record, first)
         }
@@ -191,8 +215,7 @@ impl Selector {
         if !record.is_packet() {
             return Ok(record.is_meta() && self.selection.meta && self.has_room(record));
         }
-        let first = *self.first.get_or_insert(record.timestamp());
-        if !self.selection.fits(record, first) || !fits(record)? {
+        if !self.packet_fits(record) || !fits(record)? {
             return Ok(false);
         }
         if self.skipped < self.selection.skip {
