@@ -76,6 +76,7 @@
 //! | [`convert`] | one packet from one to the other: link types, FCS, time |
 //! | [`filter`](mod@filter) | which records: expressions in the language of tcpdump |
 //! | [`input`] | where bytes come from, and what they are compressed with |
+//! | [`compress`] | what is written, compressed on threads of its own |
 //! | [`core`] | the format itself: the crate [`erf_core`], re-exported here |
 
 // The mapped reader and the caller of libpcap are the exceptions, and say why they may.
@@ -83,6 +84,7 @@
 
 pub mod check;
 pub mod clock;
+pub mod compress;
 pub mod convert;
 pub mod dedup;
 pub mod describe;

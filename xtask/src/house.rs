@@ -31,7 +31,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("bindgen", &["dag-sys"]),
     ("byteorder", &["erf"]),
     ("clap", &["dag-tools"]),
-    ("crossbeam-channel", &["endace-dag"]),
+    ("crossbeam-channel", &["erf", "endace-dag"]),
     ("io-uring", &["endace-dag"]),
     ("libc", &["dag-sys", "dag-emu", "dag-emu-abi", "endace-dag", "dag-trace-abi", "dag-trace"]),
     ("memmap2", &["erf"]),
