@@ -20,12 +20,14 @@ mod look;
 mod loss;
 mod opening;
 mod options;
+mod packed;
 mod parts;
 mod preflight;
 mod progress;
 mod release;
 mod rotation;
 mod sink;
+mod staged;
 mod tally;
 mod writer;
 
@@ -40,10 +42,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use erf::compress::{Encoding, Workers};
 use erf::filter::Filter;
 use erf::session::{Account, Application, StoppedBy};
 use erf::writer::Output;
 
+use self::packed::Pack;
 use crate::error::Error;
 use crate::stream::RxStream;
 
@@ -79,6 +83,7 @@ pub struct Recorder {
     io: Io,
     sync: Sync,
     on_full: OnFull,
+    pack: Option<Pack>,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
 }
@@ -99,6 +104,8 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Recording {
     /// Where every packet went.
     pub account: Account,
+    /// Bytes of the output before it was compressed; as many as the account's `bytes_written` where it is not.
+    pub bytes_uncompressed: u64,
     /// Places in stream memory that were no records, skipped over.
     pub defects: u64,
     /// Packets lost behind the last one in the file: the card had no room for them, and no packet followed that could tell. They
@@ -135,6 +142,7 @@ impl Recorder {
             io: Io::default(),
             sync: Sync::default(),
             on_full: OnFull::default(),
+            pack: None,
             stop: Arc::default(),
             progress: Arc::default(),
         }
@@ -203,6 +211,17 @@ impl Recorder {
         self
     }
 
+    /// Compresses what is written, by `workers`, in blocks of about 1 MiB of whole records each of which can be decompressed without
+    /// the others. Such a file goes through the page cache. A block ends at least every second while anything comes.
+    ///
+    /// When the workers do not keep up, stream memory fills, and then the card drops and counts, as with a slow disk. Sizes that limit the
+    /// recording or its files ([`Limits::size`], [`Rotation::size`]) are those before compression, and so is what the closing META record
+    /// says of itself.
+    pub fn compress(mut self, encoding: Encoding, workers: Workers) -> Self {
+        self.pack = Some(Pack { encoding, workers });
+        self
+    }
+
     /// A flag that stops the recording when it becomes true, for a signal handler or another thread.
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
@@ -237,6 +256,6 @@ impl Recording {
         let mut account = Account::default();
         account.stopped_by = StoppedBy::Error;
         account.tick_bits = tick_bits.unwrap_or(0);
-        Self { account, defects: 0, lost_after: 0, unfit: 0, error: Some(error) }
+        Self { account, bytes_uncompressed: 0, defects: 0, lost_after: 0, unfit: 0, error: Some(error) }
     }
 }

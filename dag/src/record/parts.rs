@@ -7,6 +7,7 @@ use erf::session::Closing;
 
 use super::PATIENCE;
 use super::chunk::{Chunk, Turn};
+use super::packed::InFile;
 use super::progress::Progress;
 use super::rotation::{Files, Part};
 use super::sink::{Sink, Target};
@@ -19,8 +20,7 @@ pub(super) struct Parts {
     sink: Option<Sink>,
     rotated: Option<Rotated>,
     /// Of files that are complete.
-    packets: u64,
-    bytes: u64,
+    complete: InFile,
     unfit: u64,
 }
 
@@ -37,12 +37,12 @@ pub(super) struct Rotated {
 impl Parts {
     /// One file.
     pub(super) fn one(sink: Sink) -> Self {
-        Self { sink: Some(sink), rotated: None, packets: 0, bytes: 0, unfit: 0 }
+        Self { sink: Some(sink), rotated: None, complete: InFile::default(), unfit: 0 }
     }
 
     /// Many files, each begun and ended by a turn.
     pub(super) fn many(rotated: Rotated) -> Self {
-        Self { sink: None, rotated: Some(rotated), packets: 0, bytes: 0, unfit: 0 }
+        Self { sink: None, rotated: Some(rotated), complete: InFile::default(), unfit: 0 }
     }
 
     /// Writes the records of `chunk`, or takes its turn.
@@ -70,10 +70,12 @@ impl Parts {
             self.sink = Some(sink);
             return Err(Error::writing(error));
         }
-        self.packets += sink.packets();
+        let packets = sink.in_file().packets;
+        self.complete.packets += packets;
         self.unfit += sink.unfit();
-        let (bytes, output) = sink.finish(closing).map_err(Error::writing)?;
-        self.bytes += bytes;
+        let (InFile { bytes, content, .. }, output) = sink.finish(closing).map_err(Error::writing)?;
+        self.complete.bytes += bytes;
+        self.complete.content += content;
         if let Some(Rotated { files, part: Some(part), .. }) = &mut self.rotated {
             files.finished(part, output, bytes).map_err(Repr::Files)?;
         }
@@ -89,9 +91,11 @@ impl Parts {
         self.sink.as_mut()
     }
 
-    /// Packets that are whole in the files.
-    pub(super) fn packets(&self) -> u64 {
-        self.packets + self.sink.as_ref().map_or(0, Sink::packets)
+    /// What is whole in the files.
+    pub(super) fn in_files(&self) -> InFile {
+        let open = self.sink.as_ref().map_or(InFile::default(), Sink::in_file);
+        let InFile { packets, bytes, content } = self.complete;
+        InFile { packets: packets + open.packets, bytes: bytes + open.bytes, content: content + open.content }
     }
 
     /// Packets that the format has no place for.
@@ -99,14 +103,9 @@ impl Parts {
         self.unfit + self.sink.as_ref().map_or(0, Sink::unfit)
     }
 
-    /// Bytes in the files.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes + self.sink.as_ref().map_or(0, Sink::bytes)
-    }
-
-    /// Ends the file being written. Gives the bytes of all.
-    pub(super) fn finish(mut self, closing: Option<Closing>) -> Result<u64, Error> {
+    /// Ends the file being written. Says what is in all of them.
+    pub(super) fn finish(mut self, closing: Option<Closing>) -> Result<InFile, Error> {
         self.end(closing)?;
-        Ok(self.bytes)
+        Ok(self.complete)
     }
 }

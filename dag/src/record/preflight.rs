@@ -49,7 +49,8 @@ pub fn preflight(path: &Path, io: Io, time: Duration) -> Result<Preflight, Error
     let output = Output::create(path, OutputOptions::new()).map_err(Error::writing)?;
     let remove = Remove(path);
     let space = statvfs(path).map(|system| system.f_bavail.saturating_mul(system.f_frsize)).unwrap_or(MOST * 4);
-    let target = Target { format: Format::Erf, io, sync: Sync::AtEnd, room: None, size: None, filler: true };
+    let target =
+        Target { format: Format::Erf, io, sync: Sync::AtEnd, room: None, size: None, filler: true, pack: None };
     let mut sink = Sink::open(output, target, Arc::new(Progress::default()))?;
     let direct = sink.is_direct();
     let chunk = chunk()?;

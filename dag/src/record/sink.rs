@@ -1,18 +1,19 @@
 //! [`Sink`]: the file, in one of its formats.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use erf::convert::{PacketOptions, to_packet};
 use erf::session::Closing;
 use erf::writer::{ErfWriter, Output, Room};
-use erf::{Record, Records, pcap, pcapng};
+use erf::{Record, pcap, pcapng};
 
 use super::chunk::Chunk;
 use super::direct::{self, Direct, Place};
 use super::options::{Io, Sync};
+use super::packed::{InFile, Pack, Packed};
 use super::progress::Progress;
+use super::staged::{Stage, Staged, To};
 use crate::error::{Error, Repr};
 
 /// At the latest so long after it came, a record is in the file.
@@ -57,6 +58,8 @@ pub(super) struct Target {
     pub(super) size: Option<u64>,
     /// Whether filler may be among the records.
     pub(super) filler: bool,
+    /// How the file is compressed, if it is.
+    pub(super) pack: Option<Pack>,
 }
 
 /// A file that is to be smaller is written through the page cache: blocks would not fill it to its last record.
@@ -66,6 +69,7 @@ const SMALLEST_DIRECT: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Sink {
     form: Form,
+    is_packed: bool,
     sync: Sync,
     synced: Instant,
     progress: Arc<Progress>,
@@ -77,7 +81,12 @@ pub(super) struct Sink {
 #[derive(Debug)]
 enum Form {
     Direct(Box<Direct>),
-    Erf { writer: Box<ErfWriter<Output>>, packets: u64 },
+    Erf {
+        writer: Box<ErfWriter<Output>>,
+        packets: u64,
+    },
+    /// ERF, compressed.
+    Packed(Box<Packed>),
     Pcap(Box<Staged<pcap::Writer<Stage>>>),
     PcapNg(Box<Staged<pcapng::Writer<Stage>>>),
 }
@@ -87,6 +96,8 @@ impl Target {
     fn forbids_direct(&self) -> Option<&'static str> {
         if self.format != Format::Erf {
             Some("only ERF can be filled up to whole blocks")
+        } else if self.pack.is_some() {
+            Some("what is compressed has no whole blocks")
         } else if !self.filler {
             Some("blocks are filled up with PAD records, which are not wanted")
         } else if self.size.is_some_and(|size| size < SMALLEST_DIRECT) {
@@ -115,7 +126,7 @@ impl Form {
             return Err(refused(reason).into());
         }
         if target.io == Io::Buffered || target.forbids_direct().is_some() {
-            return Ok(Self::buffered(output, target.format));
+            return Ok(Self::buffered(output, target));
         }
         let is_file = output.file().is_ok_and(|file| file.is_some());
         match Place::of(&output) {
@@ -133,22 +144,31 @@ impl Form {
                         output.name()
                     );
                 }
-                Ok(Self::buffered(output, target.format))
+                Ok(Self::buffered(output, target))
             }
         }
     }
 
-    fn buffered(output: Output, format: Format) -> Self {
+    fn buffered(output: Output, target: &Target) -> Self {
         let stage = Stage::default();
-        match format {
-            Format::Erf => Self::Erf { writer: Box::new(ErfWriter::for_output(output)), packets: 0 },
+        let name = output.name().to_owned();
+        let packed = |output, pack: &Pack| Box::new(Packed::new(output, pack.clone()));
+        let to = |output| match &target.pack {
+            Some(pack) => To::Packed(packed(output, pack)),
+            None => To::Plain(output, InFile::default()),
+        };
+        match target.format {
+            Format::Erf => match &target.pack {
+                Some(pack) => Self::Packed(packed(output, pack)),
+                None => Self::Erf { writer: Box::new(ErfWriter::for_output(output)), packets: 0 },
+            },
             Format::Pcap => {
-                let writer = pcap::Writer::new(stage.clone(), pcap::WriterOptions::default()).named(output.name());
-                Self::Pcap(Box::new(Staged::new(writer, stage, output)))
+                let writer = pcap::Writer::new(stage.clone(), pcap::WriterOptions::default()).named(name);
+                Self::Pcap(Box::new(Staged::new(writer, stage, to(output))))
             }
             Format::PcapNg => {
-                let writer = pcapng::Writer::new(stage.clone(), pcapng::WriterOptions::default()).named(output.name());
-                Self::PcapNg(Box::new(Staged::new(writer, stage, output)))
+                let writer = pcapng::Writer::new(stage.clone(), pcapng::WriterOptions::default()).named(name);
+                Self::PcapNg(Box::new(Staged::new(writer, stage, to(output))))
             }
         }
     }
@@ -158,7 +178,14 @@ impl Sink {
     /// To write to `output`.
     pub(super) fn open(output: Output, target: Target, progress: Arc<Progress>) -> Result<Self, Error> {
         let form = Form::open(output, &target, &progress)?;
-        Ok(Self { form, sync: target.sync, synced: Instant::now(), progress, told: (0, 0) })
+        Ok(Self {
+            form,
+            is_packed: target.pack.is_some(),
+            sync: target.sync,
+            synced: Instant::now(),
+            progress,
+            told: (0, 0),
+        })
     }
 
     /// Whether the file is written past the page cache.
@@ -179,6 +206,7 @@ impl Sink {
                     return Ok(());
                 }
             }
+            Form::Packed(packed) => packed.write(bytes, chunk.packets)?,
             Form::Pcap(staged) => staged.write(bytes)?,
             Form::PcapNg(staged) => staged.write(bytes)?,
         }
@@ -192,6 +220,8 @@ impl Sink {
         match self.form {
             // A flush costs filler: none while more is there to fill the block with, and none for a mere pause.
             Form::Direct(_) => idle && waited >= FLUSH,
+            // Each flush makes a unit by itself, and lets the threads that compress run out of work: none for a mere pause.
+            _ if self.is_packed => waited >= FLUSH,
             _ => quiet || waited >= FLUSH,
         }
     }
@@ -201,6 +231,7 @@ impl Sink {
         match &mut self.form {
             Form::Direct(direct) => direct.flush()?,
             Form::Erf { writer, .. } => writer.flush()?,
+            Form::Packed(packed) => packed.flush()?,
             Form::Pcap(staged) => staged.flush()?,
             Form::PcapNg(staged) => staged.flush()?,
         }
@@ -217,8 +248,9 @@ impl Sink {
             // The disk's thread tells by itself when it is done.
             Form::Direct(direct) => return direct.sync(),
             Form::Erf { writer, .. } => writer.sink().map_or(Ok(()), Output::sync)?,
-            Form::Pcap(staged) => staged.output.sync()?,
-            Form::PcapNg(staged) => staged.output.sync()?,
+            Form::Packed(packed) => packed.sync()?,
+            Form::Pcap(staged) => staged.sync()?,
+            Form::PcapNg(staged) => staged.sync()?,
         }
         self.progress.all_synced();
         Ok(())
@@ -235,187 +267,66 @@ impl Sink {
     /// What goes through the page cache is counted here; the disk's thread counts by itself.
     fn tell(&mut self) {
         if !matches!(self.form, Form::Direct(_)) {
-            let now = (self.packets(), self.bytes());
+            let InFile { packets, bytes, .. } = self.in_file();
+            let now = (packets, bytes);
             self.progress.wrote(now.0 - self.told.0, now.1 - self.told.1);
             self.told = now;
         }
     }
 
-    /// Packets that are whole in the file.
-    pub(super) fn packets(&self) -> u64 {
+    /// What is whole in the file.
+    pub(super) fn in_file(&self) -> InFile {
         match &self.form {
-            Form::Direct(direct) => direct.packets(),
-            Form::Erf { writer, packets } => packets - writer.unwritten().packets.min(*packets),
-            Form::Pcap(staged) => staged.packets,
-            Form::PcapNg(staged) => staged.packets,
+            Form::Direct(direct) => {
+                let bytes = direct.bytes();
+                InFile { packets: direct.packets(), bytes, content: bytes }
+            }
+            Form::Erf { writer, packets } => {
+                let bytes = writer.bytes_written();
+                InFile { packets: packets - writer.unwritten().packets.min(*packets), bytes, content: bytes }
+            }
+            Form::Packed(packed) => packed.in_file(),
+            Form::Pcap(staged) => staged.in_file(),
+            Form::PcapNg(staged) => staged.in_file(),
         }
     }
 
     /// Packets that the format has no place for.
     pub(super) fn unfit(&self) -> u64 {
         match &self.form {
-            Form::Direct(_) | Form::Erf { .. } => 0,
+            Form::Direct(_) | Form::Erf { .. } | Form::Packed(_) => 0,
             Form::Pcap(staged) => staged.unfit,
             Form::PcapNg(staged) => staged.unfit,
         }
     }
 
-    /// Bytes in the file.
-    pub(super) fn bytes(&self) -> u64 {
-        match &self.form {
-            Form::Direct(direct) => direct.bytes(),
-            Form::Erf { writer, .. } => writer.bytes_written(),
-            Form::Pcap(staged) => staged.bytes,
-            Form::PcapNg(staged) => staged.bytes,
-        }
-    }
-
-    /// Ends the file, with `closing` where one is given and the format has room for it. Gives the bytes of the whole file, and where it is.
-    pub(super) fn finish(self, closing: Option<Closing>) -> Result<(u64, Output), erf::Error> {
-        let (bytes, output) = match self.form {
-            Form::Direct(direct) => return direct.finish(closing),
+    /// Ends the file, with `closing` where one is given and the format has room for it. Says what is in the whole file, and where it is.
+    pub(super) fn finish(self, closing: Option<Closing>) -> Result<(InFile, Output), erf::Error> {
+        let packets = self.in_file().packets;
+        let whole = |bytes| InFile { packets, bytes, content: bytes };
+        let (there, output) = match self.form {
+            Form::Direct(direct) => return direct.finish(closing).map(|(bytes, output)| (whole(bytes), output)),
             Form::Erf { mut writer, .. } => {
                 if let Some(closing) = closing {
                     closing.write_to(&mut *writer)?;
                 }
-                (writer.bytes_written(), writer.finish()?)
+                (whole(writer.bytes_written()), writer.finish()?)
+            }
+            Form::Packed(mut packed) => {
+                if let Some(closing) = closing {
+                    let (bytes, _) = closing.behind(packed.taken())?;
+                    packed.write(&bytes, 0)?;
+                }
+                packed.finish()?
             }
             Form::Pcap(staged) => staged.finish()?,
             Form::PcapNg(staged) => staged.finish()?,
         };
-        self.progress.wrote(0, bytes - self.told.1);
+        self.progress.wrote(there.packets - self.told.0, there.bytes - self.told.1);
         if self.sync != Sync::Never {
             output.sync()?;
             self.progress.all_synced();
         }
-        Ok((bytes, output))
-    }
-}
-
-/// What writers of packets have in common.
-pub(super) trait PacketWriter {
-    fn put(&mut self, record: &Record<'_>) -> Result<bool, erf::Error>;
-    fn flush(&mut self) -> Result<(), erf::Error>;
-    fn finish(self) -> Result<(), erf::Error>;
-}
-
-impl PacketWriter for pcap::Writer<Stage> {
-    fn put(&mut self, record: &Record<'_>) -> Result<bool, erf::Error> {
-        Ok(self.write_record(record)? == erf::convert::Outcome::Written)
-    }
-
-    fn flush(&mut self) -> Result<(), erf::Error> {
-        pcap::Writer::flush(self)
-    }
-
-    fn finish(self) -> Result<(), erf::Error> {
-        pcap::Writer::finish(self).map(drop)
-    }
-}
-
-impl PacketWriter for pcapng::Writer<Stage> {
-    fn put(&mut self, record: &Record<'_>) -> Result<bool, erf::Error> {
-        Ok(self.write_record(record)? == erf::convert::Outcome::Written)
-    }
-
-    fn flush(&mut self) -> Result<(), erf::Error> {
-        pcapng::Writer::flush(self)
-    }
-
-    fn finish(self) -> Result<(), erf::Error> {
-        pcapng::Writer::finish(self).map(drop)
-    }
-}
-
-/// Memory into which packets are written before they go to the file, so that it is known where each ends.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Stage(Arc<Mutex<Vec<u8>>>);
-
-impl Stage {
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
-
-impl Write for Stage {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A writer of packets whose file holds whole packets only, also after a failed write.
-#[derive(Debug)]
-pub(super) struct Staged<P> {
-    writer: P,
-    stage: Stage,
-    output: Output,
-    packets: u64,
-    unfit: u64,
-    bytes: u64,
-}
-
-/// Packets staged before they go to the file.
-const STAGED: usize = 256;
-
-impl<P: PacketWriter> Staged<P> {
-    fn new(writer: P, stage: Stage, output: Output) -> Self {
-        Self { writer, stage, output, packets: 0, unfit: 0, bytes: 0 }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), erf::Error> {
-        let mut ends = Vec::with_capacity(STAGED);
-        for record in Records::new(bytes).flatten() {
-            if self.writer.put(&record)? {
-                self.writer.flush()?;
-                ends.push(self.stage.len());
-            } else if record.is_packet() {
-                self.unfit += 1;
-            }
-            if ends.len() == STAGED {
-                self.send(&ends)?;
-                ends.clear();
-            }
-        }
-        self.send(&ends)
-    }
-
-    /// Writes what is staged; packets end at `ends`.
-    fn send(&mut self, ends: &[usize]) -> Result<(), erf::Error> {
-        let piece = self.stage.take();
-        match self.output.write_whole(&piece, self.bytes, ends) {
-            Ok(()) => {
-                self.bytes += piece.len() as u64;
-                self.packets += ends.len() as u64;
-                Ok(())
-            }
-            Err((error, whole)) => {
-                self.bytes += whole as u64;
-                self.packets += ends.iter().filter(|&&end| end <= whole).count() as u64;
-                Err(error)
-            }
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), erf::Error> {
-        self.writer.flush()?;
-        self.send(&[])
-    }
-
-    fn finish(mut self) -> Result<(u64, Output), erf::Error> {
-        self.flush()?;
-        let Self { writer, stage, mut output, bytes, .. } = self;
-        writer.finish()?;
-        let piece = stage.take();
-        output.write_whole(&piece, bytes, &[]).map_err(|(error, _)| error)?;
-        Ok((bytes + piece.len() as u64, output))
+        Ok((there, output))
     }
 }

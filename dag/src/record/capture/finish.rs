@@ -71,9 +71,10 @@ impl Capture<'_> {
         };
         let mut tally = look.tally;
         tally.first = recorded_first.or(tally.first);
-        let mut account = tally.account(parts.packets(), lost);
+        let mut there = parts.in_files();
+        let mut account = tally.account(there.packets, lost);
         tell(&mut account);
-        account.bytes_written = parts.bytes();
+        account.bytes_written = there.bytes;
         // What a failed write took with it is not known packet by packet.
         account.last = account.last.filter(|_| failure.is_none());
         account.stopped_by = stopped_by;
@@ -92,7 +93,8 @@ impl Capture<'_> {
             };
         }
         if error.is_some() {
-            return Recording { account, defects: look.defects, lost_after, unfit, error };
+            let bytes_uncompressed = there.content;
+            return Recording { account, bytes_uncompressed, defects: look.defects, lost_after, unfit, error };
         }
         let closing = look.selection.meta.then(|| {
             // What complete files have not told yet.
@@ -109,8 +111,9 @@ impl Capture<'_> {
             closing
         });
         let error = match parts.finish(closing) {
-            Ok(bytes) => {
-                account.bytes_written = bytes;
+            Ok(all) => {
+                there = all;
+                account.bytes_written = all.bytes;
                 None
             }
             Err(failure) => {
@@ -118,6 +121,7 @@ impl Capture<'_> {
                 Some(failure)
             }
         };
-        Recording { account, defects: look.defects, lost_after, unfit, error }
+        let bytes_uncompressed = there.content;
+        Recording { account, bytes_uncompressed, defects: look.defects, lost_after, unfit, error }
     }
 }

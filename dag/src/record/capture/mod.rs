@@ -44,6 +44,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         io,
         sync,
         on_full,
+        pack,
         stop,
         progress,
     } = recorder;
@@ -57,7 +58,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
     let ending = Arc::new(AtomicBool::new(false));
     let failed = |error| Recording::failed(error, tick_bits);
     let room = (on_full == OnFull::Wait).then(|| Room::new(Arc::clone(&ending)));
-    let mut target = Target { format, io, sync, room: room.clone(), size: limits.size, filler: selection.meta };
+    let mut target = Target { format, io, sync, room: room.clone(), size: limits.size, filler: selection.meta, pack };
     let mut boundary = None;
     if let To::Many(rotation, _) = &to {
         target.size = target.size.into_iter().chain(rotation.size).min();
