@@ -45,6 +45,8 @@ pub struct AccountJson<'a> {
     pub defects: u64,
     /// Bytes of the output.
     pub bytes_written: u64,
+    /// The same before it was compressed; as many where it was not.
+    pub bytes_uncompressed: u64,
     /// Where the output is.
     pub files: Vec<String>,
     /// Stamp of the first packet delivered.

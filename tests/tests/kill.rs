@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use erf::input::{Input, Source};
 use erf::session::Ending;
 use house_tests::run::{dagcap, dagcap_with, erf, number, run, start};
 use house_tests::seen::Seen;
@@ -27,8 +28,9 @@ fn kills() -> u32 {
 
 /// Starts a capture and kills it so long after its first write, or, with nothing written, after its start. Gives how many packets it said
 /// were in the file, the last time that it was asked.
-fn kill(device: &str, io: &str, out: &Path, after: Duration, first_write: bool) -> u64 {
-    let mut running = start(dagcap().args(["--device", device, "--io", io, "--json", "--force", "--out"]).arg(out));
+fn kill(device: &str, way: &str, out: &Path, after: Duration, first_write: bool) -> u64 {
+    let mut running =
+        start(dagcap().args(["--device", device, "--json", "--force"]).args(way.split(' ')).arg("--out").arg(out));
     if first_write {
         running.until_written(out, 0);
         let begun = Instant::now();
@@ -88,7 +90,7 @@ fn kill_often(device: &str, io: &str, most: Duration) {
     let (mut with_packets, mut torn, mut told) = (0, 0, 0);
     for n in 0..kills() {
         let after = any_time(most);
-        let acknowledged = kill(device, io, &out, after, n % 4 != 0);
+        let acknowledged = kill(device, &format!("--io {io}"), &out, after, n % 4 != 0);
         let (packets, is_torn) = check(&out);
         eprintln!("kill {n} after {after:?}: {packets} packets, {acknowledged} of them told, torn: {is_torn}");
         assert!(packets as u64 >= acknowledged, "{acknowledged} packets were in the file, and {packets} are");
@@ -115,6 +117,68 @@ fn killed_flat_out() {
 fn killed_while_slow() {
     for io in ["direct", "buffered"] {
         kill_often("emu:synthetic,rate=2000pps", io, Duration::from_millis(1500));
+    }
+}
+
+/// What holds for a file of compressed units that is left: all that can be decompressed is whole records, up to the unit that is torn, if one
+/// is. Gives how many packets there are, and whether the file is torn.
+fn check_packed(out: &Path) -> (usize, bool) {
+    if out.metadata().map_or(0, |data| data.len()) == 0 {
+        return (0, false);
+    }
+    let mut input = Input::open(Source::from(out)).unwrap();
+    let (mut bytes, mut piece) = (Vec::new(), vec![0; 1 << 16]);
+    let torn = loop {
+        match input.read_some(&mut piece) {
+            Ok(0) => break false,
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) => {
+                assert!(error.to_string().contains("cut short"), "{error}");
+                break true;
+            }
+        }
+    };
+    let seen = Seen::in_bytes(&bytes);
+    seen.check_sequence();
+    match seen.defects.as_slice() {
+        [] => {}
+        [defect] => assert!(torn && defect.kind.is_torn() && defect.offset == seen.whole, "{defect}"),
+        many => panic!("{} defects: {many:?}", many.len()),
+    }
+    assert!(!matches!(seen.ending, Ending::Closed(_)), "killed, and says that it ended by itself");
+    let said = run(erf("check").arg(out)).exits(i32::from(torn));
+    assert_eq!(String::from_utf8_lossy(&said.stdout).contains("broken-file"), torn);
+    let fixed = out.with_extension("fixed.zst");
+    run(erf("repair").arg(out).arg(&fixed)).exits(i32::from(torn));
+    run(erf("check").arg(&fixed)).exits(0);
+    fs::remove_file(fixed).unwrap();
+    (seen.packets.len(), torn)
+}
+
+#[test]
+fn killed_while_it_compresses() {
+    let dir = tempfile::tempdir().unwrap();
+    for format in ["zstd", "lz4", "gzip"] {
+        let out = dir.path().join(format);
+        let (mut with_packets, mut torn, mut told) = (0, 0, 0);
+        for n in 0..kills() {
+            let (device, most) = match n % 3 {
+                0 => ("emu:synthetic,rate=2000pps", Duration::from_millis(1500)),
+                _ => ("emu:synthetic=imix,rate=max", Duration::from_millis(600)),
+            };
+            let after = any_time(most);
+            let acknowledged = kill(device, &format!("--compress {format}"), &out, after, n % 4 != 0);
+            let (packets, is_torn) = check_packed(&out);
+            eprintln!("{format}: kill {n} after {after:?}: {packets} packets, {acknowledged} told, torn: {is_torn}");
+            assert!(packets as u64 >= acknowledged, "{acknowledged} packets were in the file, and {packets} are");
+            with_packets += u32::from(packets > 0);
+            torn += u32::from(is_torn);
+            told += u32::from(acknowledged > 0);
+            let _ = fs::remove_file(&out);
+        }
+        eprintln!("{format}: {} kills, {with_packets} files with packets, {torn} torn", kills());
+        assert!(with_packets >= kills() / 2, "only {with_packets} of {} files have packets", kills());
+        assert!(told >= kills() / 4, "only {told} of {} told of packets in the file", kills());
     }
 }
 

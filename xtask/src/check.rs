@@ -55,6 +55,8 @@ fn oldest() -> Result<String> {
 /// Clippy on every target of every package. Needs a C++ compiler for libFuzzer.
 pub(crate) fn clippy() -> Result {
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // Needs a C compiler.
+    run(cargo().args(["clippy", "-p", "erf", "--features", "zstd", "--all-targets", "--", "-D", "warnings"]))?;
     let mut fuzz = cargo();
     fuzz.args(["clippy", "--manifest-path", FUZZ, "--all-targets"])
         .env("CARGO_TARGET_DIR", shell::target().join("fuzz"));

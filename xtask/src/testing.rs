@@ -45,7 +45,10 @@ pub(crate) fn build() -> Result {
 
 /// The step of CI: all tests of the workspace.
 pub(crate) fn step(counts: &mut Counts) -> Result {
-    with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts)
+    // What compresses by a library in C, by itself: the others are to be tested as they are usually built.
+    let packed =
+        with_skips(shell::cargo().args(["test", "-p", "erf", "--lib", "--features", "zstd", "compress"]), counts);
+    with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts).and(packed)
 }
 
 /// The examples that stand outside the workspace: the tests of one, and the other on both ways to a card. The one in C is built and

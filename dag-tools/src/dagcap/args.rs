@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Parser, ValueEnum};
 use dag::record::Sync;
 
+use super::compress::Compress;
 use super::files::Keep;
 use crate::{metrics, values};
 
@@ -71,11 +72,23 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
+    /// Compress what is written: zstd, lz4, gzip, with a level as in gzip:6, or none. Without it the name decides: .zst, .lz4, .gz.
+    ///
+    /// Threads of its own do so, in blocks of about 1 MiB, each of which can be decompressed without the others. When they do not keep up,
+    /// stream memory fills, and what has no room there is lost and counted: docs/recording.md has the rates. Sizes that are given to this
+    /// program are those before compression, but for that of --keep.
+    #[arg(long, value_name = "FORMAT[:LEVEL]", value_parser = Compress::parse, conflicts_with = "preflight")]
+    pub compress: Option<Compress>,
+
+    /// Threads that compress; by default one for each processor but one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub compress_threads: Option<u16>,
+
     /// The way to the disk.
     ///
     /// Past the page cache a file consists of whole blocks of 4096 bytes while it is recorded: filler (PAD) records, which readers skip,
     /// close what is written at once, at least every second. Pipes, other formats than ERF, files without META and PAD (--no-meta) and files
-    /// limited to less than 16 MiB (--size) go through the cache.
+    /// limited to less than 16 MiB (--size) go through the cache, and so does what is compressed.
     #[arg(long, value_enum, default_value_t, value_name = "WAY")]
     pub io: Io,
 

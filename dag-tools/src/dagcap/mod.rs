@@ -1,6 +1,7 @@
 //! `dagcap`: captures packets from a DAG card into a file.
 
 mod args;
+mod compress;
 mod files;
 mod hook;
 mod preflight;

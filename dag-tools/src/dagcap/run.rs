@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use dag::file::Timestamp;
+use dag::file::compress::Workers;
 use dag::file::filter::{Filter, FilterOptions, Mismatch};
 use dag::file::session::Application;
 use dag::file::writer::{Output, OutputOptions};
@@ -14,6 +15,7 @@ use dag::record::{Limits, Progress, Recorder, Recording, Rotation, Selection};
 use dag::{Card, CardInfo, Device, ErrorKind, StampSource};
 
 use super::Args;
+use super::compress;
 use super::files::{Made, NamedFiles};
 use super::hook::Hook;
 use super::preflight;
@@ -58,6 +60,10 @@ enum Failure {
     OwnInput(String),
     #[error("the recording is done, but its account could not be printed: {0}")]
     Json(std::io::Error),
+    #[error("{0}")]
+    Compress(String),
+    #[error("no threads that compress: {0}")]
+    Threads(std::io::Error),
     #[error("no handler for signals: {0}")]
     Signals(std::io::Error),
 }
@@ -136,6 +142,8 @@ fn capture(args: &Args) -> Result<Exit, Failure> {
     options.mismatch = Mismatch::NoMatch;
     let filter = args.filter.as_deref().map(|expression| Filter::new(expression, options));
     let filter = filter.transpose().map_err(Failure::Filter)?;
+    // What makes no sense is told before anything is begun.
+    compress::encoding(args.compress, &args.out).map_err(Failure::Compress)?;
     let source = Source::open(args)?;
     if args.preflight {
         return tell_beforehand(args, &source);
@@ -223,6 +231,7 @@ fn template(args: &Args) -> Result<Template, Failure> {
     if template.varies() {
         return Ok(template);
     }
+    let (name, packed) = compress::split_ending(name);
     let (stem, extension) =
         name.rsplit_once('.').map_or((name, String::new()), |(stem, end)| (stem, format!(".{end}")));
     let time = match args.rotate_every {
@@ -231,7 +240,7 @@ fn template(args: &Args) -> Result<Template, Failure> {
         Some(_) => "-%Y%m%dT%H%M%S.%9fZ",
     };
     // Where only the clock ends a file, there is one for each of its boundaries; SIGHUP is another reason.
-    Ok(Template::new(format!("{stem}{time}-{{number}}{extension}")))
+    Ok(Template::new(format!("{stem}{time}-{{number}}{extension}{packed}")))
 }
 
 /// Lets `recorder` record, and reports; `files` are the names of what it has made.
@@ -256,6 +265,13 @@ fn record(
         .stop_on(stop);
     let recorder = match &filter {
         Some(filter) => recorder.filter(filter.clone()),
+        None => recorder,
+    };
+    let recorder = match compress::encoding(args.compress, &args.out).map_err(Failure::Compress)? {
+        Some(encoding) => {
+            let workers = args.compress_threads.map_or_else(Workers::usual, |threads| Workers::new(threads.into()));
+            recorder.compress(encoding, workers.map_err(Failure::Threads)?)
+        }
         None => recorder,
     };
     let metrics = args.metrics.clone().map(|place| Metrics::show(PROGRAM, place, Arc::clone(&progress)));
@@ -317,7 +333,9 @@ fn report(args: &Args, source: &Source, recording: &Recording, files: Vec<String
             many => format!("{} files", many.len()),
         };
         let reason = account.stopped_by;
-        say(PROGRAM, format_args!("{out}: {} bytes, stopped by {reason}", account.bytes_written));
+        let (bytes, content) = (account.bytes_written, recording.bytes_uncompressed);
+        let of = if bytes == content { String::new() } else { format!(" (of {content} before compression)") };
+        say(PROGRAM, format_args!("{out}: {bytes} bytes{of}, stopped by {reason}"));
         for line in lines(recording) {
             say(PROGRAM, line);
         }
@@ -343,6 +361,7 @@ fn report(args: &Args, source: &Source, recording: &Recording, files: Vec<String
             lost_after_last: recording.lost_after,
             defects: recording.defects + source.card.source_defects(),
             bytes_written: account.bytes_written,
+            bytes_uncompressed: recording.bytes_uncompressed,
             files,
             first: account.first.map(Into::into),
             last: account.last.map(Into::into),

@@ -11,11 +11,11 @@ use erf::check::Broken;
 use erf::convert::{Converter, Difference, Encapsulation, FcsChoice, FileOptions, Hdlc, Summary, Survey, verify};
 use erf::input::Source;
 use erf::pcap::Resolution;
-use erf::writer::{OutputOptions, WholeFile};
 use erf::{FileFormat, Reader, Rounding};
 use serde_json::{Value, json};
 
 use super::input::{ReadAs, files};
+use super::output::Writing;
 use super::progress::Progress;
 use super::{Failure, PROGRAM, carried, counted, print};
 use crate::exit::Exit;
@@ -325,7 +325,7 @@ fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Diff
     let options = args.options(output)?;
     let mut survey = args.survey(input, &options)?;
     loop {
-        let file = WholeFile::create(output, OutputOptions::new().force(args.force), &[input])?;
+        let file = Writing::whole(output, &[input], args.force)?;
         if args.verify && (file.unfinished().is_none() || !input.is_file()) {
             return Err(Failure::Usage("--verify reads both files again, which pipes do not allow".to_owned()));
         }
@@ -339,7 +339,7 @@ fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Diff
         converter.run(&mut reader, |bytes| progress.add(bytes))?;
         drop(progress);
         let as_surveyed = converter.is_as_surveyed();
-        let (file, mut summary) = converter.finish()?;
+        let (mut file, mut summary) = converter.finish()?;
         let Some(written) = file.unfinished() else {
             // What is in a pipe is out of reach.
             summary.described_late = !as_surveyed;
@@ -352,6 +352,8 @@ fn one(args: &Args, input: &Path, output: &Path) -> Result<(Summary, Option<Diff
         }
         let mut difference = None;
         if args.verify {
+            // All of it is to be in the file that is read.
+            file.sync()?;
             let fcs = summary.fcs.map(|(policy, _)| policy);
             difference = verify(&mut args.open(input, &options)?, input, &written, &options, fcs)?;
         }

@@ -82,6 +82,7 @@ enum Command {
 
 const AFTER_HELP: &str = "\
 Inputs are ERF, pcap or pcapng, known by their content, plain or compressed with gzip, bzip2, xz, zstd or lz4; - is standard input.
+Outputs are compressed where their names end in .zst, .lz4 or .gz.
 Outputs are complete or absent; what exists is replaced only with --force, and never while it is read.
 
 Exit status: 0 done; 1 it ran, and the answer is no: defects found, files differ; 2 it could not run.";

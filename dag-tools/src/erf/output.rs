@@ -2,15 +2,17 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
 use erf::FileFormat;
+use erf::compress::{Encoding, Workers};
 use erf::convert::{Converter, FileOptions};
 use erf::writer::{OutputOptions, WholeFile};
 
 use super::Failure;
 
-/// Endings of names of compressed files.
+/// Endings of names of compressed files that are read.
 pub(super) const COMPRESSED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zstd", "lz4"];
 
 /// How an output is written.
@@ -60,21 +62,43 @@ impl Writing {
 
     /// Begins `output`, which is made from `read`.
     pub(super) fn begin(&self, output: &Path, read: &[PathBuf]) -> Result<Converter<WholeFile>, Failure> {
-        if let Some(ending) = output.extension().and_then(OsStr::to_str).filter(|ending| COMPRESSED.contains(ending)) {
-            let output = output.display();
-            return Err(Failure::Usage(format!(
-                "{output}: outputs are not compressed: leave .{ending} away, or write to - and pipe it into what compresses"
-            )));
-        }
         let read: Vec<&Path> = read.iter().map(AsRef::as_ref).collect();
         let file = Self::whole(output, &read, self.force)?;
         let name = file.name().to_owned();
         Ok(Converter::new(file, &name, FileOptions::new(self.format(output))))
     }
 
-    /// Begins `output` for whatever is no record, or where its format is not to be chosen.
+    /// Begins `output` for whatever is no record, or where its format is not to be chosen. It is compressed as its name says.
     pub(super) fn whole(output: &Path, read: &[&Path], force: bool) -> Result<WholeFile, Failure> {
-        Ok(WholeFile::create(output, OutputOptions::new().force(force), read)?)
+        let encoding = Encoding::of_name(output);
+        let ending = output.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default();
+        if encoding.is_none() && COMPRESSED.contains(&ending.as_str()) {
+            let output = output.display();
+            return Err(Failure::Usage(format!(
+                "{output}: outputs are compressed as .zst, .lz4 or .gz, and not as .{ending}: name one of these, or write to - and \
+                 pipe it into what compresses"
+            )));
+        }
+        let file = WholeFile::create(output, OutputOptions::new().force(force), read)?;
+        Ok(match encoding {
+            Some(encoding) => file.compressed(encoding, workers()?),
+            None => file,
+        })
+    }
+}
+
+/// Threads that compress whatever this program writes.
+fn workers() -> Result<Workers, Failure> {
+    static WORKERS: Mutex<Option<Workers>> = Mutex::new(None);
+    let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*workers {
+        Some(workers) => Ok(workers.clone()),
+        None => {
+            let made =
+                Workers::usual().map_err(|cause| Failure::Usage(format!("no threads that compress: {cause}")))?;
+            *workers = Some(made.clone());
+            Ok(made)
+        }
     }
 }
 

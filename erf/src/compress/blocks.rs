@@ -60,7 +60,8 @@ impl<T> Blocks<T> {
 
     /// Takes a buffer back, to be used again.
     pub fn reuse(&mut self, mut buffer: Vec<u8>) {
-        if self.spare.len() <= 2 * self.workers.threads() {
+        // A few are enough: there may be many outputs at once.
+        if self.spare.len() < 2 {
             buffer.clear();
             self.spare.push(buffer);
         }

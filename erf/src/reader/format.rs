@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::compress::Encoding;
 use crate::error::{Error, ErrorKind};
 use crate::input::{Compression, Window};
 use crate::pcap;
@@ -20,10 +21,14 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// What the name of a file promises: `.erf`, `.pcap` or `.cap`, `.pcapng` or `.ntar`, in any case. For files to be written;
-    /// one that is read is known by its content.
+    /// What the name of a file promises: `.erf`, `.pcap` or `.cap`, `.pcapng` or `.ntar`, in any case, and behind it what compression adds, `.zst`, `.lz4` or
+    /// `.gz`. For files to be written; one that is read is known by its content.
     pub fn of_name(path: impl AsRef<std::path::Path>) -> Option<FileFormat> {
-        let extension = path.as_ref().extension()?.to_str()?.to_ascii_lowercase();
+        let path = path.as_ref();
+        if Encoding::of_name(path).is_some() {
+            return Self::of_name(path.file_stem()?);
+        }
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
             "erf" => Some(FileFormat::Erf),
             "pcap" | "cap" => Some(FileFormat::Pcap),

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Output, OutputOptions};
+use crate::compress::{Encoding, Packer, Workers};
 use crate::{Error, ErrorKind};
 
 /// How many names beside the final one are tried for the unfinished file.
@@ -38,6 +39,8 @@ const TRIES: u32 = 100;
 pub struct WholeFile {
     to: To,
     name: String,
+    /// What compresses what is written, if anything does; `None` once all of it has been.
+    packer: Option<Packer>,
 }
 
 #[derive(Debug)]
@@ -86,7 +89,7 @@ impl WholeFile {
         };
         if path.as_os_str() == "-" || !is_place {
             let output = Output::create(path, options)?;
-            return Ok(Self { name: output.name().to_owned(), to: To::Stream(output) });
+            return Ok(Self { name: output.name().to_owned(), to: To::Stream(output), packer: None });
         }
         let there = fs::metadata(&target).ok();
         if there.is_some() && !options.forces() {
@@ -95,13 +98,19 @@ impl WholeFile {
         let failed = |cause| Error::new(ErrorKind::Open, "cannot open it for writing").in_file(&name).because(cause);
         let (file, place) = part_of(&target).map_err(failed)?;
         let to = To::Part { file: Some(file), place, target, force: options.forces() };
-        let whole = Self { to, name: name.clone() };
+        let whole = Self { to, name: name.clone(), packer: None };
         if let (Some(there), To::Part { file: Some(file), .. }) = (there, &whole.to) {
             // What may not be written to may not be replaced either.
             OpenOptions::new().write(true).open(path).map_err(failed)?;
             file.set_permissions(there.permissions()).map_err(failed)?;
         }
         Ok(whole)
+    }
+
+    /// Compresses what is written from now on, by `workers`.
+    pub fn compressed(mut self, encoding: Encoding, workers: Workers) -> Self {
+        self.packer = Some(Packer::new(encoding, workers));
+        self
     }
 
     /// The path as given, or `standard output`.
@@ -123,13 +132,16 @@ impl WholeFile {
     }
 
     /// Brings what was written to the device, so that [`finish`](Self::finish) only has a name to give. For several files of which
-    /// all are to be there or none.
+    /// all are to be there or none. Nothing is to be written behind it to what is compressed.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Write`] when the bytes do not reach the device.
     pub fn sync(&mut self) -> Result<(), Error> {
         let failed = |what: &str, cause| Error::new(ErrorKind::Write, what).in_file(&self.name).because(cause);
+        if let Some(packer) = self.packer.take() {
+            packer.end(&mut self.to).map_err(|cause| failed("the end could not be written", cause))?;
+        }
         match &mut self.to {
             To::Stream(output) => {
                 output.flush().map_err(|cause| failed("the end could not be written", cause))?;
@@ -207,17 +219,31 @@ impl Place {
 
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.to {
-            To::Stream(output) => output.write(bytes),
-            To::Part { file: Some(file), .. } => file.write(bytes),
-            To::Part { file: None, .. } => Err(io::Error::other("it is parked, and takes no more")),
+        match &mut self.packer {
+            Some(packer) => packer.write(&mut self.to, bytes).map(|()| bytes.len()),
+            None => self.to.write(bytes),
+        }
+    }
+
+    /// What is to be compressed stays until there is a block of it.
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl Write for To {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stream(output) => output.write(bytes),
+            Self::Part { file: Some(file), .. } => file.write(bytes),
+            Self::Part { file: None, .. } => Err(io::Error::other("it is parked, and takes no more")),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            To::Stream(output) => output.flush(),
-            To::Part { file, .. } => file.as_mut().map_or(Ok(()), File::flush),
+        match self {
+            Self::Stream(output) => output.flush(),
+            Self::Part { file, .. } => file.as_mut().map_or(Ok(()), File::flush),
         }
     }
 }
@@ -365,7 +391,7 @@ mod tests {
             let (part, file) =
                 beside(&target, |part| OpenOptions::new().write(true).create_new(true).open(part)).unwrap();
             let to = To::Part { file: Some(file), place: Place::Beside(part), target: target.clone(), force };
-            WholeFile { to, name: "x".to_owned() }
+            WholeFile { to, name: "x".to_owned(), packer: None }
         };
         let (first, second) = (part(false), part(false));
         assert_eq!(names(dir.path()).len(), 2);
@@ -414,6 +440,21 @@ mod tests {
             assert_eq!((names(dir.path()), fs::read(&path).unwrap()), (vec!["x".to_owned()], b"whole".to_vec()));
             fs::remove_file(&path).unwrap();
         }
+    }
+
+    #[test]
+    fn what_is_compressed_is_whole_when_it_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.gz");
+        let mut file = WholeFile::create(&path, OutputOptions::new(), &[]).unwrap();
+        file = file.compressed("gzip".parse().unwrap(), Workers::new(1).unwrap());
+        file.write_all(b"whole").unwrap();
+        file.sync().unwrap();
+        file.finish().unwrap();
+        let mut bytes = [0; 9];
+        let mut input = crate::input::Input::open(crate::input::Source::from(path.as_path())).unwrap();
+        assert_eq!(input.read_full(&mut bytes).unwrap(), 5);
+        assert_eq!((input.compression(), &bytes[..5]), (crate::input::Compression::Gzip, &b"whole"[..]));
     }
 
     #[test]

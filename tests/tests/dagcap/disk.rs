@@ -135,7 +135,7 @@ fn a_size_limit_holds_with_all_the_filler() {
 
 /// Runs `script` with a file system of `megabytes` MiB on a disk of its own, the image of which is `$1.image`, at `$1`; `$2` is dagcap. `None`,
 /// and the test skipped, where that cannot be made. The mount is gone afterwards.
-fn on_a_disk(dir: &Path, megabytes: u32, script: &str) -> Option<Ran> {
+pub(super) fn on_a_disk(dir: &Path, megabytes: u32, script: &str) -> Option<Ran> {
     if !house_skip::need_root() || !house_skip::need_program("unshare") || !house_skip::need_program("mkfs.ext4") {
         return None;
     }
@@ -163,7 +163,9 @@ const LOSE_POWER: &str = "cp --sparse=always \"$1.image\" \"$1.later\" && mkdir 
 fn what_is_synced_at_the_end_survives_a_loss_of_power() {
     let dir = tempfile::tempdir().unwrap();
     let device = "emu:synthetic,count=50000,rate=max,memory=64MiB";
-    for format in ["erf --io direct", "erf --io buffered", "pcap", "pcapng"] {
+    for format in
+        ["erf --io direct", "erf --io buffered", "pcap", "pcapng", "erf --compress zstd", "pcapng --compress gzip"]
+    {
         for (sync, survives) in [("--sync=end", true), ("", false)] {
             let script = format!(
                 "\"$2\" --device {device} --quiet --format {format} {sync} --out \"$1/wire\" || exit 1

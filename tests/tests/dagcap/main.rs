@@ -1,6 +1,7 @@
 //! `dagcap` as a user meets it: exit codes, messages, the account, and what is in the file.
 
 mod account;
+mod compress;
 mod disk;
 mod failing;
 mod faults;
