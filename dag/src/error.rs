@@ -1,6 +1,7 @@
 //! [`Error`]: everything that can go wrong with a card, real or emulated.
 
 use std::io;
+use std::sync::Arc;
 
 /// An error of this crate: what, where, and what to do about it. One line; causes in [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +100,9 @@ pub(crate) enum Repr {
     EmulatedRefused(String),
     #[error(transparent)]
     Emu(#[from] dag_emu::Error),
+    /// Told to each of several readers.
+    #[error("{0}")]
+    Shared(Arc<Error>),
     #[error("{what}")]
     State { what: String },
     #[error("no thread for the writer: {0}")]
@@ -127,6 +131,7 @@ impl Error {
             Repr::UnknownDevice(_) => ErrorKind::UnknownDevice,
             Repr::NoSuchCard { .. } => ErrorKind::NotFound,
             Repr::Hinted { error, .. } => error.kind(),
+            Repr::Shared(error) => error.kind(),
             Repr::Library { .. } | Repr::Values(_) => ErrorKind::NoDriver,
             Repr::CardPermission { .. } => ErrorKind::Permission,
             Repr::CardStream { .. } | Repr::TransmitStream { .. } | Repr::ReceiveStream { .. } => {

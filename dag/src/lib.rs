@@ -135,6 +135,7 @@
 //! |---|---|
 //! | [`Card`], [`Device`], [`CardInfo`], [`cards`] | opening a card by name, and what can be told of it |
 //! | [`RxStream`], [`Batch`] | receiving; [`PollRules`] say how long an advance waits |
+//! | [`FanoutReader`] | one stream lent to several readers |
 //! | [`TxStream`] | sending |
 //! | [`Channel`] | owned packets by crossbeam channel |
 //! | [`record`] | recording to disk |
@@ -159,6 +160,7 @@ mod channel;
 mod device;
 pub mod doctor;
 mod error;
+mod fanout;
 mod info;
 mod list;
 mod probe;
@@ -173,6 +175,7 @@ pub use channel::{Channel, ChannelError, OwnedRecord};
 pub use dag_emu::ring::PollRules;
 pub use device::Device;
 pub use error::{Error, ErrorKind};
+pub use fanout::FanoutReader;
 pub use info::{CardInfo, Counters, PortCount, PortInfo, Setting, StampSource, StreamInfo};
 pub use list::{Found, cards};
 pub use stream::{Interrupter, RxStream};

@@ -137,6 +137,10 @@ impl RxStream {
         self.max_batch = bytes.max(1);
     }
 
+    pub(crate) fn max_batch(&self) -> u64 {
+        self.max_batch
+    }
+
     /// A handle by which another thread ends a wait.
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(Arc::clone(&self.interrupted))
@@ -224,7 +228,7 @@ impl Drop for RxStream {
 
 /// How many of `bytes` a batch of at most `max` bytes takes: whole records, one at least. Bytes among which the next record
 /// cannot be found are taken all.
-fn whole_records(bytes: &[u8], max: u64) -> usize {
+pub(crate) fn whole_records(bytes: &[u8], max: u64) -> usize {
     let max = usize::try_from(max).unwrap_or(usize::MAX);
     if bytes.len() <= max {
         return bytes.len();

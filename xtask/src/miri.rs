@@ -19,7 +19,7 @@ const WALKS: &[&str] = &["--", "any_bytes", "headers_that", "extension_headers",
 pub(crate) fn step(counts: &mut Counts) -> Result {
     format(&[], counts)?;
     miri(&["-p", "dag-emu", "--lib", "ring::"], counts)?;
-    miri(&["-p", "endace-dag", "--test", "lending"], counts)
+    miri(&["-p", "endace-dag", "--test", "lending", "--test", "fanout"], counts)
 }
 
 /// The format on a big-endian machine.
