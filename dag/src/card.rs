@@ -118,6 +118,11 @@ impl Card {
         self.backend.notes()
     }
 
+    /// Whether this is the same open card as `other`.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.backend, &other.backend)
+    }
+
     /// What the card was called when it was opened.
     pub fn name(&self) -> &str {
         &self.name

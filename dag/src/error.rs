@@ -107,6 +107,8 @@ pub(crate) enum Repr {
     State { what: String },
     #[error("no thread for the writer: {0}")]
     Thread(io::Error),
+    #[error("CPU {cpu} cannot be had for a stream: {errno}; this program may run on {allowed}")]
+    Cpu { cpu: usize, allowed: String, errno: nix::Error },
     #[error("{file}: direct I/O is not possible: {reason}; leave --io direct away to write through the page cache")]
     NoDirect { file: String, reason: String },
     #[error("{0}")]
@@ -145,7 +147,7 @@ impl Error {
             },
             Repr::Misbehaves { .. } => ErrorKind::Gone,
             Repr::FeedFailed { .. } => ErrorKind::Feed,
-            Repr::NoSetting { .. } | Repr::NoDirect { .. } => ErrorKind::Unsupported,
+            Repr::NoSetting { .. } | Repr::NoDirect { .. } | Repr::Cpu { .. } => ErrorKind::Unsupported,
             Repr::NoCard | Repr::EmulatedRefused(_) => ErrorKind::NoCard,
             Repr::State { .. } | Repr::TxNoRoom { .. } | Repr::TxLeft { .. } | Repr::TxTooLong { .. } => {
                 ErrorKind::State

@@ -77,7 +77,7 @@ impl Lent {
         Self { memory, start, len, may_stay }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: whoever made this has promised what `slice` asks.
         unsafe { self.memory.slice(self.start, self.len) }
     }

@@ -2,17 +2,16 @@
 
 use erf::filter::Filter;
 use erf::session::StoppedBy;
-use erf::{Defect, DefectKind, Record, Records, Timestamp};
+use erf::{Record, Records, Timestamp};
 
 use super::chunk::CHUNK;
+use super::damage::Damage;
 use super::limits::{Limits, Selection};
 use super::loss::Loss;
+use super::merge::Shares;
 use super::rotation::Boundary;
 use super::sink::Format;
 use super::tally::Tally;
-
-/// Places in stream memory that were no records: as many are logged one by one.
-const DEFECTS_SHOWN: u64 = 5;
 
 /// What is asked of records, and what has been seen.
 pub(super) struct Look {
@@ -24,14 +23,15 @@ pub(super) struct Look {
     pub(super) failure: Option<erf::Error>,
     pub(super) tally: Tally,
     pub(super) loss: Loss,
-    pub(super) defects: u64,
-    last_defect: Option<u64>,
+    pub(super) damage: Damage,
     /// Bytes that the file takes beside those of the tally, for a size limit.
     pub(super) overhead: u64,
     /// The limit that has been reached.
     pub(super) full: Option<StoppedBy>,
     /// Where a rotated recording goes on in the next file.
     pub(super) boundary: Option<Boundary>,
+    /// What is whose, of several streams.
+    pub(super) shares: Option<Shares>,
 }
 
 /// What to do with a record.
@@ -55,11 +55,11 @@ impl Look {
             failure: None,
             tally: Tally::default(),
             loss: Loss::default(),
-            defects: 0,
-            last_defect: None,
+            damage: Damage::of("stream memory"),
             overhead: 0,
             full: None,
             boundary: None,
+            shares: None,
         }
     }
 
@@ -85,19 +85,29 @@ impl Look {
         if !taken {
             self.loss.told.add(record);
             self.tally.filtered += 1;
+            if let Some(shares) = &mut self.shares {
+                shares.leave(record);
+            }
             return Verdict::Leave;
         }
         if self.is_full(record) || self.turns(record) {
             return Verdict::Stop;
         }
         self.loss.told.add(record);
-        self.tally.choose(record, self.format.size_of(record));
+        let bytes = self.format.size_of(record);
+        self.tally.choose(record, bytes);
+        if let Some(shares) = &mut self.shares {
+            shares.choose(record, bytes);
+        }
         Verdict::Packet
     }
 
     /// Whether `record`, a packet, is asked for.
     #[inline]
     fn takes(&self, record: &Record<'_>) -> Result<bool, erf::Error> {
+        if let Some(taken) = self.shares.as_ref().and_then(Shares::is_taken) {
+            return Ok(taken);
+        }
         match &self.filter {
             Some(filter) if self.selection.takes(record) => filter.matches(record),
             _ => Ok(self.selection.takes(record)),
@@ -161,13 +171,19 @@ impl Piece {
             // Offsets count from `position`.
             let end = (records.offset() - position) as usize;
             match item {
-                Ok(record) => match look.at(&record) {
-                    Verdict::Stop => break,
-                    Verdict::Leave => piece.len = end,
-                    verdict => piece.take(end - record.bytes().len(), end, &record, verdict),
-                },
+                Ok(record) => {
+                    match look.at(&record) {
+                        Verdict::Stop => break,
+                        Verdict::Leave => piece.len = end,
+                        verdict => piece.take(end - record.bytes().len(), end, &record, verdict),
+                    }
+                    if let Some(shares) = &mut look.shares {
+                        shares.step();
+                    }
+                }
                 Err(defect) => {
-                    look.damaged(defect);
+                    look.loss.damaged = true;
+                    look.damage.note(defect);
                     piece.len = end;
                     if !recovering {
                         // No length can be trusted here: look for the next record in what is left.
@@ -191,24 +207,6 @@ impl Piece {
         match self.runs.last_mut() {
             Some((_, last)) if *last == start => *last = end,
             _ => self.runs.push((start, end)),
-        }
-    }
-}
-
-impl Look {
-    /// Bytes in stream memory that are no record: something is lost, and how much is not known.
-    fn damaged(&mut self, defect: Defect) {
-        self.loss.damaged = true;
-        // What is skipped belongs to the defect before it; and the first one is met again when it is looked for a way on.
-        let again = self.last_defect.replace(defect.offset) == Some(defect.offset);
-        if again || matches!(defect.kind, DefectKind::Skipped { .. }) {
-            return;
-        }
-        self.defects += 1;
-        match self.defects {
-            1..=DEFECTS_SHOWN => log::warn!("in stream memory: {defect}"),
-            n if n == DEFECTS_SHOWN + 1 => log::warn!("in stream memory: more such places, from here on only counted"),
-            _ => {}
         }
     }
 }

@@ -17,6 +17,12 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Both.
+    pub(super) fn join(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.incomplete |= other.incomplete;
+    }
+
     #[inline]
     pub(super) fn add(&mut self, record: &Record<'_>) {
         match record.loss() {

@@ -14,24 +14,29 @@
 mod capture;
 mod chunk;
 mod clock;
+mod damage;
 mod direct;
 mod limits;
 mod look;
 mod loss;
+mod merge;
 mod opening;
 mod options;
 mod packed;
 mod parts;
+mod pin;
 mod preflight;
 mod progress;
 mod release;
 mod rotation;
 mod sink;
+mod source;
 mod staged;
 mod tally;
 mod writer;
 
 pub use limits::{Limits, Selection};
+pub use merge::StreamRecording;
 pub use options::{Io, OnFull, Sync};
 pub use preflight::{Preflight, preflight};
 pub use progress::{Progress, Snapshot};
@@ -71,7 +76,10 @@ use crate::stream::RxStream;
 /// ```
 #[derive(Debug)]
 pub struct Recorder {
-    stream: RxStream,
+    streams: Vec<RxStream>,
+    cpus: Vec<usize>,
+    merge_wait: Duration,
+    stream_progress: Vec<Arc<Progress>>,
     to: To,
     format: Format,
     limits: Limits,
@@ -98,6 +106,10 @@ enum To {
 /// How long the reader of a pipe may take nothing, once the recording is to end, before it is given up.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a silent stream is waited for. A card shows packets within a few milliseconds, and its streams together; what is left is the host,
+/// which may keep a thread that plays a card from running for longer than that.
+const MERGE_WAIT: Duration = Duration::from_millis(200);
+
 /// How a recording went.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -106,6 +118,8 @@ pub struct Recording {
     pub account: Account,
     /// Bytes of the output before it was compressed; as many as the account's `bytes_written` where it is not.
     pub bytes_uncompressed: u64,
+    /// The same for each stream, where there are several; else empty.
+    pub streams: Vec<StreamRecording>,
     /// Places in stream memory that were no records, skipped over.
     pub defects: u64,
     /// Packets lost behind the last one in the file: the card had no room for them, and no packet followed that could tell. They
@@ -113,6 +127,8 @@ pub struct Recording {
     pub lost_after: u64,
     /// Packets of the account's `lost_writer` that the format has no place for.
     pub unfit: u64,
+    /// Whether it has come so far that packets were let in.
+    pub has_begun: bool,
     /// What ended it, if it was an error. The file is then valid up to what was written, and has no closing META record.
     pub error: Option<Error>,
 }
@@ -130,7 +146,10 @@ impl Recorder {
 
     fn assemble(stream: RxStream, to: To, format: Format) -> Self {
         Self {
-            stream,
+            streams: vec![stream],
+            cpus: Vec::new(),
+            merge_wait: MERGE_WAIT,
+            stream_progress: Vec::new(),
             to,
             format,
             limits: Limits::default(),
@@ -146,6 +165,50 @@ impl Recorder {
             stop: Arc::default(),
             progress: Arc::default(),
         }
+    }
+
+    /// Records `stream`, too, into the same file, in the order of stamps. Each stream has a thread of its own then.
+    ///
+    /// The order is right as far as clocks are, and as no stream is silent for longer than [`merge_wait`](Self::merge_wait) and brings earlier
+    /// packets then. What of each stream became of its packets is told in [`Recording::streams`]; a stream that fails ends, and the others go
+    /// on.
+    ///
+    /// ```
+    /// use dag::file::writer::{Output, OutputOptions};
+    /// use dag::record::{Format, Recorder};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("wire.erf");
+    /// let card = dag::Card::open("emu:synthetic,streams=2,rate=200kpps,count=1000")?;
+    /// let output = Output::create(&path, OutputOptions::new())?;
+    /// let recording = Recorder::new(card.attach(0)?, output, Format::Erf).and(card.attach(2)?).run();
+    /// let each: u64 = recording.streams.iter().map(|stream| stream.account.delivered).sum();
+    /// assert_eq!(each, recording.account.delivered);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn and(mut self, stream: RxStream) -> Self {
+        self.streams.push(stream);
+        self
+    }
+
+    /// How long packets of several streams are held back for a stream that is silent, as it may bring earlier ones: 200 ms by default. When
+    /// half of a stream's memory is full of them they go on at once: order is given up before packets are.
+    pub fn merge_wait(mut self, wait: Duration) -> Self {
+        self.merge_wait = wait;
+        self
+    }
+
+    /// The CPUs on which the threads run that take packets, in the order of the streams; those behind the last one run anywhere. One stream is
+    /// taken from on the thread that calls [`run`](Self::run), which may run anywhere again when that returns.
+    pub fn cpus(mut self, cpus: Vec<usize>) -> Self {
+        self.cpus = cpus;
+        self
+    }
+
+    /// Shows numbers of each of several streams, in their order, while it runs: how many packets are in the file is not among them.
+    pub fn stream_progress_to(mut self, progress: Vec<Arc<Progress>>) -> Self {
+        self.stream_progress = progress;
+        self
     }
 
     /// When to stop.
@@ -256,6 +319,15 @@ impl Recording {
         let mut account = Account::default();
         account.stopped_by = StoppedBy::Error;
         account.tick_bits = tick_bits.unwrap_or(0);
-        Self { account, bytes_uncompressed: 0, defects: 0, lost_after: 0, unfit: 0, error: Some(error) }
+        Self {
+            account,
+            bytes_uncompressed: 0,
+            streams: Vec::new(),
+            defects: 0,
+            lost_after: 0,
+            unfit: 0,
+            has_begun: false,
+            error: Some(error),
+        }
     }
 }

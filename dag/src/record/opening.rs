@@ -5,12 +5,12 @@ use erf::session::{Application, CardInfo, ClockInfo, HostInfo, InterfaceInfo, Op
 
 use crate::info;
 
-/// The opening META record, with the words for what is taken, of a recording that begins at `start`, on the clock of the packets.
+/// The opening META record, with the words for what is taken, of a recording of `streams` (device
+/// and number) that begins at `start`, on the clock of the packets. Of several cards `card` is the first.
 pub(super) fn opening(
     card: &info::CardInfo,
     clock: ClockInfo,
-    device: &str,
-    stream: u16,
+    streams: &[(String, u16)],
     application: &Application,
     filter: Option<String>,
     start: Timestamp,
@@ -22,7 +22,9 @@ pub(super) fn opening(
     opening.host = host;
 
     let mut module = CardInfo::default();
-    module.device = device.to_owned();
+    let mut devices: Vec<&str> = streams.iter().map(|(device, _)| device.as_str()).collect();
+    devices.dedup();
+    module.device = devices.join(" and ");
     module.model = Some(card.model.clone());
     module.tick = card.tick;
     module.clock = clock;
@@ -50,9 +52,12 @@ pub(super) fn opening(
             interface
         })
         .collect();
-    let mut receive = StreamInfo::new(stream);
-    receive.memory = Some(card.stream_memory);
-    opening.streams = vec![receive];
+    let receive = streams.iter().map(|&(_, number)| {
+        let mut receive = StreamInfo::new(number);
+        receive.memory = Some(card.stream_memory);
+        receive
+    });
+    opening.streams = receive.collect();
     opening.to_bytes()
 }
 

@@ -1,6 +1,7 @@
 //! [`Progress`]: numbers of a running recording, for a person to look at.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Numbers of a running recording, each right by itself and all of them a moment old.
 #[derive(Debug, Default)]
@@ -17,6 +18,12 @@ pub struct Progress {
     waiting: AtomicBool,
     refused: AtomicBool,
     rounds: AtomicU64,
+    over: AtomicBool,
+    /// Packets that the writer of packets has been given.
+    given: AtomicU64,
+    /// The numbers of those that the format has no place for, where somebody wants to know.
+    unfit: Mutex<Vec<u64>>,
+    remembers: AtomicBool,
 }
 
 /// One look at a [`Progress`].
@@ -44,6 +51,47 @@ pub struct Snapshot {
 }
 
 impl Progress {
+    /// From here on it is remembered which packets had no place, until that is asked for.
+    pub(super) fn remember(&self) {
+        self.remembers.store(true, Ordering::Relaxed);
+    }
+
+    /// The writer of packets has been given one more, and the format has a place for it, or has not.
+    pub(super) fn given(&self, fits: bool) {
+        let number = self.given.fetch_add(1, Ordering::Relaxed);
+        if !fits && self.remembers.load(Ordering::Relaxed) {
+            self.unfit.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+        }
+    }
+
+    /// The numbers of packets that had no place, since this was asked last; counted from 0.
+    pub(super) fn take_unfit(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.unfit.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the recording, or the stream, has ended.
+    pub fn has_ended(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn over(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// What the thread of one of several streams knows.
+    pub(super) fn card(&self, lost: u64, fill_percent: u64) {
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+        self.lost.store(lost, Ordering::Relaxed);
+        self.fill.store(fill_percent, Ordering::Relaxed);
+    }
+
+    /// What has been looked at of one of several streams.
+    pub(super) fn took(&self, delivered: u64, filtered: u64, bytes: u64) {
+        self.delivered.store(delivered, Ordering::Relaxed);
+        self.filtered.store(filtered, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// The numbers now.
     pub fn snapshot(&self) -> Snapshot {
         let load = |value: &AtomicU64| value.load(Ordering::Relaxed);

@@ -207,8 +207,8 @@ impl Sink {
                 }
             }
             Form::Packed(packed) => packed.write(bytes, chunk.packets)?,
-            Form::Pcap(staged) => staged.write(bytes)?,
-            Form::PcapNg(staged) => staged.write(bytes)?,
+            Form::Pcap(staged) => staged.write(bytes, &self.progress)?,
+            Form::PcapNg(staged) => staged.write(bytes, &self.progress)?,
         }
         self.tell();
         Ok(())

@@ -8,6 +8,7 @@ use erf::{Record, Records, pcap, pcapng};
 
 use super::chunk::CHUNK;
 use super::packed::{InFile, Packed};
+use super::progress::Progress;
 
 /// What writers of packets have in common.
 pub(super) trait PacketWriter {
@@ -113,14 +114,16 @@ impl<P: PacketWriter> Staged<P> {
         Self { writer, stage, to, unfit: 0 }
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), erf::Error> {
+    pub(super) fn write(&mut self, bytes: &[u8], progress: &Progress) -> Result<(), erf::Error> {
         let mut ends = Vec::with_capacity(STAGED);
         for record in Records::new(bytes).flatten() {
             if self.writer.put(&record)? {
                 self.writer.flush()?;
                 ends.push(self.stage.len());
+                progress.given(true);
             } else if record.is_packet() {
                 self.unfit += 1;
+                progress.given(false);
             }
             if ends.len() == STAGED || ends.last().is_some_and(|end| *end >= CHUNK) {
                 self.send(&ends)?;

@@ -7,41 +7,60 @@ use erf::session::{Account, Closing, StoppedBy};
 use erf::{Records, Timestamp};
 
 use super::Capture;
+use crate::backend::{Drops, StreamBackend};
 use crate::error::{Error, ErrorKind};
 use crate::record::Recording;
 use crate::record::loss::{Count, Told};
+use crate::record::merge::Ends;
+use crate::record::source::Source;
 use crate::record::writer::Ended;
 
-impl Capture<'_> {
-    /// What lies in stream memory behind the last record looked at: packets, and the losses they tell.
-    fn unread(&mut self) -> Result<(u64, Told), Error> {
-        let backend = self.stream.backend();
-        backend.stop()?;
-        backend.set_poll_rules(PollRules::non_blocking());
-        let release = backend.position();
-        backend.advance(release, &AtomicBool::new(false))?;
-        let drops = backend.drops();
-        let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
-        let mut told = Told::default();
-        let mut packets = 0;
-        for record in Records::new(backend.bytes().get(skip..).unwrap_or_default()).recover(true).flatten() {
-            if record.is_packet() {
-                packets += 1;
-                told.add(&record);
-            }
+/// What lies in stream memory behind the last record looked at: packets, the drop counter, and the losses that the records tell.
+pub(in crate::record) fn unread(
+    backend: &mut dyn StreamBackend,
+    looked_at: u64,
+) -> Result<(u64, Option<Drops>, Told), Error> {
+    backend.stop()?;
+    backend.set_poll_rules(PollRules::non_blocking());
+    let release = backend.position();
+    backend.advance(release, &AtomicBool::new(false))?;
+    let drops = backend.drops();
+    let skip = usize::try_from(looked_at - backend.position()).unwrap_or(usize::MAX);
+    let mut told = Told::default();
+    let mut packets = 0;
+    for record in Records::new(backend.bytes().get(skip..).unwrap_or_default()).recover(true).flatten() {
+        if record.is_packet() {
+            packets += 1;
+            told.add(&record);
         }
+    }
+    Ok((packets, drops, told))
+}
+
+impl Capture {
+    /// As [`unread`], of the one stream. A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
+    fn unread(&mut self) -> (u64, Told) {
+        let Source::One { stream, .. } = &mut self.source else { return Default::default() };
+        let Ok((packets, drops, told)) = unread(stream.backend(), self.looked_at) else { return Default::default() };
         self.look.loss.observe(drops);
-        Ok((packets, told))
+        (packets, told)
     }
 
     /// Ends the file, and says where every packet went.
     pub(super) fn finish(mut self, stopped_by: StoppedBy, error: Option<Error>) -> Recording {
         self.ending.store(true, Ordering::Relaxed);
         let mut error = error;
-        // A feed that has failed has nothing unread, and its failure has been told if it ended the recording.
-        let (unread, told) = self.unread().unwrap_or_default();
         let limited = matches!(stopped_by, StoppedBy::Count | StoppedBy::Size);
-        let lost_after = if limited || unread > 0 { 0 } else { self.look.loss.pending() };
+        let ends = self.source.end(self.looked_at, self.look.shares.as_ref());
+        let (unread, lost, pending) = match &ends {
+            Some(ends) => (ends.unread(), ends.lost(), ends.pending()),
+            None => {
+                let (unread, told) = self.unread();
+                let pending = if unread > 0 { 0 } else { self.look.loss.pending() };
+                (unread, self.look.loss.up_to_last(told), pending)
+            }
+        };
+        let lost_after = if limited { 0 } else { pending };
         // A recording without packets begins and ends now, by the host's clock.
         let first = self.look.tally.first.unwrap_or_else(Timestamp::now);
         // A rotated recording that has files already needs no other without packets.
@@ -53,7 +72,7 @@ impl Capture<'_> {
         {
             error = Some(late);
         }
-        let Self { writer, look, started, recorded_first, mut watch, tick_bits, .. } = self;
+        let Self { source, writer, mut look, started, recorded_first, mut clocks, tick_bits, progress, .. } = self;
         let Some(Ended { parts, error: failure }) = writer.join() else {
             let error = error.unwrap_or_else(|| Error::state("the writer's thread has panicked"));
             return Recording::failed(error, tick_bits);
@@ -61,13 +80,15 @@ impl Capture<'_> {
         let started = started.unwrap_or_else(Timestamp::now);
         let ended = look.tally.last.unwrap_or(started).max(started);
         // The account says how the clock was.
-        let clock = watch.last();
-        let lost = look.loss.up_to_last(told);
+        let clock = clocks.last();
+        // The writer is joined: nobody reads stream memory any more.
+        source.close();
+        let defects = look.damage.defects + ends.as_ref().map_or(0, Ends::defects);
         let unfit = parts.unfit();
         let tell = |account: &mut Account| {
             account.unread = unread;
             account.tick_bits = tick_bits.unwrap_or(account.tick_bits);
-            account.clock_synchronised = watch.synchronised();
+            account.clock_synchronised = clocks.synchronised();
         };
         let mut tally = look.tally;
         tally.first = recorded_first.or(tally.first);
@@ -92,9 +113,26 @@ impl Capture<'_> {
                 _ => StoppedBy::Error,
             };
         }
+        let shares = look.shares.take().zip(ends);
+        let streams = |account: &Account| {
+            let same = |share: &mut Account| {
+                tell(share);
+                (share.bytes_written, share.stopped_by) = (account.bytes_written, account.stopped_by);
+            };
+            shares.map_or_else(Vec::new, |(shares, ends)| shares.recordings(ends, limited, &progress, same))
+        };
         if error.is_some() {
-            let bytes_uncompressed = there.content;
-            return Recording { account, bytes_uncompressed, defects: look.defects, lost_after, unfit, error };
+            let (streams, bytes_uncompressed) = (streams(&account), there.content);
+            return Recording {
+                account,
+                bytes_uncompressed,
+                streams,
+                defects,
+                lost_after,
+                unfit,
+                has_begun: true,
+                error,
+            };
         }
         let closing = look.selection.meta.then(|| {
             // What complete files have not told yet.
@@ -121,7 +159,7 @@ impl Capture<'_> {
                 Some(failure)
             }
         };
-        let bytes_uncompressed = there.content;
-        Recording { account, bytes_uncompressed, defects: look.defects, lost_after, unfit, error }
+        let (streams, bytes_uncompressed) = (streams(&account), there.content);
+        Recording { account, bytes_uncompressed, streams, defects, lost_after, unfit, has_begun: true, error }
     }
 }

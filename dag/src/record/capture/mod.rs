@@ -2,29 +2,31 @@
 
 mod finish;
 
+pub(super) use finish::unread;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dag_emu::ring::PollRules;
 use erf::filter::Filter;
 use erf::session::{Closing, StoppedBy};
 use erf::writer::Room;
 use erf::{Records, Tick, Timestamp};
 
+use crate::card::Card;
 use crate::error::{Error, Repr};
 use crate::record::chunk::{Bytes, Chunk, Lent, Turn};
-use crate::record::clock::ClockWatch;
 use crate::record::look::{Look, Piece};
+use crate::record::merge::{Plan, Shares};
 use crate::record::opening::opening;
 use crate::record::parts::{Parts, Rotated};
 use crate::record::progress::{Progress, Snapshot};
 use crate::record::rotation::Boundary;
 use crate::record::sink::{Format, Sink, Target};
+use crate::record::source::{Clocks, Source, cards};
 use crate::record::tally::Tally;
 use crate::record::writer::{Sent, Writer};
 use crate::record::{OnFull, PATIENCE, Recorder, Recording, To};
-use crate::stream::RxStream;
 
 /// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -32,7 +34,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Records a stream; see [`Recorder::run`].
 pub(super) fn run(recorder: Recorder) -> Recording {
     let Recorder {
-        mut stream,
+        streams,
+        cpus,
+        merge_wait,
+        stream_progress,
         to,
         format,
         limits,
@@ -48,12 +53,15 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         stop,
         progress,
     } = recorder;
-    let info = stream.card().info();
+    let cards = cards(&streams);
+    let names: Vec<(String, u16)> = streams.iter().map(|s| (s.card().name().to_owned(), s.number())).collect();
+    let Some(info) = cards.first().map(Card::info) else {
+        return Recording::failed(Error::state("there is no stream to record"), None);
+    };
     let words = match (selection.words(), &filter) {
         (Some(ports), Some(filter)) => Some(format!("{filter} (of {ports})")),
         (ports, filter) => ports.or(filter.as_ref().map(Filter::to_string)),
     };
-    let (device, number) = (stream.card().name().to_owned(), stream.number());
     let tick_bits = info.tick.map(Tick::bits);
     let ending = Arc::new(AtomicBool::new(false));
     let failed = |error| Recording::failed(error, tick_bits);
@@ -79,24 +87,35 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         Ok(writer) => writer,
         Err(error) => return failed(error),
     };
-    if let Err(error) = stream.start() {
-        return failed(error);
-    }
-    let (watch, clock) = ClockWatch::begin(stream.card().clone(), clock_interval);
-    let backend = stream.backend();
-    let looked_at = backend.position();
-    let memory_len = backend.memory_len();
+    let count = streams.len();
+    let plan = Plan {
+        streams,
+        cpus,
+        wait: merge_wait,
+        selection,
+        filter: filter.clone(),
+        progress: stream_progress.into_iter().chain(std::iter::repeat_with(Arc::default)).take(count).collect(),
+    };
+    let mut source = match Source::start(plan) {
+        Ok(source) => source,
+        Err(error) => return failed(error),
+    };
+    let (clocks, clock) = Clocks::begin(&cards, clock_interval);
+    let looked_at = source.position();
     let mut look = Look::new(format, limits, selection, filter);
     look.boundary = boundary;
+    if count > 1 {
+        look.shares = Some(Shares::of(count));
+        progress.remember();
+    }
     let mut capture = Capture {
         look,
         writer,
-        memory_len,
         looked_at,
-        opening: selection.meta.then(|| {
-            Box::new(move |start| opening(&info, clock, &device, number, &application, words.clone(), start)) as _
-        }),
-        watch,
+        opening: selection
+            .meta
+            .then(|| Box::new(move |start| opening(&info, clock, &names, &application, words.clone(), start)) as _),
+        clocks,
         stop,
         progress,
         reserve,
@@ -107,25 +126,22 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         tick_bits,
         started: None,
         recorded_first: None,
-        stream: &mut stream,
+        source,
     };
     capture.account_for_opening();
     let (stopped_by, error) = capture.record(drain);
+    let ended = Arc::clone(&capture.progress);
     let recording = capture.finish(stopped_by, error);
-    if let Err(error) = stream.close() {
-        log::warn!("closing the stream: {error}");
-    }
+    ended.over();
     recording
 }
 
 /// Makes the opening META record from its stamp.
 type MakeOpening = Box<dyn Fn(Timestamp) -> Result<Vec<u8>, erf::Error>>;
 
-struct Capture<'a> {
-    stream: &'a mut RxStream,
+struct Capture {
+    source: Source,
     writer: Writer,
-    /// Length of stream memory in bytes.
-    memory_len: u64,
     /// Position up to which records have been looked at.
     looked_at: u64,
     look: Look,
@@ -135,7 +151,7 @@ struct Capture<'a> {
     opened: bool,
     /// Active bits of the card's clock, if it tells.
     tick_bits: Option<u8>,
-    watch: ClockWatch,
+    clocks: Clocks,
     /// Raised by whoever wants the recording to end.
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
@@ -152,7 +168,7 @@ struct Capture<'a> {
     recorded_first: Option<Timestamp>,
 }
 
-impl Capture<'_> {
+impl Capture {
     /// The opening META record takes its part of a size limit before the first packet is chosen, whose stamp it bears; how long it is
     /// does not depend on that.
     fn account_for_opening(&mut self) {
@@ -171,7 +187,7 @@ impl Capture<'_> {
             if ended.is_none() {
                 ended = self.ending();
                 if ended.is_some()
-                    && let Err(error) = self.stream.backend().stop()
+                    && let Err(error) = self.source.stop()
                 {
                     return (StoppedBy::Error, Some(error));
                 }
@@ -190,18 +206,17 @@ impl Capture<'_> {
                 Err(error) => return (StoppedBy::Error, Some(error)),
             };
             if !fresh {
-                let backend = self.stream.backend();
                 // A feed that broke is over, too: what it had given by then is recorded, and its end is an error.
-                if backend.is_last()
-                    && let Some(failure) = backend.failure()
-                {
+                let is_last = self.source.is_last();
+                if is_last && let Some(failure) = self.source.failure() {
                     return (StoppedBy::Error, Some(failure));
                 }
                 if let Some(reason) = ended {
                     return (reason, None);
                 }
-                if backend.is_last() {
-                    return (StoppedBy::End, None);
+                if is_last {
+                    let failed = self.source.has_failed();
+                    return (if failed { StoppedBy::Error } else { StoppedBy::End }, None);
                 }
             }
             if self.look.boundary.as_ref().is_some_and(Boundary::is_asked) {
@@ -232,38 +247,30 @@ impl Capture<'_> {
     /// Gives back what is written and waits for more. `false`: nothing new.
     fn advance(&mut self, at_once: bool) -> Result<bool, Error> {
         // Windows of which nothing was chosen have been released past what the writer did last.
-        let released = self.stream.backend().position();
-        let mut release = self.writer.releasable(self.looked_at).max(released);
-        if self.looked_at - release > self.memory_len / 2 {
+        let released = self.source.position();
+        let releasable = |writer: &Writer, source: &Source| {
+            source.releasable(writer.releasable(self.looked_at), self.looked_at).max(released)
+        };
+        let mut release = releasable(&self.writer, &self.source);
+        if self.looked_at - release > self.source.room() / 2 {
             // The wait below would not wait: more than half of the memory is full of what the writer has yet to write.
             self.writer.wait(LOOK);
-            release = self.writer.releasable(self.looked_at).max(released);
+            release = releasable(&self.writer, &self.source);
         }
-        let held = self.looked_at - release;
         let left = self.look.limits.duration.map_or(LOOK, |limit| LOOK.min(limit.max(Duration::from_millis(1))));
-        let rules = if at_once {
-            PollRules::non_blocking()
-        } else {
-            PollRules { mindata: held + 1, maxwait: left, ..PollRules::default() }
-        };
-        let backend = self.stream.backend();
-        backend.set_poll_rules(rules);
-        let window = backend.advance(release, &self.stop)?;
-        self.look.loss.observe(backend.drops());
-        Ok(window.top > self.looked_at)
+        let left = (!at_once).then_some(left);
+        self.source.advance(release, self.looked_at, left, &self.stop, &mut self.look)
     }
 
     /// Looks at the records that are new, and hands those chosen to the writer, chunk by chunk.
     fn take_in(&mut self) -> Result<(), Error> {
-        let backend = self.stream.backend();
         // What comes while the writer is waited for is for the next round: between two it is looked whether to stop.
-        let top = backend.position() + backend.bytes().len() as u64;
+        let top = self.source.position() + self.source.bytes().len() as u64;
         while self.look.full.is_none() {
-            let backend = self.stream.backend();
             // The window begins at what was released, at or before what has been looked at.
-            let bottom = backend.position();
+            let bottom = self.source.position();
             let from_bottom = |position: u64| usize::try_from(position - bottom).unwrap_or(usize::MAX);
-            let bytes = backend.bytes().get(from_bottom(self.looked_at)..from_bottom(top)).unwrap_or_default();
+            let bytes = self.source.bytes().get(from_bottom(self.looked_at)..from_bottom(top)).unwrap_or_default();
             if bytes.is_empty() {
                 return Ok(());
             }
@@ -300,20 +307,19 @@ impl Capture<'_> {
     /// The chosen records of a piece on their way: where they lie if they lie together, else copied.
     fn chunk(&mut self, piece: &Piece, done: u64) -> Option<Chunk> {
         let (records, packets) = (piece.records, piece.packets);
-        let bytes = match (piece.runs.as_slice(), self.stream.backend().memory()) {
+        let bytes = match (piece.runs.as_slice(), self.source.memory()) {
             ([], _) => return None,
             ([(start, end)], Some(memory)) => {
                 let (start, len) = (self.looked_at + *start as u64, end - start);
                 // SAFETY: the run lies in the window just taken. `Writer::releasable` goes past `done`, which lies behind the
                 // run, only when nobody holds the chunk any more; and the writer is joined and the file given up before the stream is
-                // detached.
-                Bytes::Lent(unsafe { Lent::new(memory, start, len, self.memory_len) })
+                // detached. A block of several streams' records is not changed while anybody holds its memory, whatever is released.
+                Bytes::Lent(unsafe { Lent::new(memory, start, len, self.source.stays()) })
             }
             (runs, _) => {
                 let mut buffer = self.writer.buffer();
-                let backend = self.stream.backend();
-                let skip = usize::try_from(self.looked_at - backend.position()).unwrap_or(usize::MAX);
-                let bytes = backend.bytes().get(skip..).unwrap_or_default();
+                let skip = usize::try_from(self.looked_at - self.source.position()).unwrap_or(usize::MAX);
+                let bytes = self.source.bytes().get(skip..).unwrap_or_default();
                 for (start, end) in runs {
                     buffer.extend_from_slice(bytes.get(*start..*end).unwrap_or_default());
                 }
@@ -368,11 +374,11 @@ impl Capture<'_> {
         let mut account = tally.account(tally.chosen, lost);
         account.stopped_by = StoppedBy::Rotation;
         account.tick_bits = self.tick_bits.unwrap_or(account.tick_bits);
-        account.clock_synchronised = self.watch.synchronised();
+        account.clock_synchronised = self.clocks.synchronised();
         let ended = self.look.tally.last.unwrap_or(started).max(started);
         let closing = self.look.selection.meta.then(|| {
             let mut closing = Closing::new(started, ended, account);
-            closing.clock = self.watch.last();
+            closing.clock = self.clocks.last();
             Box::new(closing)
         });
         self.recorded_first = self.recorded_first.or(self.look.tally.first.take());
@@ -387,22 +393,24 @@ impl Capture<'_> {
             return Ok(());
         }
         let Some(stamp) = self.look.tally.last.or(self.started) else { return Ok(()) };
-        let Some(note) = self.watch.due(stamp) else { return Ok(()) };
-        let bytes = note.to_bytes().map_err(Repr::Write)?;
-        if self.look.limits.size.is_some_and(|size| self.look.exceeds(size, bytes.len() as u64)) {
-            return Ok(());
+        let notes: Vec<_> = self.clocks.watches().filter_map(|watch| watch.due(stamp)).collect();
+        for note in notes {
+            let bytes = note.to_bytes().map_err(Repr::Write)?;
+            if self.look.limits.size.is_some_and(|size| self.look.exceeds(size, bytes.len() as u64)) {
+                return Ok(());
+            }
+            self.look.tally.bytes += bytes.len() as u64;
+            let chunk = Chunk {
+                bytes: Bytes::Owned(bytes),
+                records: 1,
+                packets: 0,
+                stamp,
+                turn: None,
+                done: self.looked_at,
+                hold: None,
+            };
+            self.send(chunk);
         }
-        self.look.tally.bytes += bytes.len() as u64;
-        let chunk = Chunk {
-            bytes: Bytes::Owned(bytes),
-            records: 1,
-            packets: 0,
-            stamp,
-            turn: None,
-            done: self.looked_at,
-            hold: None,
-        };
-        self.send(chunk);
         Ok(())
     }
 
@@ -426,24 +434,21 @@ impl Capture<'_> {
     /// counter must not wrap unseen.
     fn look_at_card(&mut self) {
         let release = self.writer.releasable(self.looked_at);
-        let backend = self.stream.backend();
-        let release = release.max(backend.position());
-        backend.set_poll_rules(PollRules::non_blocking());
-        // A card that fails does so again when records are taken from it, and that ends the recording.
-        let _ = backend.advance(release, &self.stop);
-        self.look.loss.observe(backend.drops());
+        self.source.observe(release, &self.stop, &mut self.look);
     }
 
     fn tell(&mut self) {
-        let backend = self.stream.backend();
-        let held = backend.bytes().len() as u64;
+        if let Some(shares) = &mut self.look.shares {
+            shares.settle(&self.progress);
+        }
+        let (fill_percent, lost) = self.source.fill_and_loss(&self.look);
         let Tally { chosen, filtered, bytes, .. } = self.look.tally;
         self.progress.set(Snapshot {
             delivered: chosen,
             filtered,
-            lost: self.look.loss.so_far(),
+            lost,
             bytes,
-            fill_percent: held * 100 / self.memory_len.max(1),
+            fill_percent,
             waiting: self.room.as_ref().is_some_and(Room::is_waiting),
             ..Snapshot::default()
         });
