@@ -13,6 +13,7 @@ pub mod live;
 pub mod messages;
 pub mod metrics;
 pub mod notify;
+pub mod numbers;
 pub mod report;
 pub mod shell;
 pub mod signals;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use dag::record::Progress;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+
+use crate::numbers::Numbers;
 
 const REFRESH: Duration = Duration::from_millis(250);
 
@@ -19,12 +20,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// Shows `progress`, if standard error is a terminal.
-    pub fn show(progress: Arc<Progress>) -> Self {
+    /// Shows `numbers`, if standard error is a terminal.
+    pub fn show(numbers: Numbers) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
         let on_terminal = std::io::stderr().is_terminal();
-        let thread = on_terminal.then(|| std::thread::spawn(move || run(&progress, &ends)));
+        let thread = on_terminal.then(|| std::thread::spawn(move || run(&numbers, &ends)));
         Self { over, thread }
     }
 }
@@ -40,15 +41,15 @@ impl Drop for Live {
     }
 }
 
-fn run(progress: &Progress, over: &AtomicBool) {
+fn run(numbers: &Numbers, over: &AtomicBool) {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
         bar.set_style(style);
     }
-    let mut last = (Instant::now(), progress.snapshot());
+    let mut last = (Instant::now(), numbers.snapshot());
     while !over.load(Ordering::Acquire) {
         std::thread::park_timeout(REFRESH);
-        let now = (Instant::now(), progress.snapshot());
+        let now = (Instant::now(), numbers.snapshot());
         let seconds = (now.0 - last.0).as_secs_f64().max(1e-3);
         let rate = (now.1.delivered - last.1.delivered) as f64 / seconds;
         bar.set_message(format!(

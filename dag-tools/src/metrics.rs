@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dag::record::Progress;
+use dag::record::Snapshot;
 
 use crate::messages::say;
+use crate::numbers::{Numbers, StreamNumbers};
 
 /// How often the file is written.
 const EVERY: Duration = Duration::from_secs(1);
@@ -59,24 +60,24 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Shows `progress` at `place`.
+    /// Shows `numbers` at `place`.
     ///
     /// # Errors
     ///
     /// When the file cannot be written or the port is not to be had.
-    pub fn show(program: &'static str, place: Place, progress: Arc<Progress>) -> io::Result<Self> {
+    pub fn show(program: &'static str, place: Place, numbers: Numbers) -> io::Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
         let builder = thread::Builder::new().name("metrics".to_owned());
         let thread = match place {
             Place::File(path) => {
-                write(&path, &progress)?;
-                builder.spawn(move || keep_written(program, &path, &progress, &ends))
+                write(&path, &numbers)?;
+                builder.spawn(move || keep_written(program, &path, &numbers, &ends))
             }
             Place::Port(address) => {
                 let listener = TcpListener::bind(address)?;
                 listener.set_nonblocking(true)?;
-                builder.spawn(move || serve(&listener, &progress, &ends))
+                builder.spawn(move || serve(&listener, &numbers, &ends))
             }
         }?;
         Ok(Self { over, thread: Some(thread) })
@@ -93,12 +94,12 @@ impl Drop for Metrics {
     }
 }
 
-fn keep_written(program: &str, path: &Path, progress: &Progress, over: &AtomicBool) {
+fn keep_written(program: &str, path: &Path, numbers: &Numbers, over: &AtomicBool) {
     let (mut written, mut failed) = (Instant::now(), false);
     loop {
         let last = over.load(Ordering::Acquire);
         if last || written.elapsed() >= EVERY {
-            match write(path, progress) {
+            match write(path, numbers) {
                 Ok(()) => failed = false,
                 // Once is enough.
                 Err(error) if !failed => {
@@ -117,24 +118,24 @@ fn keep_written(program: &str, path: &Path, progress: &Progress, over: &AtomicBo
 }
 
 /// A reader sees the old file or the new one, never half of it.
-fn write(path: &Path, progress: &Progress) -> io::Result<()> {
+fn write(path: &Path, numbers: &Numbers) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    fs::write(&beside, text(progress))?;
+    fs::write(&beside, text(numbers))?;
     fs::rename(&beside, path)
 }
 
-fn serve(listener: &TcpListener, progress: &Progress, over: &AtomicBool) {
+fn serve(listener: &TcpListener, numbers: &Numbers, over: &AtomicBool) {
     while !over.load(Ordering::Acquire) {
         match listener.accept() {
             // Who asks and then goes has had enough.
-            Ok((asker, _)) => drop(answer(asker, progress)),
+            Ok((asker, _)) => drop(answer(asker, numbers)),
             Err(_) => thread::sleep(LOOK),
         }
     }
 }
 
-fn answer(mut asker: TcpStream, progress: &Progress) -> io::Result<()> {
+fn answer(mut asker: TcpStream, numbers: &Numbers) -> io::Result<()> {
     asker.set_nonblocking(false)?;
     asker.set_read_timeout(Some(PATIENCE))?;
     asker.set_write_timeout(Some(PATIENCE))?;
@@ -147,7 +148,7 @@ fn answer(mut asker: TcpStream, progress: &Progress) -> io::Result<()> {
         }
     }
     let (status, body) = match request.starts_with(b"GET ") {
-        true => ("200 OK", text(progress)),
+        true => ("200 OK", text(numbers)),
         false => ("405 Method Not Allowed", String::new()),
     };
     let head = format!(
@@ -159,8 +160,8 @@ fn answer(mut asker: TcpStream, progress: &Progress) -> io::Result<()> {
 }
 
 /// The numbers in Prometheus' text format.
-fn text(progress: &Progress) -> String {
-    let now = progress.snapshot();
+fn text(numbers: &Numbers) -> String {
+    let now = numbers.snapshot();
     let fill = now.fill_percent as f64 / 100.0;
     let mut text = String::new();
     for (name, kind, help, value) in [
@@ -176,7 +177,35 @@ fn text(progress: &Progress) -> String {
         // Writing into a string does not fail.
         let _ = writeln!(text, "# HELP dagcap_{name} {help}\n# TYPE dagcap_{name} {kind}\ndagcap_{name} {value}");
     }
+    if !numbers.streams.is_empty() {
+        each_stream(&mut text, &numbers.streams);
+    }
     text
+}
+
+/// What is told of one of several streams, as a number.
+type Of = fn(&Snapshot) -> f64;
+
+/// The numbers of each of several streams, by device and stream.
+fn each_stream(text: &mut String, streams: &[StreamNumbers]) {
+    let now: Vec<_> = streams.iter().map(|stream| stream.progress.snapshot()).collect();
+    let families: [(&str, &str, &str, Of); 4] = [
+        ("packets_delivered_total", "counter", "Packets of the stream chosen to be recorded.", |now| {
+            now.delivered as f64
+        }),
+        ("packets_filtered_total", "counter", "Packets of the stream not asked for.", |now| now.filtered as f64),
+        ("packets_lost", "gauge", "Packets of the stream lost so far.", |now| now.lost as f64),
+        ("memory_fill_ratio", "gauge", "How full the stream's memory is.", |now| now.fill_percent as f64 / 100.0),
+    ];
+    for (name, kind, help, value) in families {
+        let _ =
+            writeln!(text, "# HELP dagcap_receive_stream_{name} {help}\n# TYPE dagcap_receive_stream_{name} {kind}");
+        for (StreamNumbers { device, stream, .. }, now) in streams.iter().zip(&now) {
+            let device = device.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let value = value(now);
+            let _ = writeln!(text, "dagcap_receive_stream_{name}{{device=\"{device}\",stream=\"{stream}\"}} {value}");
+        }
+    }
 }
 
 #[cfg(test)]

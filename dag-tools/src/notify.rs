@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dag::record::Progress;
+use crate::numbers::Numbers;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -32,20 +32,20 @@ struct Manager {
 }
 
 impl Notify {
-    /// Tells of `progress` where `NOTIFY_SOCKET` says that somebody listens; `None` without it. Where `WATCHDOG_USEC` asks for signs of life,
+    /// Tells of `numbers` where `NOTIFY_SOCKET` says that somebody listens; `None` without it. Where `WATCHDOG_USEC` asks for signs of life,
     /// they come for as long as the capture goes round.
     ///
     /// # Errors
     ///
     /// When there is no socket to be had.
-    pub fn of(progress: Arc<Progress>) -> io::Result<Option<Self>> {
+    pub fn of(numbers: Numbers) -> io::Result<Option<Self>> {
         let Some(manager) = Manager::from_environment()? else { return Ok(None) };
         manager.tell("READY=1\nSTATUS=recording");
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
         let alive = watchdog();
         let thread =
-            thread::Builder::new().name("notify".to_owned()).spawn(move || run(&manager, &progress, alive, &ends))?;
+            thread::Builder::new().name("notify".to_owned()).spawn(move || run(&manager, &numbers, alive, &ends))?;
         Ok(Some(Self { over, thread: Some(thread) }))
     }
 }
@@ -83,22 +83,22 @@ fn watchdog() -> Option<Duration> {
     (ours && micros > 0).then(|| Duration::from_micros(micros / 2))
 }
 
-fn run(manager: &Manager, progress: &Progress, alive: Option<Duration>, over: &AtomicBool) {
+fn run(manager: &Manager, numbers: &Numbers, alive: Option<Duration>, over: &AtomicBool) {
     let (mut status, mut sign) = (Instant::now(), Instant::now());
-    let mut rounds = progress.rounds();
+    let mut rounds = Vec::new();
+    numbers.is_alive(&mut rounds);
     while !over.load(Ordering::Acquire) {
         thread::sleep(LOOK.min(alive.unwrap_or(LOOK)));
         if let Some(every) = alive
             && sign.elapsed() >= every
-            && progress.rounds() != rounds
+            && numbers.is_alive(&mut rounds)
         {
-            rounds = progress.rounds();
             sign = Instant::now();
             manager.tell("WATCHDOG=1");
         }
         if status.elapsed() >= STATUS {
             status = Instant::now();
-            let now = progress.snapshot();
+            let now = numbers.snapshot();
             let (delivered, lost, fill) = (now.delivered, now.lost, now.fill_percent);
             manager.tell(&format!("STATUS={delivered} packets, {lost} lost, stream memory {fill} % full"));
         }

@@ -14,13 +14,21 @@ use signal_hook::iterator::Signals;
 /// program is in.
 const SAME_WISH: Duration = Duration::from_millis(500);
 
-/// As [`stop_on_signals`], but SIGHUP raises `asked` each time, and stops nothing.
+/// SIGHUP raises `asked` each time, beside what it does already.
 ///
 /// # Errors
 ///
 /// When the system refuses a handler.
-pub fn stop_on_signals_and_ask(stop: &Arc<AtomicBool>, asked: &Arc<AtomicBool>) -> io::Result<()> {
-    flag::register(SIGHUP, Arc::clone(asked))?;
+pub fn ask_on_hangup(asked: &Arc<AtomicBool>) -> io::Result<()> {
+    flag::register(SIGHUP, Arc::clone(asked)).map(drop)
+}
+
+/// As [`stop_on_signals`], but SIGHUP stops nothing.
+///
+/// # Errors
+///
+/// When the system refuses a handler.
+pub fn stop_on_signals_but_hangup(stop: &Arc<AtomicBool>) -> io::Result<()> {
     stop_on(stop, &[SIGINT, SIGTERM])
 }
 

@@ -21,9 +21,10 @@ use crate::{metrics, values};
 pub struct Args {
     /// The card: dag0, dag0:2, /dev/dag0, 0, or emu:... for an emulated one.
     ///
-    /// Without it: the real card if there is one; if nothing on this machine hints at a card, an emulated one.
+    /// Without it: the real card if there is one; if nothing on this machine hints at a card, an emulated one. May be given several times;
+    /// names of emulated cards have commas in them, and so have no list here.
     #[arg(short, long, value_name = "DEVICE")]
-    pub device: Option<String>,
+    pub device: Vec<String>,
 
     /// Record packets of these ports (card interfaces 0 to 7) only.
     #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..8))]
@@ -36,15 +37,30 @@ pub struct Args {
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,
 
-    /// Receive stream: 0, 2, 4, ...
-    #[arg(long, value_name = "N")]
-    pub stream: Option<u16>,
+    /// Receive streams: 0, 2, 4, ...; several, such as 0,2; or all that have memory. Each is taken from on a thread of its own.
+    ///
+    /// Where --out has {stream} (or, of several cards, {device}) in it, there is a file for each stream; else all go into one, in the order of
+    /// stamps (--merge).
+    #[arg(long, value_name = "N|all", value_delimiter = ',', value_parser = StreamArg::parse)]
+    pub stream: Vec<StreamArg>,
 
-    /// Where to write; - is standard output.
+    /// Record several streams into one file, in the order of stamps. That is the default for several streams of one card; for several cards it
+    /// has to be asked for: their clocks have to agree, and which card a packet is from stands in no record.
+    ///
+    /// Packets are held back for at most a TIME, by default 200ms, as long as a stream is silent that may bring earlier ones, and no longer
+    /// than until half of a stream's memory is full. What comes later than that stands out of order in the file, and is counted.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "200ms", value_parser = values::duration)]
+    pub merge: Option<Duration>,
+
+    /// The CPU for the thread of each stream, in the order of the streams: 1,2.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub cpu: Vec<usize>,
+
+    /// Where to write; - is standard output. {stream} and {device} are the number of the stream and the name of its card.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
 
-    /// Stop after so many packets.
+    /// Stop after so many packets. Where each of several streams has files of its own, this and --size are for each of them.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
@@ -162,6 +178,27 @@ impl Args {
     /// Whether the recording goes to many files.
     pub fn is_rotating(&self) -> bool {
         self.rotate_every.is_some() || self.rotate_size.is_some()
+    }
+}
+
+/// Which streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamArg {
+    /// All that can be recorded.
+    All,
+    /// One.
+    Number(u16),
+}
+
+impl StreamArg {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            _ => text.parse().map(Self::Number).map_err(|_| match text.parse::<u64>() {
+                Ok(number) => format!("{number} is not in 0..={}", u16::MAX),
+                Err(_) => "a number, such as 0, 2 or 4, or the word all".to_owned(),
+            }),
+        }
     }
 }
 

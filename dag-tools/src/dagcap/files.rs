@@ -23,6 +23,13 @@ pub(super) struct Made(Arc<Mutex<VecDeque<String>>>);
 const REMEMBERED: usize = 1000;
 
 impl Made {
+    /// One that is going to be there.
+    pub(super) fn of(name: String) -> Self {
+        let made = Self::default();
+        made.add(name);
+        made
+    }
+
     fn add(&self, name: String) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() == REMEMBERED {
@@ -71,11 +78,15 @@ impl Keep {
 
 /// A file that is complete.
 #[derive(Debug)]
-struct Complete {
+pub(super) struct Complete {
     path: PathBuf,
     bytes: u64,
     since: Instant,
 }
+
+/// What of a recording is still there, the oldest first; of all its streams.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept(Arc<Mutex<VecDeque<Complete>>>);
 
 /// The files of a rotated recording: `NAME.part` until they are complete, and `NAME` then.
 #[derive(Debug)]
@@ -85,10 +96,10 @@ pub(super) struct NamedFiles {
     pub(super) template: Template,
     pub(super) options: OutputOptions,
     pub(super) keep: Option<Keep>,
-    pub(super) hook: Option<Hook>,
+    pub(super) hook: Option<Arc<Hook>>,
     pub(super) made: Made,
     /// What of this recording is still there, the oldest first.
-    complete: VecDeque<Complete>,
+    complete: Kept,
 }
 
 impl NamedFiles {
@@ -98,8 +109,8 @@ impl NamedFiles {
         template: Template,
         options: OutputOptions,
         made: Made,
+        complete: Kept,
     ) -> Self {
-        let complete = VecDeque::new();
         Self { program, folder, template, options, keep: None, hook: None, made, complete }
     }
 
@@ -110,13 +121,14 @@ impl NamedFiles {
     }
 
     /// Removes what is more than is to be kept.
-    fn prune(&mut self) {
+    fn prune(&self) {
         let Some(keep) = self.keep else { return };
-        let mut bytes: u64 = self.complete.iter().map(|file| file.bytes).sum();
-        while let Some(oldest) = self.complete.front() {
+        let mut complete = self.complete.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes: u64 = complete.iter().map(|file| file.bytes).sum();
+        while let Some(oldest) = complete.front() {
             let goes = match keep {
-                Keep::Files(files) => self.complete.len() > files,
-                Keep::Bytes(most) => bytes > most && self.complete.len() > 1,
+                Keep::Files(files) => complete.len() > files,
+                Keep::Bytes(most) => bytes > most && complete.len() > 1,
                 Keep::Age(age) => oldest.since.elapsed() > age,
             };
             if !goes {
@@ -129,7 +141,7 @@ impl NamedFiles {
                 }
                 _ => {}
             }
-            self.complete.pop_front();
+            complete.pop_front();
         }
     }
 }
@@ -144,7 +156,9 @@ fn unfinished(path: &Path) -> PathBuf {
 impl Files for NamedFiles {
     fn begin(&mut self, part: &Part) -> io::Result<Output> {
         let path = self.path(part)?;
-        let ours = self.complete.iter().any(|file| file.path == path);
+        let complete = self.complete.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = complete.iter().any(|file| file.path == path);
+        drop(complete);
         if ours || (!self.options.forces() && path.symlink_metadata().is_ok()) {
             // It refuses what is there, in its own words. What is not there any more is not made.
             drop(Output::create(&path, OutputOptions::new())?);
@@ -160,7 +174,8 @@ impl Files for NamedFiles {
         if let Some(hook) = &self.hook {
             hook.file(&path);
         }
-        self.complete.push_back(Complete { path, bytes, since: Instant::now() });
+        let complete = Complete { path, bytes, since: Instant::now() };
+        self.complete.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(complete);
         self.prune();
         Ok(())
     }

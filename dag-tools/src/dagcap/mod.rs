@@ -2,10 +2,14 @@
 
 mod args;
 mod compress;
+mod failure;
 mod files;
 mod hook;
+mod outputs;
 mod preflight;
+mod report;
 mod run;
+mod sources;
 
 pub use args::Args;
 pub use run::run;

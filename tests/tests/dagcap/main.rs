@@ -11,6 +11,7 @@ mod limits;
 mod output;
 mod refusals;
 mod rotation;
+mod several;
 mod sources;
 mod stop;
 mod watched;
