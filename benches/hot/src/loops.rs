@@ -6,12 +6,13 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use erf::check::Check;
 use erf::convert::{Converter, FcsPolicy, FileOptions};
 use erf::filter::{Compiler, Filter, FilterOptions, Sieve};
 use erf::merge::{Input, Merge};
 use erf::pieces::Piece;
 use erf::summary::Summary;
-use erf::{Access, Audit, FileFormat, Reader, Records};
+use erf::{Access, FileFormat, Reader, Records, WalkState};
 
 use crate::traffic::{self, Mix};
 use crate::walk;
@@ -105,25 +106,32 @@ fn convert(bytes: &Arc<[u8]>, format: FileFormat) -> Result<u64, Box<dyn Error>>
 }
 
 fn sum_up(bytes: &[u8]) -> u64 {
-    let (mut summary, mut at) = (Summary::new(), 0);
-    for record in Records::new(bytes).flatten() {
-        summary.record(at, &record);
-        at += u64::from(record.rlen());
-    }
-    summary.settle();
+    let mut summary = Summary::new();
+    look(bytes, &mut summary);
     black_box(summary).records()
 }
 
 fn audit(bytes: &[u8]) -> u64 {
-    let mut audit = Audit::new();
-    let (mut seen, mut at, mut found) = (0, 0, 0u64);
-    for record in Records::new(bytes).flatten() {
-        audit.record(at, &record, |_| found += 1);
-        at += u64::from(record.rlen());
-        seen += 1;
+    let mut check = Check::default();
+    look(bytes, &mut check);
+    black_box(check).records
+}
+
+/// As a piece is shown a file.
+fn look(bytes: &[u8], piece: &mut impl Piece) {
+    let mut walk = Records::resume(bytes, WalkState::new(0), true);
+    loop {
+        if let Some(run) = walk.plain_rest() {
+            walk.pass(piece.run(walk.offset(), run));
+        }
+        let at = walk.offset();
+        match walk.next() {
+            Some(Ok(record)) => piece.record(at, &record),
+            Some(Err(defect)) => piece.defect(defect),
+            None => break,
+        }
     }
-    black_box(found);
-    seen
+    piece.settle();
 }
 
 fn merge(inputs: &[Arc<[u8]>]) -> Result<u64, Box<dyn Error>> {
