@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use erf::TimeDelta;
+use erf::describe::plain;
 use erf::diff::{Counts, Diff, Finding, Side, Tolerance};
 use serde_json::{Value, json};
 
@@ -127,7 +128,7 @@ fn text(shown: &[Finding], counts: &Counts, names: &[String; 2]) -> String {
             }
             Finding::Only { side, record, offset } => {
                 let name = if *side == Side::A { &names[0] } else { &names[1] };
-                text += &format!("record {record} at byte {offset} is only in {name}\n");
+                text += &format!("record {record} at byte {offset} is only in {}\n", plain(name));
             }
             _ => {}
         }
@@ -141,9 +142,9 @@ fn text(shown: &[Finding], counts: &Counts, names: &[String; 2]) -> String {
         counted(counts.same, "record"),
         counts.different,
         counts.only_a,
-        names[0],
+        plain(&names[0]),
         counts.only_b,
-        names[1]
+        plain(&names[1])
     )
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use erf::describe::utc;
+use erf::describe::{plain, utc};
 use erf::gaps::{Bursts, Gaps, Side};
 use erf::writer::WholeFile;
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ fn rows(all: &[Found], windows: &[u64]) -> Vec<Vec<String>> {
     let mut rows = vec![COLUMNS.map(String::from).into_iter().chain(fullest).collect()];
     for found in all {
         for (name, side) in sides(&found.gaps) {
-            let mut row = vec![found.name.clone(), name, side.packets().to_string()];
+            let mut row = vec![plain(&found.name).to_string(), name, side.packets().to_string()];
             match side.extremes() {
                 Some((least, most)) => row.extend([
                     least.to_string(),

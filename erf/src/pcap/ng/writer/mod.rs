@@ -1,65 +1,29 @@
 //! Writing pcapng from ERF records.
 
+mod options;
+mod plain;
+
 use std::collections::HashMap;
 use std::io::Write;
 
 use erf_core::identity::Identity;
-use erf_core::{Flags, Record, Rounding, Timestamp};
+use erf_core::{Record, Timestamp};
 
 use super::super::writer::{PIECE, drain, failed};
 use super::super::{LinkType, Resolution};
 use super::known::Known;
 use super::lossless;
 use super::options::{MAX_TEXT, cut, put, put_end, put_text};
-use super::{BYTE_ORDER_MAGIC, Section, block, code};
-use crate::convert::{
-    Encapsulation, FcsPolicy, Outcome, PacketOptions, PlainFrame, PlainRun, Skip, SkipCounts, WirePacket, to_packet,
-};
+use super::{BYTE_ORDER_MAGIC, block, code};
+use crate::convert::{Encapsulation, FcsPolicy, Outcome, PacketOptions, Skip, SkipCounts, WirePacket, to_packet};
 use crate::error::Error;
+pub use options::WriterOptions;
 
 /// Interfaces kept. Their number is the input's to choose, memory is not.
 const MAX_INTERFACES: usize = 65_536;
 
 /// Bytes of blocks that wait for the first interface at most: META goes with packets, and is not all there is.
 const MAX_EARLY: usize = 4 * 1024 * 1024;
-
-/// What a pcapng file shall look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WriterOptions {
-    /// How records become packets.
-    pub packets: PacketOptions,
-    /// Unit of the stamps: nanoseconds, or [`Resolution::ERF`] to keep them exact.
-    pub resolution: Resolution,
-    /// How stamps become units of the file.
-    pub rounding: Rounding,
-    /// Write everything a record has, so that the [`Reader`](crate::Reader) gives it again byte for byte: whatever pcapng has no
-    /// field for in a custom option of the packet, records that are no packets in custom blocks, and stamps in
-    /// [`Resolution::ERF`]. Types without a link type, and InfiniBand, are written as LINKTYPE_ERF. The layout is in `docs/lossless.md`.
-    pub lossless: bool,
-    /// Snap length to state for the interfaces, in bytes; 0 is none. That of META is not taken: libpcap refuses files whose
-    /// interfaces differ in it.
-    pub snaplen: u32,
-    /// Facts for the section header.
-    pub section: Section,
-    /// Set the CRC error flag on packets whose record has the RX error flag. A guess: the record does
-    /// not say what was wrong.
-    pub rx_error_is_crc_error: bool,
-}
-
-impl Default for WriterOptions {
-    fn default() -> WriterOptions {
-        WriterOptions {
-            packets: PacketOptions::default(),
-            resolution: Resolution::NANOS,
-            rounding: Rounding::HalfUp,
-            lossless: false,
-            snaplen: 0,
-            section: Section::default(),
-            rx_error_is_crc_error: false,
-        }
-    }
-}
 
 /// Writes ERF records as a pcapng file of one section, little-endian.
 ///
@@ -118,9 +82,6 @@ pub struct Writer<W: Write> {
     lost: u64,
     skipped: SkipCounts,
 }
-
-/// Bytes of the block of a packet without options, the packet aside.
-const PACKET_LEN: u32 = 32;
 
 type Key = (Identity, LinkType);
 
@@ -229,54 +190,6 @@ impl<W: Write> Writer<W> {
                 Ok(skipped)
             }
         }
-    }
-
-    /// Writes the records at the start of `run` that are plain, and from ports that have had a packet, as
-    /// [`write_record`](Writer::write_record) would.
-    pub(crate) fn write_plain(&mut self, run: &[u8]) -> Result<PlainRun, Error> {
-        let PacketOptions { encapsulation, fcs, .. } = self.options.packets;
-        let mut done = PlainRun::default();
-        if self.options.lossless || encapsulation != Encapsulation::Native || fcs == FcsPolicy::Keep {
-            return Ok(done);
-        }
-        let tail = if fcs == FcsPolicy::Strip { 4 } else { 0 };
-        let mut rest = run;
-        while let Some(plain) = PlainFrame::ahead(rest, tail) {
-            let port = usize::from(Flags::from_bits(plain.flags).interface());
-            let (Some(Some(number)), Some(0)) = (self.plain.get(port), self.carried.get(port)) else { break };
-            let number = *number;
-            let Some(counted) = self.interfaces.get_mut(number as usize) else { break };
-            counted.last = counted.last.max(plain.stamp);
-            counted.received += 1;
-            self.put_plain(number, &plain)?;
-            rest = plain.rest;
-            done.records += 1;
-        }
-        self.written += done.records;
-        done.bytes = run.len() - rest.len();
-        Ok(done)
-    }
-
-    /// The block of a packet that has no options.
-    #[inline]
-    fn put_plain(&mut self, interface: u32, plain: &PlainFrame<'_>) -> Result<(), Error> {
-        let [high, low] = halves(self.units(plain.stamp));
-        let captured = plain.frame.len() as u32;
-        let bytes = PACKET_LEN + captured.next_multiple_of(4);
-        let fields = [block::ENHANCED_PACKET, bytes, interface, high, low, captured, plain.original_len];
-        let mut head = [0; 28];
-        for (to, field) in head.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
-            *to = field.to_le_bytes();
-        }
-        self.block.extend_from_slice(&head);
-        self.block.extend_from_slice(plain.frame);
-        // A block begins at a multiple of 4 of the buffer, as it does in the file.
-        let end = self.block.len().next_multiple_of(4);
-        self.block.extend_from_slice(&[0; 4]);
-        self.block.truncate(end);
-        self.block.extend_from_slice(&bytes.to_le_bytes());
-        self.position += u64::from(bytes);
-        self.drain_pieces()
     }
 
     fn carry(&mut self, port: usize, dropped: u64) {
