@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Parser, ValueEnum};
+use dag::file::FileFormat;
 use dag::record::Sync;
 
 use super::compress::Compress;
@@ -84,9 +85,9 @@ pub struct Args {
     #[arg(long, overrides_with = "drain")]
     pub no_drain: bool,
 
-    /// Format of the file.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    /// Format of the file. Without it the name decides: .pcap, .pcapng; anything else is ERF.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
 
     /// Compress what is written: zstd, lz4, gzip, with a level as in gzip:6, or none. Without it the name decides: .zst, .lz4, .gz.
     ///
@@ -214,6 +215,17 @@ pub enum Format {
     Pcapng,
 }
 
+impl Args {
+    /// The format that is asked for, or that the name stands for.
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or_else(|| match FileFormat::of_name(&self.out) {
+            Some(FileFormat::Pcap) => Format::Pcap,
+            Some(FileFormat::PcapNg) => Format::Pcapng,
+            _ => Format::Erf,
+        })
+    }
+}
+
 impl From<Format> for dag::record::Format {
     fn from(format: Format) -> Self {
         match format {
@@ -275,7 +287,15 @@ fn rotate_size(text: &str) -> Result<u64, String> {
 
 /// `end`, or a time.
 fn sync(text: &str) -> Result<Sync, String> {
-    if text == "end" { Ok(Sync::AtEnd) } else { values::duration(text).map(Sync::Every) }
+    match text {
+        "end" => Ok(Sync::AtEnd),
+        _ => match values::duration(text)? {
+            time if time < Duration::from_secs(1) => {
+                Err("at least 1s: packets are written once a second when few come".to_owned())
+            }
+            time => Ok(Sync::Every(time)),
+        },
+    }
 }
 
 const AFTER_HELP: &str = "\

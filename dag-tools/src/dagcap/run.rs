@@ -181,7 +181,7 @@ fn prepare(args: &Args, sources: &Sources, paths: &[PathBuf], stop: &Arc<AtomicB
         let mut streams = streams.into_iter();
         for ((files, made), rotation) in files.into_iter().zip(rotations) {
             let Some(stream) = streams.next() else { break };
-            prepared.recorders.push(Recorder::rotating(stream, rotation, Box::new(files), args.format.into()));
+            prepared.recorders.push(Recorder::rotating(stream, rotation, Box::new(files), args.format().into()));
             prepared.made.push(made);
         }
         prepared.add(streams);
@@ -202,7 +202,7 @@ fn prepare(args: &Args, sources: &Sources, paths: &[PathBuf], stop: &Arc<AtomicB
     let mut streams = streams.into_iter();
     for (output, path) in outputs.into_iter().zip(paths) {
         let Some(stream) = streams.next() else { break };
-        prepared.recorders.push(Recorder::new(stream, output, args.format.into()));
+        prepared.recorders.push(Recorder::new(stream, output, args.format().into()));
         prepared.made.push(Made::of(name(path)));
     }
     prepared.add(streams);

@@ -11,7 +11,7 @@ use erf::check::Broken;
 use erf::convert::{Converter, Difference, Encapsulation, FcsChoice, FileOptions, Hdlc, Summary, Survey, verify};
 use erf::input::Source;
 use erf::pcap::Resolution;
-use erf::{FileFormat, Reader, Rounding};
+use erf::{Access, FileFormat, Reader, Rounding};
 use serde_json::{Value, json};
 
 use super::input::{ReadAs, files};
@@ -194,7 +194,9 @@ impl Args {
     }
 
     fn open(&self, input: &Path, options: &FileOptions) -> Result<Reader, Failure> {
-        let mut builder = Reader::builder().recover(self.recover).record_options(options.record_options());
+        // A file that becomes shorter while it is mapped ends the program without a word.
+        let builder = Reader::builder().access(Access::Blocks).recover(self.recover);
+        let mut builder = builder.record_options(options.record_options());
         if let Some(format) = self.read_as {
             builder = builder.force_format(format.into());
         }

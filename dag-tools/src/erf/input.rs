@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use erf::convert::{FileOptions, RecordOptions};
 use erf::input::Source;
-use erf::{FileFormat, Reader, ReaderBuilder};
+use erf::{Access, FileFormat, Reader, ReaderBuilder};
 
 use super::Failure;
 
@@ -77,7 +77,8 @@ impl Reading {
 
     /// How a reader is to be made.
     pub(super) fn builder(&self) -> ReaderBuilder {
-        let builder = Reader::builder().recover(self.recover);
+        // A file that becomes shorter while it is mapped ends the program without a word.
+        let builder = Reader::builder().access(Access::Blocks).recover(self.recover);
         match self.read_as {
             Some(format) => builder.force_format(format.into()),
             None => builder,

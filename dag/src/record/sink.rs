@@ -236,6 +236,11 @@ impl Sink {
             Form::PcapNg(staged) => staged.flush()?,
         }
         self.tell();
+        self.sync_in_time()
+    }
+
+    /// Brings what is in the file to the device, where that is wanted and long enough ago.
+    pub(super) fn sync_in_time(&mut self) -> Result<(), erf::Error> {
         match self.sync {
             Sync::Every(time) if self.synced.elapsed() >= time => self.sync(),
             _ => Ok(()),

@@ -142,6 +142,9 @@ fn write_all(parts: &mut Parts, queue: &Receiver<Chunk>, spare: &Sender<Vec<u8>>
             sink.flush().map_err(Error::writing)?;
             dirty = false;
             flushed = Instant::now();
+        } else if let Some(sink) = parts.current().filter(|_| chunk.is_some()) {
+            // Where there is always more to be written, nothing is ever due.
+            sink.sync_in_time().map_err(Error::writing)?;
         }
         // What it holds is let go with it, unless the disk has yet to read from there.
         if let Some(Chunk { bytes: Bytes::Owned(mut buffer), .. }) = chunk {

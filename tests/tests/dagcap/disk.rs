@@ -184,7 +184,7 @@ fn what_is_synced_on_the_way_survives_a_loss_of_power() {
     for io in ["direct", "buffered"] {
         // Until the power is lost at a moment when some of it is there; the journal is not written out by itself in that time.
         let script = format!(
-            "\"$2\" --device emu:synthetic,rate=2kpps --quiet --io {io} --sync=200ms --out \"$1/wire\" & dagcap=$!
+            "\"$2\" --device emu:synthetic,rate=2kpps --quiet --io {io} --sync=1s --out \"$1/wire\" & dagcap=$!
             for n in $(seq 200); do
                 sleep 0.2; {LOSE_POWER}
                 size=$(stat -c %s \"$1.after/wire\" 2>/dev/null); cp \"$1.after/wire\" \"$1.copy\" 2>/dev/null; umount \"$1.after\"

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use erf::{FileFormat, Reader};
 use house_skip::need_program;
 use house_tests::judge;
 use house_tests::run::{dagcap_with, number};
@@ -31,6 +32,27 @@ fn no_meta_writes_neither_meta_nor_pad() {
     assert_eq!(number(&json_without, "filtered"), 0, "META and PAD never count");
     let bytes = |seen: &Seen| seen.packets.iter().map(|p| p.bytes.clone()).collect::<Vec<_>>();
     assert!(bytes(&with) == bytes(&without));
+}
+
+#[test]
+fn the_name_says_the_format_unless_an_option_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let device = "emu:synthetic,rate=max,count=100";
+    for (name, options, format) in [
+        ("a.pcap", "", FileFormat::Pcap),
+        ("a.pcapng", "", FileFormat::PcapNg),
+        ("a.pcapng.gz", "", FileFormat::PcapNg),
+        ("a.erf", "", FileFormat::Erf),
+        ("a", "", FileFormat::Erf),
+        ("b.pcap", "--format erf", FileFormat::Erf),
+        ("b.erf", "--format pcapng", FileFormat::PcapNg),
+    ] {
+        let (out, _) = capture(dir.path(), name, device, options);
+        assert_eq!(Reader::open_path(&out).unwrap().format(), format, "{name} {options}");
+    }
+    let (_, json) = capture(dir.path(), "%s-{number}.pcap", device, "--rotate-size 1MiB");
+    let made = json["files"][0].as_str().unwrap();
+    assert_eq!(Reader::open_path(made).unwrap().format(), FileFormat::Pcap, "{made}");
 }
 
 #[test]
