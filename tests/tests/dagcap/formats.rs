@@ -139,7 +139,7 @@ fn a_recording_played_again_gives_the_same_packets() {
         let device = "emu:synthetic=64-1518,rate=max,count=3000,seed=11";
         let (first, _) = capture(dir.path(), &format!("first.{format}"), device, &format!("--format {format}"));
         let replay = format!("emu:replay={},pace=max", first.display());
-        let (second, json) = capture(dir.path(), &format!("second.{format}"), &replay, "");
+        let (second, json) = capture(dir.path(), &format!("second-{format}.erf"), &replay, "");
         assert_eq!(json["stamp_source"], "replay");
         assert_eq!(number(&json, "delivered"), 3000, "{format}");
         let original = dir.path().join("first.erf");
