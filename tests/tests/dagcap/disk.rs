@@ -228,7 +228,7 @@ fn a_full_disk_can_be_waited_for_and_what_is_lost_meanwhile_is_counted() {
     for form in ["erf --io direct", "erf --io buffered", "pcapng"] {
         // Whoever waits for the disk says so; then somebody makes room, and it goes on until there is more than had fitted before.
         let script = format!(
-            "fallocate -l 60M \"$1/other\" || exit 77
+            ": >\"$1.said\"; fallocate -l 60M \"$1/other\" || exit 77
             \"$2\" --device emu:synthetic=1518,rate=5kpps,memory=1MiB --on-full wait --format {form} --json --out \"$1/wire\" 2>\"$1.said\" & dagcap=$!
             until grep -q 'no room to write' \"$1.said\"; do sleep 0.05; done
             sleep 2; cp \"$1/wire\" \"$1.full\"; full=$(stat -c %s \"$1/wire\"); rm \"$1/other\"
@@ -260,7 +260,7 @@ fn whoever_waits_for_a_full_disk_can_be_stopped() {
     let dir = tempfile::tempdir().unwrap();
     for io in ["direct", "buffered"] {
         let script = format!(
-            "\"$2\" --device emu:synthetic=1518,rate=20kpps,memory=4MiB --on-full wait --io {io} --json --out \"$1/wire\" 2>\"$1.said\" & dagcap=$!
+            ": >\"$1.said\"; \"$2\" --device emu:synthetic=1518,rate=20kpps,memory=4MiB --on-full wait --io {io} --json --out \"$1/wire\" 2>\"$1.said\" & dagcap=$!
             while kill -0 $dagcap && ! grep -q 'goes on when' \"$1.said\"; do sleep 0.05; done
             kill -INT $dagcap; wait $dagcap; code=$?; cat \"$1.said\" >&2; cp \"$1/wire\" \"$1.copy\"; exit $code"
         );
