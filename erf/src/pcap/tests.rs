@@ -566,6 +566,51 @@ fn another_reader_agrees() {
     assert_eq!(found[0].captured, b"theirs");
 }
 
+/// Reads stamps and lengths of all blocks by itself, custom blocks and options too, which pcap-file passes over.
+#[test]
+fn a_third_reader_agrees() {
+    use pcap_parser::traits::PcapNGPacketBlock;
+    use pcap_parser::{Block, LegacyPcapSlice, PcapBlockOwned, PcapNGSlice};
+    let (file, ..) = to_pcap(WriterOptions::default());
+    let (ours, _) = all(&file);
+    let mut at = 0;
+    for block in LegacyPcapSlice::from_slice(&file).unwrap() {
+        if let PcapBlockOwned::Legacy(other) = block.unwrap() {
+            let nanos = u64::from(other.ts_sec) * 1_000_000_000 + u64::from(other.ts_usec);
+            assert_eq!(
+                (Some(nanos), other.origlen, other.data),
+                (ours[at].nanos, ours[at].original_len, &ours[at].captured[..])
+            );
+            at += 1;
+        }
+    }
+    assert_eq!(at, ours.len());
+
+    for lossless in [false, true] {
+        let file = to_pcapng(ng::WriterOptions { lossless, ..Default::default() });
+        let (ours, _) = all(&file);
+        let (mut at, mut interfaces, mut custom) = (0, 0, 0);
+        for block in PcapNGSlice::from_slice(&file).unwrap() {
+            match block.unwrap() {
+                PcapBlockOwned::NG(Block::InterfaceDescription(interface)) => {
+                    interfaces += 1;
+                    assert_eq!(interface.if_tsresol, if lossless { 0xA0 } else { 9 });
+                }
+                PcapBlockOwned::NG(Block::EnhancedPacket(other)) => {
+                    assert_eq!((other.if_id, other.origlen), (ours[at].interface, ours[at].original_len));
+                    assert_eq!(other.packet_data(), ours[at].captured);
+                    let units = u64::from(other.ts_high) << 32 | u64::from(other.ts_low);
+                    assert!(lossless || Some(units) == ours[at].nanos);
+                    at += 1;
+                }
+                PcapBlockOwned::NG(Block::Custom(_)) => custom += 1,
+                _ => {}
+            }
+        }
+        assert_eq!((at, interfaces, custom > 0), (ours.len(), if lossless { 5 } else { 4 }, lossless));
+    }
+}
+
 /// Output of a program, or `None` with a word on standard error where it is not installed.
 fn output_of(program: &str, args: &[&str], file: &Path) -> Option<String> {
     match Command::new(program).args(args).arg(file).stderr(Stdio::inherit()).output() {
