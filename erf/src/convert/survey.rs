@@ -9,7 +9,7 @@ use erf_core::{Record, Records};
 use super::fcs_found::Evidence;
 use super::{FcsChoice, FcsGround, FcsPolicy, PlainFrame};
 use crate::pcapng::Known;
-use crate::{Error, FileFormat, Reader};
+use crate::{Access, Error, FileFormat, Reader};
 
 /// Bytes of the end of a file that are looked at: the closing records of a recording are there.
 const END: u64 = 256 * 1024;
@@ -80,7 +80,7 @@ impl Survey {
     ///
     /// Those of opening and reading the file.
     pub fn of_ends(path: &Path) -> Result<Option<Survey>, Error> {
-        let mut reader = Reader::open_path(path)?;
+        let mut reader = Reader::builder().access(Access::Blocks).open(path)?;
         let plain = reader.format() == FileFormat::Erf && !reader.compression().is_compressed();
         let tail = if plain { tail(path) } else { None };
         let Some(tail) = tail else { return Ok(None) };
