@@ -49,8 +49,10 @@ static size_t walk(uint8_t *bytes, size_t count, void *own)
 static int in_memory(const char *path, size_t bytes, unsigned long times)
 {
     struct seen seen = {0, 0, 0, 0, 0, 0};
-    uint8_t *memory = malloc(bytes);
-    if (memory == NULL) die("malloc");
+    uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) die("mmap");
+    /* Large pages where they are to be had: where small ones happen to lie makes a third of the figure. */
+    madvise(memory, bytes, MADV_HUGEPAGE);
     int fd = open_to_read(path);
     size_t have = 0;
     ssize_t got;

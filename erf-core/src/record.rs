@@ -75,25 +75,26 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DefectKind> {
         let Some(head) = bytes.first_chunk::<HEADER_LEN>() else {
-            return Err(DefectKind::TornHeader { have: bytes.len() as u8 });
+            return Err(unfit(bytes));
         };
         let head = u128::from_le_bytes(*head);
         let ts = head as u64;
         let word = ((head >> 64) as u64).swap_bytes();
-        let rlen = usize::from((word >> 32) as u16);
-        if rlen < HEADER_LEN {
-            return Err(DefectKind::RecordLength { rlen: rlen as u16 });
-        }
-        let Some(bytes) = bytes.get(..rlen) else {
-            return Err(DefectKind::TornRecord { rlen: rlen as u16, have: bytes.len() as u16 });
+        let Some(record) = bytes.get(..usize::from((word >> 32) as u16)) else {
+            return Err(unfit(bytes));
         };
-        let type_byte = (word >> 56) as u8;
-        let ext_len = if type_byte & 0x80 == 0 { 0 } else { chain_len(bytes)? };
-        let header_len = HEADER_LEN + ext_len + RecordType::new(type_byte).sub_header_len();
-        if header_len > rlen {
-            return Err(DefectKind::HeadersTooLong { rlen: rlen as u16, needed: header_len as u32 });
+        // Nearly all are of a type below 32 and have no extension headers: then one comparison says that the length holds what it must.
+        let header_len = match RecordType::low_sub_header_len((word >> 56) as u8) {
+            Some(sub_header_len) => HEADER_LEN + sub_header_len,
+            None => match odd_header_len(record, (word >> 56) as u8) {
+                Some(header_len) => header_len,
+                None => return Err(unfit(bytes)),
+            },
+        };
+        if header_len > record.len() {
+            return Err(unfit(bytes));
         }
-        Ok(Self { bytes, ts, word, header_len })
+        Ok(Self { bytes: record, ts, word, header_len })
     }
 
     /// The record at the start of `bytes`, if it is an Ethernet record without extension headers of which an [audit](crate::Audit) finds nothing
@@ -226,12 +227,12 @@ impl<'a> Record<'a> {
     #[inline]
     const fn stored_limit(&self) -> usize {
         let record_type = self.record_type();
-        if record_type.is_atm_cell() {
-            ATM_CELL_LEN
-        } else if record_type.number() == RecordType::PAD.number() {
-            0
-        } else {
+        if record_type.stores_wire_len() {
             self.wire_len() as usize
+        } else if record_type.is_atm_cell() {
+            ATM_CELL_LEN
+        } else {
+            0
         }
     }
 
@@ -305,14 +306,41 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Bytes of the extension header chain of a record of which bit 7 of the type is set.
+// The two below are cold and stand alone, or what they need takes registers from every loop over records.
+
+/// Bytes of the headers of a record of this type byte, whatever it is; `None`: the chain of extension headers does not end in it.
 #[cold]
-fn chain_len(record: &[u8]) -> Result<usize, DefectKind> {
-    let (headers, _) = record.get(HEADER_LEN..).unwrap_or_default().as_chunks::<{ ext::LEN }>();
-    match headers.iter().position(|header| header[0] & 0x80 == 0) {
-        Some(last) => Ok((last + 1) * ext::LEN),
-        None => Err(DefectKind::OpenChain { rlen: record.len() as u16 }),
+#[inline(never)]
+fn odd_header_len(record: &[u8], type_byte: u8) -> Option<usize> {
+    let ext_len = if type_byte & 0x80 == 0 { 0 } else { chain_len(record)? };
+    Some(HEADER_LEN + ext_len + RecordType::new(type_byte).sub_header_len())
+}
+
+/// Why there is no record at the start of `bytes`.
+#[cold]
+#[inline(never)]
+fn unfit(bytes: &[u8]) -> DefectKind {
+    let Some(head) = bytes.first_chunk::<HEADER_LEN>() else {
+        return DefectKind::TornHeader { have: bytes.len() as u8 };
+    };
+    let rlen = u16::from_be_bytes([head[10], head[11]]);
+    if usize::from(rlen) < HEADER_LEN {
+        return DefectKind::RecordLength { rlen };
     }
+    let Some(record) = bytes.get(..usize::from(rlen)) else {
+        return DefectKind::TornRecord { rlen, have: bytes.len() as u16 };
+    };
+    match odd_header_len(record, head[8]) {
+        Some(needed) => DefectKind::HeadersTooLong { rlen, needed: needed as u32 },
+        None => DefectKind::OpenChain { rlen },
+    }
+}
+
+/// Bytes of the extension header chain of a record of which bit 7 of the type is set; `None`: it does not end in the record.
+fn chain_len(record: &[u8]) -> Option<usize> {
+    let (headers, _) = record.get(HEADER_LEN..).unwrap_or_default().as_chunks::<{ ext::LEN }>();
+    let last = headers.iter().position(|header| header[0] & 0x80 == 0)?;
+    Some((last + 1) * ext::LEN)
 }
 
 impl fmt::Debug for Record<'_> {

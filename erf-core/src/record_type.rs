@@ -101,6 +101,15 @@ impl RecordType {
     /// Bytes between the headers and the payload: 0, 2 or 4.
     #[inline]
     pub const fn sub_header_len(self) -> usize {
+        match Self::low_sub_header_len(self.0) {
+            Some(len) => len,
+            None => 0,
+        }
+    }
+
+    /// The same for a type byte as it is in a record, if the type is below 32, as all with a sub-header are, and no extension headers follow.
+    #[inline]
+    pub(crate) const fn low_sub_header_len(type_byte: u8) -> Option<usize> {
         // Half the length of each type below 32, in two bits: one shift, since this is on the walk's way.
         const HALVES: u64 = {
             let mut halves = 0;
@@ -115,7 +124,7 @@ impl RecordType {
             }
             halves
         };
-        if self.0 < 32 { (((HALVES >> (2 * self.0)) & 3) as usize) * 2 } else { 0 }
+        if type_byte < 32 { Some((((HALVES >> (2 * type_byte)) & 3) as usize) * 2) } else { None }
     }
 
     /// An Ethernet frame: types 2, 11, 16 and 20.
@@ -132,6 +141,14 @@ impl RecordType {
     #[inline]
     pub const fn is_atm_cell(self) -> bool {
         matches!(self.0, 3 | 7)
+    }
+
+    /// Whether a whole record of this type stores as much as `wlen` says: all but ATM cells and PAD.
+    #[inline]
+    pub(crate) const fn stores_wire_len(self) -> bool {
+        // One test for all three, since this is on the way of whoever uses a packet's length.
+        const OTHERS: u64 = 1 << 3 | 1 << 7 | 1 << RecordType::PAD.0;
+        self.0 >= 64 || (OTHERS >> self.0) & 1 == 0
     }
 
     /// The payload begins with the 4-byte ATM header: types 3, 4, 7, 9, 12 and 18.

@@ -25,11 +25,20 @@ use crate::timestamp::Timestamp;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
+    /// What is not walked yet, where all there is to do is to step from record to record; empty where there is more to do. It alone changes
+    /// from one sound record to the next.
+    open: &'a [u8],
+    /// What else a step may need.
+    careful: Careful<'a>,
+}
+
+/// A walk as it goes where a record does not simply follow another.
+#[derive(Debug, Clone)]
+struct Careful<'a> {
     data: &'a [u8],
+    /// Stale while [`Records::open`] holds what is not walked.
     pos: usize,
     state: WalkState,
-    /// Not on the fast path: searching, or at the end.
-    halted: bool,
 }
 
 /// Where a walk stands, so that it can go on in the next block of the same data.
@@ -92,8 +101,14 @@ enum End {
 
 impl<'a> Records<'a> {
     /// Walks `data`, all of a file or buffer: a record that runs past its end is torn.
+    #[inline]
     pub fn new(data: &'a [u8]) -> Self {
-        Self { data, pos: 0, state: WalkState::new(0), halted: false }
+        Self::at(data, WalkState::new(0))
+    }
+
+    #[inline]
+    fn at(data: &'a [u8], state: WalkState) -> Self {
+        Careful { data, pos: 0, state }.into_records()
     }
 
     /// Goes on with a walk in the next piece of its data. With `complete` false, more follows `data`: a record that
@@ -101,13 +116,12 @@ impl<'a> Records<'a> {
     ///
     /// To make progress when `complete` is false, give pieces of at least [`RESUME_MIN`] bytes.
     pub fn resume(data: &'a [u8], state: WalkState, complete: bool) -> Walk<'a> {
-        let halted = state.phase != Phase::Walking;
-        Walk { records: Self { data, pos: 0, state, halted }, end: if complete { End::Complete } else { End::More } }
+        Walk { records: Self::at(data, state), end: if complete { End::Complete } else { End::More } }
     }
 
     /// Counts offsets from `offset` instead of 0.
     pub fn at_offset(mut self, offset: u64) -> Self {
-        self.state.offset = offset;
+        self.careful.state.offset = offset;
         self
     }
 
@@ -117,29 +131,38 @@ impl<'a> Records<'a> {
     /// another from there and the first stamp is within a day of the last good one (`erf-format.md` section 11). What was
     /// passed over is reported as [`DefectKind::Skipped`]. Records that look wrong and lead nowhere count as damage; records
     /// that are odd as their neighbours are (a clock that was never set, a type that nobody knows) are read as they are.
-    pub fn recover(mut self, on: bool) -> Self {
-        self.state.recover = on;
-        self
+    pub fn recover(self, on: bool) -> Self {
+        let mut careful = self.into_careful();
+        careful.state.recover = on;
+        careful.into_records()
     }
 
     /// Offset of the next byte to be looked at.
     pub fn offset(&self) -> u64 {
-        self.state.offset + self.pos as u64
+        self.careful.state.offset + self.pos() as u64
     }
 
     /// The bytes not walked.
     pub fn rest(&self) -> &'a [u8] {
-        self.data.get(self.pos..).unwrap_or_default()
+        if self.careful.is_plain() { self.open } else { self.careful.rest() }
+    }
+
+    /// Bytes walked.
+    fn pos(&self) -> usize {
+        if self.careful.is_plain() { self.careful.data.len() - self.open.len() } else { self.careful.pos }
+    }
+
+    fn into_careful(self) -> Careful<'a> {
+        Careful { pos: self.pos(), ..self.careful }
     }
 
     // Always: what a record costs doubles where it is handed over through memory, as happens in programs that walk in several places.
     #[inline(always)]
     fn step(&mut self, end: End) -> Option<Result<Record<'a>, Defect>> {
-        if !(self.halted || self.state.recover)
-            && let Some(rest) = self.data.get(self.pos..)
-            && let Ok(record) = Record::parse(rest)
+        if let Ok(record) = Record::parse(self.open)
+            && let Some(open) = self.open.get(record.bytes().len()..)
         {
-            self.pos += record.bytes().len();
+            self.open = open;
             return Some(Ok(record));
         }
         // By value: a walk whose address is given away is kept in memory, and its place is what every next record waits for.
@@ -151,25 +174,36 @@ impl<'a> Records<'a> {
     /// One step that is not from one sound record to the next.
     #[cold]
     #[inline(never)]
-    fn off_the_way(mut self, end: End) -> (Self, Option<Result<Record<'a>, Defect>>) {
-        let item = if self.halted || self.state.recover {
-            self.careful(end)
-        } else {
-            match Record::parse(self.rest()) {
-                Ok(record) => {
-                    // In bounds: `pos` only ever moves by the length of a record that lay there.
-                    self.pos += record.bytes().len();
-                    Some(Ok(record))
-                }
-                Err(kind) => self.stumble(kind, end),
-            }
-        };
-        (self, item)
+    fn off_the_way(self, end: End) -> (Self, Option<Result<Record<'a>, Defect>>) {
+        let mut careful = self.into_careful();
+        let item = careful.step(end);
+        (careful.into_records(), item)
+    }
+}
+
+impl<'a> Careful<'a> {
+    /// Whether all there is to do is to step from record to record.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.state.phase == Phase::Walking && !self.state.recover
     }
 
-    /// One step when recovering, searching or done.
-    #[cold]
-    fn careful(&mut self, end: End) -> Option<Result<Record<'a>, Defect>> {
+    #[inline]
+    fn into_records(self) -> Records<'a> {
+        let open = if self.is_plain() { self.rest() } else { &[] };
+        Records { open, careful: self }
+    }
+
+    fn offset(&self) -> u64 {
+        self.state.offset + self.pos as u64
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.data.get(self.pos..).unwrap_or_default()
+    }
+
+    fn step(&mut self, end: End) -> Option<Result<Record<'a>, Defect>> {
         match self.state.phase {
             Phase::Walking => {}
             Phase::Searching { from, torn } => return self.search(from, torn, end).map(Err),
@@ -245,7 +279,6 @@ impl<'a> Records<'a> {
     }
 
     /// What to do about bytes that are no record.
-    #[cold]
     fn stumble(&mut self, kind: DefectKind, end: End) -> Option<Result<Record<'a>, Defect>> {
         let rest = self.rest();
         if rest.is_empty() || (kind.is_torn() && end == End::More) {
@@ -268,8 +301,7 @@ impl<'a> Records<'a> {
         }
         if rest.iter().take(HEADER_LEN).all(|&byte| byte == 0) {
             self.state.phase = Phase::Zeros { from: self.offset() };
-            self.halted = true;
-            return self.careful(end);
+            return self.step(end);
         }
         let defect = self.defect(kind);
         self.give_up_or_search(self.offset(), kind.is_torn());
@@ -278,7 +310,6 @@ impl<'a> Records<'a> {
 
     /// After damage that leaves no way to the next record.
     fn give_up_or_search(&mut self, from: u64, torn: bool) {
-        self.halted = true;
         if self.state.recover {
             self.state.phase = Phase::Searching { from, torn };
             // The damaged place itself is no candidate.
@@ -328,7 +359,6 @@ impl<'a> Records<'a> {
                         self.state.last = None;
                     }
                     self.state.phase = Phase::Walking;
-                    self.halted = false;
                     return Some(Defect::new(from, DefectKind::Skipped { bytes: self.offset() - from }));
                 }
                 Chain::NeedMore => return None,
@@ -383,19 +413,20 @@ impl<'a> Walk<'a> {
     /// over. For who knows at one look at a header what most records are: those can be [passed](Self::pass) without a [`Record`].
     #[inline]
     pub fn plain_rest(&self) -> Option<&'a [u8]> {
-        (!(self.records.halted || self.records.state.recover)).then(|| self.rest())
+        self.records.careful.is_plain().then_some(self.records.open)
     }
 
     /// Passes over the first `n` bytes of [`plain_rest`](Self::plain_rest), which the caller vouches to be whole records without a defect;
     /// over none where there is no such rest, and not past its end.
     #[inline]
     pub fn pass(&mut self, n: usize) {
-        self.records.pos += n.min(self.plain_rest().map_or(0, <[u8]>::len));
+        let open = self.records.open;
+        self.records.open = open.get(n..).unwrap_or_default();
     }
 
     /// The state to resume with, in a piece that begins with [`rest`](Self::rest).
     pub fn into_state(self) -> WalkState {
-        WalkState { offset: self.records.offset(), ..self.records.state }
+        WalkState { offset: self.records.offset(), ..self.records.careful.state }
     }
 }
 

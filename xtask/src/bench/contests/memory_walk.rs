@@ -14,7 +14,7 @@ pub(in crate::bench) fn run(ground: &Ground) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for (words, bytes) in [("in the L2 cache", CACHED.min(ground.size)), ("in memory beyond any cache", ground.size)] {
         // As many bytes in all, cached or not.
-        let times = (4 * ground.size / bytes).max(1);
+        let times = (8 * ground.size / bytes).max(1);
         for (mix, frames) in [("small", "64-byte frames"), ("imix", "IMIX")] {
             let made = ground.file(Place::Disk, mix)?;
             let mut contest = Contest::new(
