@@ -21,6 +21,10 @@ const MAX_BATCH: u64 = 256 << 10;
 /// Of the ends of windows that are kept.
 const MIN_APART: u64 = 4096;
 
+/// A batch is ended where a record is known to begin, if it has this part of the bytes that it may have: giving it back soon costs less than looking
+/// for a better end.
+const SHORT: u64 = 8;
+
 /// A receive stream that this program owns.
 ///
 /// Attached by [`Card::attach`], then [`start`](Self::start), then [`advance`](Self::advance) again and again. Each call lends a
@@ -157,12 +161,11 @@ impl RxStream {
         let release = *self.release.get_mut();
         let window = self.backend.advance(release, &self.interrupted)?;
         self.interrupted.store(false, Ordering::Relaxed);
-        let len = match self.known_end(window) {
-            // Below the length of the window.
-            Some(end) => usize::try_from(end - window.bottom).unwrap_or(usize::MAX),
-            None => whole_records(self.backend.bytes(), self.max_batch),
-        };
+        let known = self.known_end(window);
+        // Half of it where windows have ended in what is to come, for the reason that known ends are chosen by.
+        let wanted = if self.ends.is_empty() { self.max_batch } else { (self.max_batch / 2).max(1) };
         let bytes = self.backend.bytes();
+        let len = batch_len(bytes, known - window.bottom, wanted, self.max_batch);
         let bytes = bytes.get(..len).unwrap_or(bytes);
         let end = window.bottom + bytes.len() as u64;
         *self.release.get_mut() = end;
@@ -170,10 +173,10 @@ impl RxStream {
         Ok(Batch::new(bytes, window.bottom, is_end, &self.release))
     }
 
-    /// A place in `window` at which a record is known to begin and to which a batch is neither too long nor much too short. Where a reader is
-    /// behind, so that more than a batch lies there, that is where an earlier window ended: finding one by walking over the records would
-    /// fetch all of them into the cache before the program does.
-    fn known_end(&mut self, window: Window) -> Option<u64> {
+    /// A place in `window` at which a record is known to begin and to which a batch is not too long; its bottom, if there is none. Where a reader is
+    /// behind, so that more than a batch lies there, that is where an earlier window ended.
+    fn known_end(&mut self, window: Window) -> u64 {
+        let half = window.bottom.saturating_add(self.max_batch / 2);
         let most = window.bottom.saturating_add(self.max_batch);
         while self.ends.front().is_some_and(|end| *end <= window.bottom) {
             self.ends.pop_front();
@@ -184,10 +187,14 @@ impl RxStream {
             self.ends.push_back(window.top);
         }
         if window.top <= most {
-            return Some(window.top);
+            return window.top;
         }
-        let within = self.ends.partition_point(|end| *end <= most).checked_sub(1)?;
-        self.ends.get(within).copied().filter(|end| end - window.bottom >= self.max_batch / 2)
+        // Windows end about as far apart as batches are long, give or take what a card exposes at once. So it is not the last that would do: ends
+        // so far apart would often be too far for the next batch.
+        let at_half = self.ends.partition_point(|end| *end < half);
+        let or_before = at_half.checked_sub(1).and_then(|before| self.ends.get(before));
+        let end = self.ends.get(at_half).filter(|end| **end <= most).or(or_before);
+        end.copied().unwrap_or(window.bottom)
     }
 
     /// The stream's drop counter since attach; `None` where the card has none.
@@ -224,6 +231,19 @@ impl Drop for RxStream {
             log::error!("{} stream {}: {error}", self.card.name(), self.number);
         }
     }
+}
+
+/// How many of `bytes` a batch of at most `max` bytes takes, if a record is known to begin at `known`, not beyond `max`. Where that makes a batch
+/// of some length it is taken: finding a later end, up to `wanted`, by walking over the records would fetch all of them before the program does.
+fn batch_len(bytes: &[u8], known: u64, wanted: u64, max: u64) -> usize {
+    // Below the length of the window.
+    let at = usize::try_from(known).unwrap_or(usize::MAX);
+    if at >= bytes.len() || known >= (max / SHORT).max(1) {
+        return at;
+    }
+    let more = whole_records(bytes.get(at..).unwrap_or_default(), wanted - known);
+    // One at least is taken only where there is no other.
+    if at > 0 && more as u64 > wanted - known && at + more < bytes.len() { at } else { at + more }
 }
 
 /// How many of `bytes` a batch of at most `max` bytes takes: whole records, one at least. Bytes among which the next record
@@ -275,15 +295,37 @@ mod tests {
         let mut stream = Card::open("emu:none").unwrap().attach(0).unwrap();
         stream.set_max_batch(100_000);
         let mut end = |bottom, top| stream.known_end(Window { bottom, top });
-        assert_eq!(end(0, 80_000), Some(80_000), "all of it");
-        assert_eq!(end(0, 100_000), Some(100_000));
-        assert_eq!(end(0, 900_000), Some(80_000), "the window before the last one lay too close to be kept");
-        assert_eq!(end(80_000, 900_000), None, "nothing is known to begin there");
-        assert_eq!(end(170_000, 1_000_000), None);
-        assert_eq!(end(820_000, 1_200_000), Some(900_000));
-        assert_eq!(end(860_001, 1_200_000), None, "a batch would be short");
-        assert_eq!(end(900_000, 1_200_000), Some(1_000_000));
-        assert_eq!(end(1_200_000, 1_200_000), Some(1_200_000), "nothing lies there");
+        assert_eq!(end(0, 80_000), 80_000, "all of it");
+        assert_eq!(end(0, 100_000), 100_000);
+        assert_eq!(end(0, 900_000), 80_000, "the window before the last one lay too close to be kept");
+        assert_eq!(end(80_000, 900_000), 80_000, "nothing is known to begin there");
+        assert_eq!(end(170_000, 1_000_000), 170_000);
+        assert_eq!(end(820_000, 1_200_000), 900_000);
+        assert_eq!(end(845_000, 1_200_000), 900_000, "the first that makes half a batch");
+        assert_eq!(end(899_999, 1_200_000), 900_000, "short as it is");
+        assert_eq!(end(900_000, 1_200_000), 1_000_000);
+        assert_eq!(end(1_200_000, 1_200_000), 1_200_000, "nothing lies there");
+    }
+
+    #[test]
+    fn a_known_end_is_taken_unless_it_makes_a_batch_very_short() {
+        let bytes = records(100);
+        assert_eq!(batch_len(&bytes, 880, 4400, 4400), 880, "a fifth of what it may have");
+        assert_eq!(batch_len(&bytes, 528, 4400, 4400), 4400, "an eighth is not reached: walked on from there");
+        assert_eq!(batch_len(&bytes, 528, 2200, 4400), 2200);
+        assert_eq!(batch_len(&bytes, 0, 4400, 4400), 4400);
+        assert_eq!(batch_len(&bytes, 88, 4440, 4440), 4400);
+        assert_eq!(batch_len(&bytes, 8800, 8800, 8800), 8800);
+        assert_eq!(batch_len(&bytes, 0, 1, 1), 88, "one record at least");
+        let mut long = records(1);
+        let mut next = vec![0; 1024];
+        let len = RecordBuilder::new(RecordType::ETH).payload(&[7; 960]).write_to(&mut next).unwrap();
+        long.extend_from_slice(&next[..len]);
+        long.extend(records(1));
+        assert_eq!(batch_len(&long, 88, 800, 800), 88, "the next one does not fit, and this is one");
+        let mut odd = records(10);
+        odd[88 + 10..88 + 12].copy_from_slice(&[0, 3]);
+        assert_eq!(batch_len(&odd, 88, 800, 800), 880, "what leads nowhere takes all");
     }
 
     #[test]

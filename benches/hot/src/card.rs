@@ -11,8 +11,8 @@ use crate::walk::{Seen, packets};
 pub(crate) fn read(device: &str) -> Result<(Seen, Duration), Box<dyn Error>> {
     let card = Card::open(device)?;
     let mut stream = card.attach(0)?;
-    // Woken for as much as is worth it.
-    stream.set_poll_rules(PollRules { mindata: 64 << 10, ..PollRules::default() });
+    // As much as is worth it, and awake until it is there, as the program in C.
+    stream.set_poll_rules(PollRules { mindata: 64 << 10, poll: Duration::ZERO, ..PollRules::default() });
     let begun = Instant::now();
     stream.start()?;
     let mut seen = Seen::default();

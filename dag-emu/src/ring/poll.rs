@@ -85,7 +85,8 @@ impl<A: Atomics, R: Deref<Target = Registers<A>>> ConsumerHalf<A, R> {
             let woken = match turn {
                 Turn::Idle => break,
                 Turn::Ran => Woken::Rung,
-                Turn::Elsewhere if rules.poll.is_zero() => {
+                // At first awake, since falling asleep and being woken cost as much as what a fast card needs to bring what is wanted.
+                Turn::Elsewhere if rules.poll.is_zero() || elapsed < A::AWAKE => {
                     A::relax();
                     Woken::Rung
                 }

@@ -22,6 +22,9 @@ pub(crate) trait Atomics: fmt::Debug + 'static {
 
     /// Lets another thread run, without sleeping.
     fn relax();
+
+    /// Whoever waits looks again and again for so long before it falls asleep: about what that and being woken take.
+    const AWAKE: Duration;
 }
 
 /// An atomic word of type `T`.
@@ -76,6 +79,8 @@ impl Atomics for Native {
     fn relax() {
         std::thread::yield_now();
     }
+
+    const AWAKE: Duration = Duration::from_micros(10);
 }
 
 macro_rules! word {
@@ -232,6 +237,9 @@ mod checked {
         fn relax() {
             thread::yield_now();
         }
+
+        // How often it looks would depend on the time.
+        const AWAKE: Duration = Duration::ZERO;
     }
 
     word!(AtomicU32, u32);

@@ -66,7 +66,10 @@ impl Template {
         if self.flat_out {
             let first = now.max(self.last + TimeDelta::from_raw(1)).raw();
             // The last of them is far from the end of time: the clock does not go on beyond it.
-            self.times.extend((0..most as u64).map(|n| Timestamp::from_raw(first.wrapping_add(n))));
+            self.times.resize(most, Timestamp::ZERO);
+            for (n, time) in (0..).zip(&mut self.times) {
+                *time = Timestamp::from_raw(first.wrapping_add(n));
+            }
             return None;
         }
         let start = *self.start.get_or_insert(now);
