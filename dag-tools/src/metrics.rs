@@ -171,7 +171,9 @@ fn text(numbers: &Numbers) -> String {
         ("packets_written_total", "counter", "Packets in the file: a kill does not take them.", now.written as f64),
         ("packets_synced_total", "counter", "Packets that survive a loss of power (--sync).", now.synced as f64),
         ("record_bytes_total", "counter", "Bytes of records chosen.", now.bytes as f64),
+        ("received_bytes_total", "counter", "Bytes put into stream memory.", now.arrived_bytes as f64),
         ("stream_memory_fill_ratio", "gauge", "How full stream memory is.", fill),
+        ("stream_memory_free_bytes", "gauge", "Stream memory that is free.", now.free_bytes as f64),
         ("disk_full", "gauge", "1 while a full disk is waited for.", f64::from(u8::from(now.waiting))),
     ] {
         // Writing into a string does not fail.

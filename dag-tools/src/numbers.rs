@@ -30,18 +30,33 @@ impl Numbers {
     /// All together, now.
     pub fn snapshot(&self) -> Snapshot {
         let mut sum = Snapshot::default();
+        sum.free_bytes = u64::MAX;
         for now in self.recorders.iter().map(|progress| progress.snapshot()) {
             sum.delivered += now.delivered;
             sum.filtered += now.filtered;
             sum.lost += now.lost;
             sum.bytes += now.bytes;
             sum.fill_percent = sum.fill_percent.max(now.fill_percent);
+            sum.arrived_bytes += now.arrived_bytes;
+            sum.free_bytes = sum.free_bytes.min(now.free_bytes);
             sum.written += now.written;
             sum.written_bytes += now.written_bytes;
             sum.synced += now.synced;
             sum.waiting |= now.waiting;
         }
         sum
+    }
+
+    /// How each stream is: bytes that have arrived, and bytes of memory that are free.
+    pub fn memories(&self) -> Vec<(u64, u64)> {
+        let level = |progress: &Arc<Progress>| {
+            let now = progress.snapshot();
+            (now.arrived_bytes, now.free_bytes)
+        };
+        match self.streams.is_empty() {
+            true => self.recorders.iter().map(level).collect(),
+            false => self.streams.iter().map(|stream| level(&stream.progress)).collect(),
+        }
     }
 
     /// Whether every thread that takes packets, and has not ended, has gone round since `rounds` were taken, which are taken anew then.

@@ -11,6 +11,8 @@ pub struct Progress {
     lost: AtomicU64,
     bytes: AtomicU64,
     fill: AtomicU64,
+    arrived: AtomicU64,
+    free: AtomicU64,
     written: AtomicU64,
     written_bytes: AtomicU64,
     synced: AtomicU64,
@@ -40,6 +42,10 @@ pub struct Snapshot {
     pub bytes: u64,
     /// How full stream memory is, in percent.
     pub fill_percent: u64,
+    /// Bytes that the card has put into stream memory since the start, whatever became of them.
+    pub arrived_bytes: u64,
+    /// Bytes of stream memory that are free; of the stream that has least, where there are several.
+    pub free_bytes: u64,
     /// Packets that are in the file: should the program be killed, they are there.
     pub written: u64,
     /// Bytes that are in the file.
@@ -48,6 +54,39 @@ pub struct Snapshot {
     pub synced: u64,
     /// The disk is full, and there is no room to write.
     pub waiting: bool,
+}
+
+/// How full stream memory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Level {
+    /// In percent.
+    pub(super) fill_percent: u64,
+    /// Bytes put into it since the start.
+    pub(super) arrived: u64,
+    /// Bytes of it that are free.
+    pub(super) free: u64,
+}
+
+impl Level {
+    /// Of a stream with `len` bytes of memory, in which the bytes from position `bottom` to `top` lie.
+    pub(super) fn new(bottom: u64, top: u64, len: u64) -> Self {
+        let held = top.saturating_sub(bottom);
+        Self { fill_percent: held * 100 / len.max(1), arrived: top, free: len.saturating_sub(held) }
+    }
+
+    /// As it was looked at.
+    pub(super) fn of(now: &Snapshot) -> Self {
+        Self { fill_percent: now.fill_percent, arrived: now.arrived_bytes, free: now.free_bytes }
+    }
+
+    /// Of two streams: all that has arrived, and the fuller memory.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            fill_percent: self.fill_percent.max(other.fill_percent),
+            arrived: self.arrived + other.arrived,
+            free: self.free.min(other.free),
+        }
+    }
 }
 
 impl Progress {
@@ -79,10 +118,16 @@ impl Progress {
     }
 
     /// What the thread of one of several streams knows.
-    pub(super) fn card(&self, lost: u64, fill_percent: u64) {
+    pub(super) fn card(&self, lost: u64, level: Level) {
         self.rounds.fetch_add(1, Ordering::Relaxed);
         self.lost.store(lost, Ordering::Relaxed);
-        self.fill.store(fill_percent, Ordering::Relaxed);
+        self.level(level);
+    }
+
+    fn level(&self, level: Level) {
+        self.fill.store(level.fill_percent, Ordering::Relaxed);
+        self.arrived.store(level.arrived, Ordering::Relaxed);
+        self.free.store(level.free, Ordering::Relaxed);
     }
 
     /// What has been looked at of one of several streams.
@@ -101,6 +146,8 @@ impl Progress {
             lost: load(&self.lost),
             bytes: load(&self.bytes),
             fill_percent: load(&self.fill),
+            arrived_bytes: load(&self.arrived),
+            free_bytes: load(&self.free),
             written: load(&self.written),
             written_bytes: load(&self.written_bytes),
             synced: load(&self.synced),
@@ -120,7 +167,7 @@ impl Progress {
         self.filtered.store(now.filtered, Ordering::Relaxed);
         self.lost.store(now.lost, Ordering::Relaxed);
         self.bytes.store(now.bytes, Ordering::Relaxed);
-        self.fill.store(now.fill_percent, Ordering::Relaxed);
+        self.level(Level::of(&now));
         self.waiting.store(now.waiting, Ordering::Relaxed);
     }
 

@@ -10,6 +10,7 @@ use super::clock::ClockWatch;
 use super::look::Look;
 use super::merge::{Ends, Merge, Plan, Shares};
 use super::pin::Pinned;
+use super::progress::Level;
 use crate::backend::Memory;
 use crate::card::Card;
 use crate::error::Error;
@@ -162,12 +163,13 @@ impl Source {
         }
     }
 
-    /// How full stream memory is, in percent, and how many packets have been lost.
-    pub(super) fn fill_and_loss(&mut self, look: &Look) -> (u64, u64) {
+    /// How full stream memory is, and how many packets have been lost.
+    pub(super) fn fill_and_loss(&mut self, look: &Look) -> (Level, u64) {
         match self {
             Self::One { stream, memory_len, .. } => {
-                let held = stream.backend().bytes().len() as u64;
-                (held * 100 / (*memory_len).max(1), look.loss.so_far())
+                let backend = stream.backend();
+                let bottom = backend.position();
+                (Level::new(bottom, bottom + backend.bytes().len() as u64, *memory_len), look.loss.so_far())
             }
             Self::Several(merge) => {
                 if let Some(shares) = &look.shares {

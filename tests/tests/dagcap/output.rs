@@ -66,12 +66,26 @@ fn a_closed_standard_output_is_no_place_to_record_to() {
     dagcap_with(&format!("--device {TEN} --out /dev/null")).exits(0);
 }
 
+/// What is said of a time, up to the next bracket.
+fn in_seconds(said: &str) -> Option<f64> {
+    let (number, unit) = said.split_once(')')?.0.split_once(' ')?;
+    let unit = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "min" => 60.0,
+        _ => return None,
+    };
+    Some(number.parse::<f64>().ok()? * unit)
+}
+
 #[test]
 fn progress_is_shown_on_a_terminal_only() {
     let dir = tempfile::tempdir().unwrap();
     let pty = nix::pty::openpty(None, None).unwrap();
     let mut command = dagcap();
-    command.args(["--device", "emu:synthetic", "--duration", "1s", "--out"]).arg(dir.path().join("a"));
+    // 8.8 MB a second.
+    let feed = "emu:synthetic=64,rate=100kpps,memory=8MiB";
+    command.args(["--device", feed, "--duration", "2s", "--out"]).arg(dir.path().join("a"));
     command.env("TERM", "xterm");
     let running = start(command.stderr(Stdio::from(pty.slave)));
     // The slave's last descriptor of ours goes with the command.
@@ -83,6 +97,8 @@ fn progress_is_shown_on_a_terminal_only() {
     running.wait().exits(0);
     let shown = String::from_utf8_lossy(&shown);
     assert!(shown.contains("packets,") && shown.contains("memory 0 %"), "{shown}");
+    let rooms: Vec<f64> = shown.split("(room for ").skip(1).filter_map(in_seconds).collect();
+    assert!(rooms.len() > 2 && rooms.iter().any(|room| (0.3..3.0).contains(room)), "{rooms:?} in {shown}");
 
     let plain = dagcap_with(&format!("--device emu:synthetic --duration 1s --out {}", dir.path().join("b").display()));
     assert!(!plain.exits(0).stderr.contains("memory 0 %"));

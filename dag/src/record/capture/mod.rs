@@ -441,14 +441,16 @@ impl Capture {
         if let Some(shares) = &mut self.look.shares {
             shares.settle(&self.progress);
         }
-        let (fill_percent, lost) = self.source.fill_and_loss(&self.look);
+        let (level, lost) = self.source.fill_and_loss(&self.look);
         let Tally { chosen, filtered, bytes, .. } = self.look.tally;
         self.progress.set(Snapshot {
             delivered: chosen,
             filtered,
             lost,
             bytes,
-            fill_percent,
+            fill_percent: level.fill_percent,
+            arrived_bytes: level.arrived,
+            free_bytes: level.free,
             waiting: self.room.as_ref().is_some_and(Room::is_waiting),
             ..Snapshot::default()
         });

@@ -30,7 +30,7 @@ use crate::record::capture::unread;
 use crate::record::damage::Damage;
 use crate::record::limits::Selection;
 use crate::record::loss::{Count, Told};
-use crate::record::progress::Progress;
+use crate::record::progress::{Level, Progress};
 use crate::stream::RxStream;
 
 /// Bytes of a block, about.
@@ -183,10 +183,11 @@ impl Merge {
         self.inputs.iter().any(|input| input.line.defects.load(Ordering::Relaxed) > 0)
     }
 
-    /// How full the fullest stream's memory is, in percent; and what has been lost so far.
-    pub(super) fn fill_and_loss(&self) -> (u64, u64) {
+    /// How full the fullest stream's memory is; and what has been lost so far.
+    pub(super) fn fill_and_loss(&self) -> (Level, u64) {
         let now = self.inputs.iter().map(|input| input.line.progress.snapshot());
-        now.fold((0, 0), |(fill, lost), now| (fill.max(now.fill_percent), lost + now.lost))
+        let nothing = Level { fill_percent: 0, arrived: 0, free: u64::MAX };
+        now.fold((nothing, 0), |(level, lost), now| (level.and(Level::of(&now)), lost + now.lost))
     }
 
     /// The numbers of each stream.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::record::chunk::{Bytes, Lent};
 use crate::record::loss::Loss;
 use crate::record::pin::Pinned;
-use crate::record::progress::Progress;
+use crate::record::progress::{Level, Progress};
 use crate::stream::RxStream;
 
 /// How long a wait for data lasts at most.
@@ -107,9 +107,8 @@ impl Taker {
             let asked = Instant::now();
             let window = backend.advance(release, &line.stop)?;
             loss.observe(backend.drops());
-            let filled = window.top - window.bottom;
-            line.pressed.store(filled > memory_len / 2, Ordering::Relaxed);
-            line.progress.card(loss.so_far(), filled * 100 / memory_len.max(1));
+            line.pressed.store(window.top - window.bottom > memory_len / 2, Ordering::Relaxed);
+            line.progress.card(loss.so_far(), Level::new(window.bottom, window.top, memory_len));
             if pending.is_none() {
                 // The window begins at what was released, at or before what has been looked at.
                 let skip = usize::try_from(looked_at - window.bottom).unwrap_or(usize::MAX);
