@@ -4,7 +4,6 @@ use erf::filter::Filter;
 use erf::session::StoppedBy;
 use erf::{Record, Records, Timestamp};
 
-use super::chunk::CHUNK;
 use super::damage::Damage;
 use super::limits::{Limits, Selection};
 use super::loss::Loss;
@@ -146,7 +145,7 @@ impl Look {
     }
 }
 
-/// The chosen records of about [`CHUNK`] bytes of stream memory.
+/// The chosen records of a piece of stream memory.
 pub(super) struct Piece {
     /// Runs of chosen records that lie together, by offset.
     pub(super) runs: Vec<(usize, usize)>,
@@ -159,11 +158,12 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    pub(super) fn choose(bytes: &[u8], position: u64, look: &mut Look) -> Self {
+    /// Of the first `len` bytes of `bytes`, about: up to the end of the record with which there are as many.
+    pub(super) fn choose(bytes: &[u8], position: u64, len: usize, look: &mut Look) -> Self {
         let mut piece = Self { runs: Vec::new(), records: 0, packets: 0, len: 0, first: None };
         let mut records = Records::new(bytes).at_offset(position);
         let mut recovering = false;
-        while piece.len < CHUNK {
+        while piece.len < len {
             let Some(item) = records.next() else {
                 piece.len = bytes.len();
                 break;

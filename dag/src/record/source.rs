@@ -6,6 +6,7 @@ use std::time::Duration;
 use dag_emu::ring::PollRules;
 use erf::session::ClockInfo;
 
+use super::chunk::{CHUNK, straight_len};
 use super::clock::ClockWatch;
 use super::look::Look;
 use super::merge::{Ends, Merge, Plan, Shares};
@@ -160,6 +161,14 @@ impl Source {
         match self {
             Self::One { memory_len, .. } => *memory_len,
             Self::Several(_) => 0,
+        }
+    }
+
+    /// Bytes of one chunk, about, if it may be written from where it lies.
+    pub(super) fn straight_len(&self) -> usize {
+        match self {
+            Self::One { memory_len, .. } => straight_len(*memory_len),
+            Self::Several(_) => CHUNK,
         }
     }
 

@@ -257,9 +257,9 @@ fn where_io_uring_is_refused_the_same_is_written() {
 fn what_is_written_from_stream_memory_is_held_there_until_a_slow_disk_has_it() {
     for way in [Way::Ring, Way::Thread] {
         with_faulty_disk(false, |disk| {
-            // All of the memory is full at any time, and what is released is written over at once.
+            // All of the memory is full at any time, and what is released is written over at once. Appends are of 1.2 MiB.
             disk.is_slow(30_000_000);
-            let mut running = way.start(disk, "--device emu:synthetic=imix,rate=max,memory=32MiB");
+            let mut running = way.start(disk, "--device emu:synthetic=imix,rate=max,memory=20MiB");
             running.until("twice the memory is written", || disk.len("wire") > 64 << 20);
             running.signal(Signal::SIGINT);
             let (json, _) = end(running, 1);

@@ -15,7 +15,7 @@ use erf::{Records, Tick, Timestamp};
 
 use crate::card::Card;
 use crate::error::{Error, Repr};
-use crate::record::chunk::{Bytes, Chunk, Lent, Turn};
+use crate::record::chunk::{Bytes, CHUNK, Chunk, Lent, Turn};
 use crate::record::look::{Look, Piece};
 use crate::record::merge::{Plan, Shares};
 use crate::record::opening::opening;
@@ -26,7 +26,7 @@ use crate::record::sink::{Format, Sink, Target};
 use crate::record::source::{Clocks, Source, cards};
 use crate::record::tally::Tally;
 use crate::record::writer::{Sent, Writer};
-use crate::record::{OnFull, PATIENCE, Recorder, Recording, To};
+use crate::record::{Io, OnFull, PATIENCE, Recorder, Recording, To};
 
 /// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -73,6 +73,7 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         boundary = Some(Boundary::new(rotation.clone()));
     }
     let reserve = target.reserve();
+    let may_be_straight = target.pack.is_none() && target.io != Io::Buffered;
     let parts = match to {
         To::One(output) => {
             let output = output.while_ending(Arc::clone(&ending), PATIENCE);
@@ -108,8 +109,10 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         look.shares = Some(Shares::of(count));
         progress.remember();
     }
+    let chunk_len = if may_be_straight { source.straight_len() } else { CHUNK };
     let mut capture = Capture {
         look,
+        chunk_len,
         writer,
         looked_at,
         opening: selection
@@ -155,6 +158,8 @@ struct Capture {
     /// Raised by whoever wants the recording to end.
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
+    /// Bytes of one chunk, about.
+    chunk_len: usize,
     /// Bytes of filler that may come to the file without having been told yet.
     reserve: u64,
     /// Where a full disk is waited for.
@@ -275,7 +280,7 @@ impl Capture {
                 return Ok(());
             }
             self.look.overhead = self.reserve + self.progress.padding();
-            let piece = Piece::choose(bytes, self.looked_at, &mut self.look);
+            let piece = Piece::choose(bytes, self.looked_at, self.chunk_len, &mut self.look);
             let next = self.looked_at + piece.len as u64;
             let chunk = self.chunk(&piece, next);
             if let Some(first) = piece.first

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use erf::session::Closing;
 use erf::writer::{Output, Room};
-use erf::{MAX_RECORD_LEN, RecordBuilder, RecordType, Timestamp};
+use erf::{MAX_RECORD_LEN, Record, RecordBuilder, RecordType, Records, Timestamp};
 
 use self::append::Append;
 use self::buffer::Buffer;
@@ -28,12 +28,16 @@ pub(super) use self::place::Place;
 use super::chunk::{CHUNK, Chunk, QUEUE, Straight};
 use super::options::Sync;
 use super::progress::Progress;
+use crate::stream::whole_records;
 
 /// Buffers: what the disk writes from and what is gathered meanwhile. All of them are less than the 8 MiB that a program may usually lock.
 const BUFFERS: u16 = 6;
 
 /// Bytes of a buffer: a chunk with its last record, and the filler.
 const CAPACITY: usize = CHUNK + 2 * MAX_RECORD_LEN.next_multiple_of(buffer::ALIGN);
+
+/// So many bytes are gathered at once at most: as many as one chunk has that is not long.
+const MOST: usize = CHUNK + MAX_RECORD_LEN;
 
 /// A record has at least a header.
 const SHORTEST: usize = erf::HEADER_LEN;
@@ -104,8 +108,22 @@ impl Direct {
     pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), erf::Error> {
         match chunk.straight() {
             Some(records) if self.can_write_from(&records) => self.write_straight(records, chunk.packets, chunk.stamp),
-            _ => self.gather(chunk.bytes(), chunk.packets, chunk.stamp),
+            _ => self.gather_all(chunk.bytes(), chunk.packets, chunk.stamp),
         }
+    }
+
+    /// Takes `bytes`, which are whole records, by as much as a buffer has room for.
+    fn gather_all(&mut self, mut bytes: &[u8], mut packets: u64, stamp: Timestamp) -> Result<(), erf::Error> {
+        while bytes.len() > MOST {
+            let (first, rest) = bytes.split_at(whole_records(bytes, MOST as u64));
+            let (mut some, mut last) = (0, self.stamp);
+            for packet in Records::new(first).flatten().filter(Record::is_packet) {
+                (some, last) = (some + 1, packet.timestamp());
+            }
+            self.gather(first, some, last)?;
+            (bytes, packets) = (rest, packets.saturating_sub(some));
+        }
+        self.gather(bytes, packets, stamp)
     }
 
     /// Before the first byte: the old content goes.

@@ -7,7 +7,7 @@ use erf::{Record, Records};
 
 use super::*;
 use crate::backend::Memory;
-use crate::record::chunk::{Bytes, Lent};
+use crate::record::chunk::{Bytes, Lent, Turn, straight_len};
 use crate::record::release::Release;
 
 /// A file past the page cache; `None`, and the test skipped, where there is none.
@@ -207,6 +207,38 @@ fn little_and_much_of_the_memory_are_copied() {
     {
         assert_eq!(stream.chunk(0, len, 1).straight().is_some(), is_straight, "{len} bytes of 32 MiB");
     }
+}
+
+#[test]
+fn a_long_chunk_that_has_to_be_copied_goes_in_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("long.erf");
+    let Some((mut direct, progress)) = direct(&path, true, Sync::Never) else { return };
+    let records: Vec<Vec<u8>> = (0..6000).map(|n| record(n, 60 + (n as usize * 104) % 1400)).collect();
+    let bytes = records.concat();
+    assert!(bytes.len() > 4 * CHUNK, "{}", bytes.len());
+    let mut chunk = Chunk::of_turn(Turn::End(None), 0);
+    (chunk.bytes, chunk.turn, chunk.packets) = (Bytes::Owned(bytes), None, 6000);
+    chunk.stamp = Record::parse(&records[5999]).unwrap().timestamp();
+    direct.write(&chunk).unwrap();
+    direct.finish(None).unwrap();
+    let file = fs::read(&path).unwrap();
+    assert!(packets(&file) == records);
+    assert_eq!(progress.snapshot().written, 6000);
+    let stamps: Vec<Timestamp> = Records::new(&file).map(|record| record.unwrap().timestamp()).collect();
+    assert!(stamps.is_sorted(), "filler bears the stamp of what is in front of it");
+}
+
+#[test]
+fn chunks_are_longer_where_memory_is_large_enough() {
+    let mut stream = Stream::of(vec![0; 8 << 20]);
+    let lengths = [1, 16, 32, 65, 1 << 20].map(|mib: u64| straight_len(mib << 20));
+    assert_eq!(lengths, [CHUNK, CHUNK, (2 << 20) - MAX_RECORD_LEN, 4 << 20, 4 << 20]);
+    let longest = lengths[2] + MAX_RECORD_LEN - 1;
+    assert!(
+        stream.chunk(0, longest, 1).straight().is_some(),
+        "with the rest of a record it is not too long for 32 MiB"
+    );
 }
 
 #[test]
