@@ -416,3 +416,39 @@ proptest! {
         prop_assert!(out.len() <= 1 << 26);
     }
 }
+
+/// Where the blocks of a frame of zstd begin (RFC 8878 section 3.1.1).
+fn zstd_blocks(frame: &[u8]) -> Vec<usize> {
+    let descriptor = frame[4];
+    let is_single = descriptor & 0x20 != 0;
+    let content_size = [usize::from(is_single), 2, 4, 8][usize::from(descriptor >> 6)];
+    let mut at = 5 + usize::from(!is_single) + [0, 1, 2, 4][usize::from(descriptor & 3)] + content_size;
+    let mut blocks = Vec::new();
+    loop {
+        blocks.push(at);
+        let header = u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], 0]);
+        // A block of type 1 is one byte, repeated.
+        at += 3 + if header >> 1 & 3 == 1 { 1 } else { header as usize >> 3 };
+        if header & 1 == 1 {
+            return blocks;
+        }
+    }
+}
+
+#[test]
+fn what_lies_in_front_of_a_damaged_block_of_zstd_comes_to_the_last_byte() {
+    let data = sample(1 << 20);
+    let frame = zstd(&data);
+    let blocks = zstd_blocks(&frame);
+    assert_eq!(blocks.len(), 9, "of 128 KiB each, and an empty one");
+    for (block, place) in blocks.into_iter().enumerate() {
+        let mut damaged = frame.clone();
+        // The type that is not to be used.
+        damaged[place] |= 6;
+        for piece in [1000, 128 << 10, 1 << 20] {
+            let (out, error) = drain(&mut open(damaged.clone()), piece);
+            assert!(error.is_some() && data.starts_with(&out), "block {block}");
+            assert_eq!(out.len(), block * (128 << 10), "block {block}, {piece} bytes at once");
+        }
+    }
+}

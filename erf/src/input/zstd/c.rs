@@ -10,11 +10,13 @@ use crate::input::raw::RawBytes;
 /// The least that a frame begins with.
 const FIRST: usize = 5;
 
+/// What the decoder says it wants for a block is longer by the header of the next one.
+const BLOCK_HEADER: usize = 3;
+
 pub(super) struct Frame {
     /// `None` where there is no memory for one.
     decoder: Option<Decoder<'static>>,
-    /// How much it wants to go on: up to the end of a block. With more it would decode the next one, too, and should that be damaged keep to itself
-    /// what came before.
+    /// How much it wants to go on.
     wants: usize,
     /// There was no room for all it has.
     has_more: bool,
@@ -42,7 +44,9 @@ impl Frame {
             if stored.is_empty() && !self.has_more {
                 return Err(Fault::Truncated);
             }
-            let stored = stored.get(..self.wants).unwrap_or(stored);
+            // Up to the end of a block: with more it would go on to the next one, and should that be damaged keep to itself what came before.
+            let wants = if self.wants > BLOCK_HEADER { self.wants - BLOCK_HEADER } else { self.wants };
+            let stored = stored.get(..wants).unwrap_or(stored);
             let done = decoder.run_on_buffers(stored, out).map_err(|error| Fault::Corrupt(format!("zstd: {error}")))?;
             raw.consume(done.bytes_read);
             self.wants = done.remaining;
