@@ -30,7 +30,10 @@ impl Numbers {
     /// All together, now.
     pub fn snapshot(&self) -> Snapshot {
         let mut sum = Snapshot::default();
-        sum.free_bytes = u64::MAX;
+        // Who has not looked yet, or looks no more, says nothing of what is free.
+        let looks = |progress: &&Arc<Progress>| progress.rounds() > 0 && !progress.has_ended();
+        let free = self.recorders.iter().filter(looks).map(|progress| progress.snapshot().free_bytes);
+        sum.free_bytes = free.min().unwrap_or(0);
         for now in self.recorders.iter().map(|progress| progress.snapshot()) {
             sum.delivered += now.delivered;
             sum.filtered += now.filtered;
@@ -38,7 +41,6 @@ impl Numbers {
             sum.bytes += now.bytes;
             sum.fill_percent = sum.fill_percent.max(now.fill_percent);
             sum.arrived_bytes += now.arrived_bytes;
-            sum.free_bytes = sum.free_bytes.min(now.free_bytes);
             sum.written += now.written;
             sum.written_bytes += now.written_bytes;
             sum.synced += now.synced;

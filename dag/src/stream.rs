@@ -42,6 +42,8 @@ pub struct RxStream {
     max_batch: u64,
     /// Ends of windows that have been seen and lie ahead, ascending: records begin there.
     ends: VecDeque<u64>,
+    /// Where the last batch ended.
+    lent: u64,
     interrupted: Arc<AtomicBool>,
     number: u16,
     started: bool,
@@ -69,6 +71,7 @@ impl RxStream {
             release: AtomicU64::new(0),
             max_batch,
             ends: VecDeque::new(),
+            lent: 0,
             interrupted: Arc::default(),
             number,
             started: false,
@@ -101,6 +104,7 @@ impl RxStream {
             self.started = true;
             *self.release.get_mut() = self.backend.position();
             self.ends.clear();
+            self.lent = self.backend.position();
         }
         Ok(())
     }
@@ -162,13 +166,16 @@ impl RxStream {
         let window = self.backend.advance(release, &self.interrupted)?;
         self.interrupted.store(false, Ordering::Relaxed);
         let known = self.known_end(window);
-        // Half of it where windows have ended in what is to come, for the reason that known ends are chosen by.
-        let wanted = if self.ends.is_empty() { self.max_batch } else { (self.max_batch / 2).max(1) };
+        // Half of it where windows have ended in what is to come, for the reason that known ends are chosen by; but as much as can be where a part
+        // was lent before.
+        let is_new = window.bottom >= self.lent;
+        let wanted = if is_new && !self.ends.is_empty() { (self.max_batch / 2).max(1) } else { self.max_batch };
         let bytes = self.backend.bytes();
         let len = batch_len(bytes, known - window.bottom, wanted, self.max_batch);
         let bytes = bytes.get(..len).unwrap_or(bytes);
         let end = window.bottom + bytes.len() as u64;
         *self.release.get_mut() = end;
+        self.lent = end;
         let is_end = self.backend.is_last() && bytes.is_empty();
         Ok(Batch::new(bytes, window.bottom, is_end, &self.release))
     }
@@ -178,11 +185,13 @@ impl RxStream {
     fn known_end(&mut self, window: Window) -> u64 {
         let half = window.bottom.saturating_add(self.max_batch / 2);
         let most = window.bottom.saturating_add(self.max_batch);
-        while self.ends.front().is_some_and(|end| *end <= window.bottom) {
+        // A batch that ended where the last one did would bring nothing to whoever keeps all of it.
+        let behind = window.bottom.max(self.lent);
+        while self.ends.front().is_some_and(|end| *end <= behind) {
             self.ends.pop_front();
         }
         // Not each: a reader who holds on to a record is shown many that lie close together.
-        let last = self.ends.back().copied().unwrap_or(window.bottom);
+        let last = self.ends.back().copied().unwrap_or(behind);
         if window.top.saturating_sub(last) >= (self.max_batch / 4).max(MIN_APART) {
             self.ends.push_back(window.top);
         }
@@ -242,8 +251,8 @@ fn batch_len(bytes: &[u8], known: u64, wanted: u64, max: u64) -> usize {
         return at;
     }
     let more = whole_records(bytes.get(at..).unwrap_or_default(), wanted - known);
-    // One at least is taken only where there is no other.
-    if at > 0 && more as u64 > wanted - known && at + more < bytes.len() { at } else { at + more }
+    // One at least is taken only where there is no other. Damage, which takes all, is left to the next batch.
+    if at > 0 && more as u64 > wanted - known { at } else { at + more }
 }
 
 /// How many of `bytes` a batch of at most `max` bytes takes: whole records, one at least. Bytes among which the next record
@@ -325,7 +334,14 @@ mod tests {
         assert_eq!(batch_len(&long, 88, 800, 800), 88, "the next one does not fit, and this is one");
         let mut odd = records(10);
         odd[88 + 10..88 + 12].copy_from_slice(&[0, 3]);
-        assert_eq!(batch_len(&odd, 88, 800, 800), 880, "what leads nowhere takes all");
+        assert_eq!(
+            (batch_len(&odd, 88, 800, 800), batch_len(&odd, 0, 800, 800)),
+            (88, 880),
+            "what leads nowhere takes all"
+        );
+        let mut last = records(1);
+        last.extend_from_slice(&long[88..88 + len]);
+        assert_eq!(batch_len(&last, 88, 800, 800), 88, "nor does one that ends the window");
     }
 
     #[test]

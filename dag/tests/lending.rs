@@ -175,3 +175,26 @@ fn a_stream_has_one_owner_and_begins_anew() {
     assert_eq!(batch.position(), 0, "every owner begins at the start of the ring");
     assert_eq!(batch.iter().flatten().count(), 4);
 }
+
+#[test]
+fn whoever_keeps_what_was_lent_is_shown_more_as_soon_as_it_is_there() {
+    let second = TimeDelta::from_nanos(1_000_000_000);
+    let long = RecordBuilder::new(RecordType::ETH).payload(&[7; 40_000]).to_vec().unwrap();
+    let add = |script: Script, count: u32| (0..count).try_fold(script, |script, _| script.record(&long)).unwrap();
+    let emulated = add(add(Script::new(), 2).wait(second), 8).card().unwrap();
+    let clock = emulated.clock().clone();
+    let mut stream = Card::emulated(emulated, "test").attach(0).unwrap();
+    // With anything to wait for, what is kept would do.
+    stream.set_nonblocking(true);
+    // Three records at most: the first two windows end within a batch of the bottom, and beyond it.
+    stream.set_max_batch(128 << 10);
+    stream.start().unwrap();
+    let shown = [0, 1, 2].map(|_| {
+        let batch = stream.advance().unwrap();
+        let records: Vec<Record<'_>> = batch.iter().flatten().collect();
+        batch.keep_from(&records[0]).unwrap();
+        clock.advance(second);
+        records.len()
+    });
+    assert_eq!(shown, [2, 3, 3]);
+}

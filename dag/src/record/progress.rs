@@ -68,6 +68,9 @@ pub(super) struct Level {
 }
 
 impl Level {
+    /// Before anybody has looked.
+    pub(super) const NOTHING: Self = Self { fill_percent: 0, arrived: 0, free: 0 };
+
     /// Of a stream with `len` bytes of memory, in which the bytes from position `bottom` to `top` lie.
     pub(super) fn new(bottom: u64, top: u64, len: u64) -> Self {
         let held = top.saturating_sub(bottom);

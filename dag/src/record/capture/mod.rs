@@ -26,7 +26,7 @@ use crate::record::sink::{Format, Sink, Target};
 use crate::record::source::{Clocks, Source, cards};
 use crate::record::tally::Tally;
 use crate::record::writer::{Sent, Writer};
-use crate::record::{Io, OnFull, PATIENCE, Recorder, Recording, To};
+use crate::record::{OnFull, PATIENCE, Recorder, Recording, To};
 
 /// How long a wait for data lasts at most, so that limits and the stop flag are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -73,7 +73,8 @@ pub(super) fn run(recorder: Recorder) -> Recording {
         boundary = Some(Boundary::new(rotation.clone()));
     }
     let reserve = target.reserve();
-    let may_be_straight = target.pack.is_none() && target.io != Io::Buffered;
+    // Only what goes past the page cache has filler.
+    let may_be_straight = reserve > 0;
     let parts = match to {
         To::One(output) => {
             let output = output.while_ending(Arc::clone(&ending), PATIENCE);

@@ -25,7 +25,7 @@ use self::append::Append;
 use self::buffer::Buffer;
 use self::disk::{Disk, Failed};
 pub(super) use self::place::Place;
-use super::chunk::{CHUNK, Chunk, QUEUE, Straight};
+use super::chunk::{CHUNK, Chunk, LONG, QUEUE, Straight};
 use super::options::Sync;
 use super::progress::Progress;
 use crate::stream::whole_records;
@@ -42,9 +42,9 @@ const MOST: usize = CHUNK + MAX_RECORD_LEN;
 /// A record has at least a header.
 const SHORTEST: usize = erf::HEADER_LEN;
 
-/// So many bytes of filler are in the file at most that the capture does not know of yet: twice for each chunk on its way, and what is closed
-/// behind it.
-pub(super) const RESERVE: u64 = 2 * (QUEUE as u64 + 4) * (place::LARGEST + SHORTEST) as u64;
+/// So many bytes of filler are in the file at most that the capture does not know of yet: for each chunk on its way twice, or once for each piece of one that
+/// is copied, and what is closed behind it.
+pub(super) const RESERVE: u64 = LONG.div_ceil(CHUNK) as u64 * (QUEUE as u64 + 4) * (place::LARGEST + SHORTEST) as u64;
 
 /// An ERF file written past the page cache.
 #[derive(Debug)]

@@ -185,9 +185,10 @@ impl Merge {
 
     /// How full the fullest stream's memory is; and what has been lost so far.
     pub(super) fn fill_and_loss(&self) -> (Level, u64) {
-        let now = self.inputs.iter().map(|input| input.line.progress.snapshot());
-        let nothing = Level { fill_percent: 0, arrived: 0, free: u64::MAX };
-        now.fold((nothing, 0), |(level, lost), now| (level.and(Level::of(&now)), lost + now.lost))
+        let all = || self.inputs.iter().map(|input| &input.line.progress);
+        let level = all().filter(|progress| progress.rounds() > 0).map(|progress| Level::of(&progress.snapshot()));
+        let lost = all().map(|progress| progress.snapshot().lost).sum();
+        (level.reduce(Level::and).unwrap_or(Level::NOTHING), lost)
     }
 
     /// The numbers of each stream.
