@@ -47,7 +47,7 @@ pub(crate) fn build() -> Result {
 pub(crate) fn step(counts: &mut Counts) -> Result {
     // What compresses by a library in C, by itself: the others are to be tested as they are usually built.
     let packed = with_skips(
-        shell::cargo().args(["test", "-p", "erf", "--lib", "--features", "zstd", "compress", "input"]),
+        shell::cargo().args(["test", "-p", "erf", "--lib", "--features", "zstd", "--", "compress", "input"]),
         counts,
     );
     with_skips(shell::cargo().args(["test", "--no-fail-fast"]), counts).and(packed)
