@@ -77,7 +77,7 @@ enum Chore {
     },
     /// Measure the programs beside others and the machine's limit, and write docs/bench.md
     Bench(bench::Args),
-    /// Run the long forms: ten minutes of fuzzing for each target, hundreds of kills, a soak
+    /// Run the long forms: ten minutes of fuzzing for each target, hundreds of kills, an hour of recording
     Long {
         /// Only this part; may be given several times
         #[arg(long = "part", value_name = "PART")]
