@@ -21,7 +21,7 @@
 //! ```
 
 use crate::convert::PlainFrame;
-use crate::pieces::Piece;
+use crate::pieces::{Mergeable, Piece};
 use crate::summary::Findings;
 use crate::{Audit, Defect, Error, Flags, Record, Severity};
 
@@ -108,7 +108,9 @@ impl Piece for Check {
     fn defect(&mut self, defect: Defect) {
         self.findings.add(defect);
     }
+}
 
+impl Mergeable for Check {
     fn merge(&mut self, next: Self) {
         self.records += next.records;
         let mut between = Vec::new();

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use erf::input::{Compression, Source};
-use erf::pieces::{Piece, Pieces};
+use erf::pieces::{Mergeable, Piece, Pieces};
 use erf::repair::Plan;
 use erf::{Defect, FileFormat, Reader, Record, Records};
 
@@ -22,7 +22,9 @@ impl Piece for All {
     fn defect(&mut self, defect: Defect) {
         self.0.push((defect.offset, Err(defect)));
     }
+}
 
+impl Mergeable for All {
     fn merge(&mut self, next: Self) {
         self.0.extend(next.0);
     }

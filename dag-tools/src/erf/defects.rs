@@ -41,6 +41,31 @@ pub(super) struct DefectJson {
     text: String,
 }
 
+/// Those found in a stretch of a file, to be told in their turn.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    list: Vec<Defect>,
+    /// Beyond those that would be told anyway.
+    more: u64,
+}
+
+impl Found {
+    /// Takes note of one. Notes are none.
+    pub(super) fn tell(&mut self, defect: Defect) {
+        match self.list.len() {
+            _ if defect.kind.severity() < Severity::Warning => {}
+            TOLD.. => self.more += 1,
+            _ => self.list.push(defect),
+        }
+    }
+
+    /// Takes note of what cannot be right about a record that was read.
+    #[inline]
+    pub(super) fn audit(&mut self, offset: u64, record: &Record<'_>) {
+        Audit::oddities(offset, record, |defect| self.tell(defect));
+    }
+}
+
 impl Defects {
     /// Tells of one in `file`. Notes are none.
     pub(super) fn tell(&mut self, file: &str, defect: &Defect) {
@@ -53,6 +78,14 @@ impl Defects {
                 format_args!("{file}: {defect}"),
             );
         }
+    }
+
+    /// Tells of those of the next stretch of `file`.
+    pub(super) fn tell_all(&mut self, file: &str, found: &Found) {
+        for defect in &found.list {
+            self.tell(file, defect);
+        }
+        self.total += found.more;
     }
 
     /// Tells of what cannot be right about a record that was read.

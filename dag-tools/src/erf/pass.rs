@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use erf::convert::{Converter, Refusal, Summary};
+use erf::pieces::{Piece, Pieces};
 use erf::writer::WholeFile;
 use erf::{Batch, Defect, FileFormat, Reader, Record};
 use serde_json::Value;
 
-use super::defects::Defects;
+use super::defects::{Defects, Found};
 use super::input::Reading;
 use super::output::Writing;
 use super::progress::Progress;
@@ -130,6 +131,11 @@ impl Told<'_> {
             }
         }
     }
+
+    /// Tells what was found in a stretch.
+    pub(super) fn hear_all(self, found: &Found) {
+        self.defects.tell_all(self.name, found);
+    }
 }
 
 /// Gives every batch of `reader` to `step`.
@@ -220,6 +226,30 @@ impl Pass {
     ) -> Result<(), Failure> {
         let Self { reader, sink, progress, defects, .. } = self;
         read_batches(reader, progress, defects, |batch, told| step(batch, told, sink))
+    }
+
+    /// Whether threads can share the file at `path`, which is the input.
+    pub(super) fn can_be_shared(&self, pieces: &Pieces, path: &Path) -> bool {
+        pieces.can_share(path, &self.reader)
+    }
+
+    /// Gives the file at `path`, which is the input, to pieces that `make` makes, walked by threads, and these to `step` in the order of the
+    /// file. `false`: threads cannot share it, and nothing has been read.
+    pub(super) fn each_piece<P: Piece>(
+        &mut self,
+        pieces: &Pieces,
+        path: &Path,
+        make: impl Fn() -> P + Sync,
+        mut step: impl FnMut(P, Told<'_>, &mut Sink) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        let Self { reader, sink, progress, defects, .. } = self;
+        let name = reader.name();
+        let step = |piece| step(piece, Told { defects, name }, sink);
+        let Some(given) = pieces.each(path, reader, make, step, |bytes| progress.add(bytes))? else { return Ok(false) };
+        match given.error {
+            Some(error) if !self.defects.broken(&error) => Err(error.into()),
+            _ => Ok(true),
+        }
     }
 
     /// Ends the output and prints the summary, with what else there is to say.

@@ -8,14 +8,14 @@ use std::thread;
 
 use erf::Error;
 use erf::input::Source;
-use erf::pieces::{Piece, Pieces, Visited};
+use erf::pieces::{Mergeable, Pieces, Visited};
 
 use super::input::Reading;
 use super::progress::Progress;
 
 /// Walks every file; each answer stands in the place of its file. One file is shared by all processors, several are spread over
 /// them.
-pub(super) fn visit_all<P: Piece>(
+pub(super) fn visit_all<P: Mergeable>(
     files: &[PathBuf],
     reading: Reading,
     make: impl Fn() -> P + Sync,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::pieces::Piece;
+use crate::pieces::{Mergeable, Piece};
 use crate::{Defect, Fraction, Record, Rounding, Tick, Timestamp};
 
 /// Low bits that a counter must leave zero to be told from software: 1 in 16 stamps of full resolution has them by chance.
@@ -121,7 +121,9 @@ impl Piece for Grid {
     }
 
     fn defect(&mut self, _defect: Defect) {}
+}
 
+impl Mergeable for Grid {
     fn merge(&mut self, next: Self) {
         self.stamps += next.stamps;
         self.whole_seconds += next.whole_seconds;

@@ -30,7 +30,8 @@ pub(crate) use about::About;
 pub use account::{Left, Summary, Uncarried};
 pub use fcs_found::{FcsChoice, FcsGround};
 pub use file::{Converter, FileOptions};
-pub(crate) use plain::{PlainFrame, PlainRun};
+pub(crate) use plain::PlainFrame;
+pub use plain::PlainRun;
 #[cfg(test)]
 pub(crate) use plain_tests::nearly_plain;
 pub use skipped::{Outcome, Skip, SkipCounts};

@@ -52,10 +52,11 @@ impl<'a> PlainFrame<'a> {
     }
 }
 
-/// What was converted of a run of records: all from its start that are plain.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PlainRun {
-    /// Bytes of records.
-    pub(crate) bytes: usize,
-    pub(crate) records: u64,
+/// What was done of a run of records: all from its start that are plain, Ethernet about which there is nothing odd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlainRun {
+    /// Bytes of these records.
+    pub bytes: usize,
+    /// How many they are.
+    pub records: u64,
 }

@@ -111,15 +111,19 @@ const LINK_TYPES: [LinkType; 11] = [
 
 /// A filter expression, ready for records of any type. Clones are cheap and share the programs.
 #[derive(Clone)]
-pub struct Filter(Arc<Inner>);
+pub struct Filter {
+    inner: Arc<Inner>,
+    meaningless: Arc<Meaningless>,
+}
+
+/// Packets of each of [`LINK_TYPES`] that did not match because the expression has no meaning for them.
+type Meaningless = [AtomicU64; LINK_TYPES.len()];
 
 struct Inner {
     expression: String,
     options: FilterOptions,
     /// A program for each of [`LINK_TYPES`], once it was asked for.
     programs: [OnceLock<Result<Program, Refused>>; LINK_TYPES.len()],
-    /// Packets of each that did not match because the expression has no meaning for them.
-    meaningless: [AtomicU64; LINK_TYPES.len()],
 }
 
 impl Filter {
@@ -138,12 +142,11 @@ impl Filter {
             expression: expression.to_owned(),
             options,
             programs: Default::default(),
-            meaningless: Default::default(),
         };
         let mut first = None;
         for link_type in LINK_TYPES {
             match inner.program(link_type) {
-                Ok(_) => return Ok(Filter(Arc::new(inner))),
+                Ok(_) => return Ok(Filter { inner: Arc::new(inner), meaningless: Arc::default() }),
                 Err(refused) => {
                     first.get_or_insert(refused);
                 }
@@ -165,7 +168,7 @@ impl Filter {
     /// [`Mismatch::NoMatch`] was asked for. Other records may still be asked about.
     #[inline]
     pub fn matches(&self, record: &Record<'_>) -> Result<bool, Error> {
-        self.matches_with_fcs(record, self.0.options.packets.fcs)
+        self.matches_with_fcs(record, self.inner.options.packets.fcs)
     }
 
     /// The same where Ethernet frames end in what `fcs` says, whatever the [options](FilterOptions::packets) of the filter say: what a look
@@ -189,14 +192,14 @@ impl Filter {
     /// The program for Ethernet, if it was asked for before.
     #[inline]
     fn for_ethernet(&self) -> Option<&Program> {
-        let [ethernet, ..] = &self.0.programs;
+        let [ethernet, ..] = &self.inner.programs;
         ethernet.get()?.as_ref().ok()
     }
 
     // By value: a record whose address is given away lies in memory.
     #[inline(never)]
     fn matches_any(&self, record: Record<'_>, fcs: FcsPolicy) -> Result<bool, Error> {
-        let options = PacketOptions { fcs, ..self.0.options.packets };
+        let options = PacketOptions { fcs, ..self.inner.options.packets };
         let Ok(packet) = to_packet(&record, &options) else { return Ok(false) };
         // Native packets lie in one piece.
         self.matches_packet(packet.link_type, packet.body(), packet.original_len)
@@ -208,7 +211,7 @@ impl Filter {
     ///
     /// As [`matches`](Filter::matches).
     pub fn matches_packet(&self, link_type: LinkType, captured: &[u8], original_len: u32) -> Result<bool, Error> {
-        match self.0.program(link_type) {
+        match self.inner.program(link_type) {
             Ok(program) => Ok(program.run(captured, original_len) != 0),
             Err(refused) => self.refused(link_type, refused),
         }
@@ -217,10 +220,10 @@ impl Filter {
     /// What is said of a packet for which there is no program.
     #[cold]
     fn refused(&self, link_type: LinkType, refused: &Refused) -> Result<bool, Error> {
-        match (refused, self.0.options.mismatch) {
+        match (refused, self.inner.options.mismatch) {
             (Refused::NothingMatches, _) => Ok(false),
             (_, Mismatch::NoMatch) => {
-                if let Some((_, count)) = LINK_TYPES.iter().zip(&self.0.meaningless).find(|(of, _)| **of == link_type) {
+                if let Some((_, count)) = LINK_TYPES.iter().zip(self.meaningless.iter()).find(|(of, _)| **of == link_type) {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(false)
@@ -230,7 +233,7 @@ impl Filter {
     }
 
     fn error(&self, link_type: LinkType, refused: &Refused) -> Error {
-        let what = format!("filter \"{}\" has no meaning for {link_type} packets: {refused}", self.0.expression);
+        let what = format!("filter \"{}\" has no meaning for {link_type} packets: {refused}", self.inner.expression);
         Error::new(ErrorKind::Unsupported, what)
     }
 
@@ -241,24 +244,36 @@ impl Filter {
     /// [`ErrorKind::Unsupported`] where the expression has no meaning for it, or libpcap sees that no packet of it can match, or this crate does not convert
     /// it.
     pub fn program(&self, link_type: LinkType) -> Result<&Program, Error> {
-        self.0.program(link_type).map_err(|refused| self.error(link_type, refused))
+        self.inner.program(link_type).map_err(|refused| self.error(link_type, refused))
     }
 
     /// With [`Mismatch::NoMatch`]: packets that this filter and its clones were asked about and for whose link type the expression has no meaning,
     /// by link type.
     pub fn meaningless(&self) -> impl Iterator<Item = (LinkType, u64)> + '_ {
-        let counts = self.0.meaningless.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.meaningless.iter().map(|count| count.load(Ordering::Relaxed));
         LINK_TYPES.into_iter().zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// The same filter, which counts by itself what it has no [meaning](Self::meaningless) for: for who may ask it in vain.
+    pub fn counting_apart(&self) -> Filter {
+        Filter { inner: Arc::clone(&self.inner), meaningless: Arc::default() }
+    }
+
+    /// Counts what `other`, which was made to [count apart](Self::counting_apart), has counted so far.
+    pub fn count_in(&self, other: &Filter) {
+        for (count, more) in self.meaningless.iter().zip(other.meaningless.iter()) {
+            count.fetch_add(more.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     /// The expression as it was given.
     pub fn expression(&self) -> &str {
-        &self.0.expression
+        &self.inner.expression
     }
 
     /// Who translates it, in words for a person: the version of libpcap, or our own.
     pub fn compiler(&self) -> String {
-        compile::used(self.0.options.compiler).unwrap_or_else(|| "built-in compiler for the common part".to_owned())
+        compile::used(self.inner.options.compiler).unwrap_or_else(|| "built-in compiler for the common part".to_owned())
     }
 }
 
@@ -285,8 +300,8 @@ fn unknown() -> &'static Refused {
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filter")
-            .field("expression", &self.0.expression)
-            .field("options", &self.0.options)
+            .field("expression", &self.inner.expression)
+            .field("options", &self.inner.options)
             .finish_non_exhaustive()
     }
 }
@@ -294,6 +309,6 @@ impl fmt::Debug for Filter {
 impl fmt::Display for Filter {
     /// The expression.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.expression)
+        f.write_str(&self.inner.expression)
     }
 }

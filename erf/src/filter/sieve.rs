@@ -5,7 +5,7 @@ use erf_core::{HEADER_LEN, Record};
 use super::Filter;
 use super::nodes::{First, Nodes};
 use super::window::{MOST_CHOSEN, Window};
-use crate::convert::{FcsPolicy, ethernet_frame};
+use crate::convert::{FcsPolicy, PlainRun, ethernet_frame};
 use crate::error::{Error, ErrorKind};
 use crate::reader::BatchIter;
 
@@ -66,12 +66,12 @@ struct Waiting<'r> {
     at: Option<u16>,
 }
 
-/// What [`Sieve::put_plain`] does with a program that begins with a window.
-fn put_with<'r, const N: usize>(mut target: Target<'_, 'r>, records: &mut BatchIter<'r>, window: &Window<N>) -> u64 {
+/// What [`Sieve::put_run`] does with a program that begins with a window.
+fn put_with<'r, const N: usize>(mut target: Target<'_, 'r>, run: &'r [u8], window: &Window<N>) -> PlainRun {
     let chooser = window.chooser(HEADERS);
     match chooser.has_two() {
-        true => target.put(records, |record, len| chooser.choose::<2>(record, len)),
-        false => target.put(records, |record, len| chooser.choose::<MOST_CHOSEN>(record, len)),
+        true => target.put(run, |record, len| chooser.choose::<2>(record, len)),
+        false => target.put(run, |record, len| chooser.choose::<MOST_CHOSEN>(record, len)),
     }
 }
 
@@ -83,12 +83,11 @@ struct Target<'s, 'r> {
 }
 
 impl<'r> Target<'_, 'r> {
-    /// Puts in the plain records that come next. `choose` says how far a program comes with the packet in a record that has so many bytes at
-    /// least, as long as they are stored.
+    /// Puts in the plain records at the start of `run`. `choose` says how far a program comes with the packet in a record that has so many
+    /// bytes at least, as long as they are stored.
     #[inline(always)]
-    fn put(&mut self, records: &mut BatchIter<'r>, choose: impl Fn(&[u8], usize) -> Option<u16>) -> u64 {
-        let ahead = records.plain_rest().unwrap_or_default();
-        let mut rest = ahead;
+    fn put(&mut self, run: &'r [u8], choose: impl Fn(&[u8], usize) -> Option<u16>) -> PlainRun {
+        let mut rest = run;
         let (mut seen, mut used) = (0, *self.count);
         while let Some(place) = self.waiting.get_mut(used)
             && let Some(record) = Record::parse_plain_ethernet(rest)
@@ -104,8 +103,7 @@ impl<'r> Target<'_, 'r> {
             seen += 1;
         }
         *self.count = used;
-        records.pass(ahead.len() - rest.len());
-        seen
+        PlainRun { records: seen, bytes: run.len() - rest.len() }
     }
 }
 
@@ -146,14 +144,21 @@ impl<'r> Sieve<'r> {
     /// Puts in the records that come next as long as they are Ethernet, nothing is odd about them, and there is room; returns how many. What
     /// is odd is what [`Audit::oddities`](erf_core::Audit::oddities) tells. Most of them are out at once.
     pub fn put_plain(&mut self, records: &mut BatchIter<'r>) -> u64 {
-        let Some(program) = self.filter.for_ethernet() else { return 0 };
+        let done = self.put_run(records.plain_rest().unwrap_or_default());
+        records.pass(done.bytes);
+        done.records
+    }
+
+    /// The same with records that lie one after another at the start of `run`.
+    pub fn put_run(&mut self, run: &'r [u8]) -> PlainRun {
+        let Some(program) = self.filter.for_ethernet() else { return PlainRun::default() };
         let nodes = program.nodes();
         let mut target = Target { nodes, waiting: &mut self.waiting[..], count: &mut self.count };
         match nodes.first() {
-            First::One(window) => put_with(target, records, window),
-            First::Two(window) => put_with(target, records, window),
-            First::Four(window) => put_with(target, records, window),
-            First::None => target.put(records, |_, _| None),
+            First::One(window) => put_with(target, run, window),
+            First::Two(window) => put_with(target, run, window),
+            First::Four(window) => put_with(target, run, window),
+            First::None => target.put(run, |_, _| None),
         }
     }
 

@@ -345,7 +345,7 @@ fn a_loop_ends() {
 fn a_filter_is_shared_by_threads_and_small() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
     shared::<Filter>();
-    assert_eq!(size_of::<Filter>(), size_of::<usize>());
+    assert_eq!(size_of::<Filter>(), 2 * size_of::<usize>());
     assert_eq!(size_of::<fused::Op>(), 28);
 }
 
@@ -437,7 +437,14 @@ fn a_sieve_keeps_what_the_filter_matches_in_order() {
     let filter = Filter::new("ether src 02:00:00:00:00:01", options).unwrap();
     assert!(kept(&records, &filter, FcsPolicy::Strip).unwrap().is_empty());
     let raw = records.iter().filter(|record| record.record_type() == RecordType::IPV4).count() as u64;
-    assert_eq!(filter.meaningless().map(|(_, count)| count).collect::<Vec<_>>(), [raw]);
+    let counts = |filter: &Filter| filter.meaningless().map(|(_, count)| count).collect::<Vec<_>>();
+    assert_eq!(counts(&filter), [raw]);
+    // By itself, until it is counted in.
+    let apart = filter.counting_apart();
+    assert!(kept(&records, &apart, FcsPolicy::Strip).unwrap().is_empty());
+    assert_eq!((counts(&filter), counts(&apart)), (vec![raw], vec![raw]));
+    filter.count_in(&apart);
+    assert_eq!(counts(&filter), [2 * raw]);
     let filter = Filter::new("ether src 02:00:00:00:00:01", FilterOptions::default()).unwrap();
     assert!(kept(&records[..1], &filter, FcsPolicy::Strip).is_ok());
     assert_eq!(kept(&records[..2], &filter, FcsPolicy::Strip).unwrap_err().kind(), ErrorKind::Unsupported);

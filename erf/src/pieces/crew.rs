@@ -1,11 +1,12 @@
 //! The threads: each takes the next chunk and walks it from a guess; the calling thread says which guesses hold.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::Piece;
 use super::blocks::{Blocks, Stored};
+use super::{Mergeable, Piece, Pieces};
 use crate::WalkState;
 use crate::error::Error;
 
@@ -85,6 +86,66 @@ impl<P> Shared<P> {
     }
 }
 
+/// What becomes of the pieces.
+pub(super) trait Taking<P> {
+    /// Why nothing more is taken.
+    type Refusal;
+
+    /// Takes the next one in the order of the file.
+    fn take(&mut self, piece: P) -> Result<(), Self::Refusal>;
+
+    /// Lets `walk` show the next stretch of the file to a piece.
+    fn show(
+        &mut self,
+        walk: impl FnOnce(&mut P) -> Result<WalkState, Error>,
+    ) -> Result<Result<WalkState, Error>, Self::Refusal>;
+}
+
+/// All joined into one.
+pub(super) struct Joined<P>(pub(super) P);
+
+impl<P: Mergeable> Taking<P> for Joined<P> {
+    type Refusal = Infallible;
+
+    fn take(&mut self, piece: P) -> Result<(), Infallible> {
+        self.0.settle();
+        self.0.merge(piece);
+        Ok(())
+    }
+
+    fn show(
+        &mut self,
+        walk: impl FnOnce(&mut P) -> Result<WalkState, Error>,
+    ) -> Result<Result<WalkState, Error>, Infallible> {
+        Ok(walk(&mut self.0))
+    }
+}
+
+/// Each given away.
+pub(super) struct Given<M, G> {
+    pub(super) make: M,
+    pub(super) give: G,
+}
+
+impl<P: Piece, E, M: Fn() -> P, G: FnMut(P) -> Result<(), E>> Taking<P> for Given<M, G> {
+    type Refusal = E;
+
+    fn take(&mut self, piece: P) -> Result<(), E> {
+        (self.give)(piece)
+    }
+
+    fn show(
+        &mut self,
+        walk: impl FnOnce(&mut P) -> Result<WalkState, Error>,
+    ) -> Result<Result<WalkState, Error>, E> {
+        let mut piece = (self.make)();
+        let end = walk(&mut piece);
+        piece.settle();
+        (self.give)(piece)?;
+        Ok(end)
+    }
+}
+
 /// A thread that leaves, also by a panic, says so.
 struct Member<'a, P>(&'a Shared<P>);
 
@@ -95,15 +156,25 @@ impl<P> Drop for Member<'_, P> {
     }
 }
 
-/// Walks all of `stored`; returns what was seen, where the walk ended and what ended it early.
-pub(super) fn walk<P: Piece>(
+/// Tells the threads to stop, also where the calling one panics: they are waited for.
+struct Stop<'a, P>(&'a Shared<P>);
+
+impl<P> Drop for Stop<'_, P> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Walks all of `stored`, what is seen in pieces for `taking`; returns where the walk ended and what ended it early.
+pub(super) fn walk<P: Piece, T: Taking<P>>(
     stored: &Stored<'_>,
-    chunk: u64,
-    threads: usize,
+    pieces: &Pieces,
     recover: bool,
     make: impl Fn() -> P + Sync,
+    taking: &mut T,
     mut progress: impl FnMut(u64),
-) -> (P, u64, Option<Error>) {
+) -> Result<(u64, Option<Error>), T::Refusal> {
+    let &Pieces { chunk, threads, .. } = pieces;
     let chunks = stored.len.div_ceil(chunk).max(1);
     // The last chunk has what is left: also a walk that stands at the end of the data has something to say.
     let until = |n: u64| if n + 1 == chunks { u64::MAX } else { (n + 1) * chunk };
@@ -118,7 +189,7 @@ pub(super) fn walk<P: Piece>(
             scope.spawn(move || {
                 let _member = Member(shared);
                 let mut blocks = Blocks::new(*stored, recover);
-                while let Some(n) = shared.take(chunks, 2 * crew as u64 + 2) {
+                while let Some(n) = shared.take(chunks, ahead(crew)) {
                     // What fails here is tried again by the caller, who can say so.
                     let guess = if n == 0 { Some(begin) } else { blocks.guess(n * chunk).ok().flatten() };
                     let outcome = guess.and_then(|guess| {
@@ -131,10 +202,9 @@ pub(super) fn walk<P: Piece>(
                 }
             });
         }
+        let _stop = Stop(shared);
         let mut blocks = Blocks::new(*stored, recover);
-        let mut total = make();
         let mut state = begin;
-        let mut error = None;
         for n in 0..chunks {
             if state.is_ended() {
                 break;
@@ -143,23 +213,22 @@ pub(super) fn walk<P: Piece>(
             let before = state.offset();
             match outcome {
                 Some(outcome) if outcome.guess == state => {
-                    total.settle();
-                    total.merge(outcome.piece);
+                    taking.take(outcome.piece)?;
                     state = outcome.end;
                 }
-                _ => match blocks.walk(state, until(n), &mut total) {
+                _ => match taking.show(|piece| blocks.walk(state, until(n), piece))? {
                     Ok(end) => state = end,
-                    Err(cause) => {
-                        error = Some(cause);
-                        break;
-                    }
+                    Err(cause) => return Ok((state.offset(), Some(cause))),
                 },
             }
             shared.joined(n + 1);
             progress(state.offset() - before);
         }
-        shared.stop();
-        total.settle();
-        (total, state.offset(), error)
+        Ok((state.offset(), None))
     })
+}
+
+/// How many chunks may be walked or under way before the first of them is joined.
+fn ahead(crew: usize) -> u64 {
+    2 * crew as u64 + 2
 }

@@ -6,7 +6,7 @@
 //! very same state; else the chunk is walked again from where that walk arrived. Damage therefore costs time, never a record.
 //!
 //! ```
-//! use erf::pieces::{Piece, Pieces};
+//! use erf::pieces::{Mergeable, Piece, Pieces};
 //! use erf::{Defect, Record, RecordBuilder, RecordType};
 //!
 //! #[derive(Default)]
@@ -18,7 +18,9 @@
 //!     }
 //!
 //!     fn defect(&mut self, _defect: Defect) {}
+//! }
 //!
+//! impl Mergeable for Wire {
 //!     fn merge(&mut self, next: Self) {
 //!         self.0 += next.0;
 //!     }
@@ -40,20 +42,22 @@ mod tests;
 
 use std::fs::File;
 use std::num::NonZero;
+use std::path::Path;
 use std::thread;
 
 use crate::check::Broken;
 use crate::convert::Refusal;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::input::{Compression, Source, open_file};
 use crate::reader::{FileFormat, Reader, ReaderBuilder};
 use crate::{Defect, Record};
 use blocks::Stored;
+use crew::Joined;
 
 /// Bytes of a file that one thread walks at a time, unless chosen.
 const CHUNK: u64 = 8 << 20;
 
-/// What looks at the records of a stretch of a file, and can be joined with what has looked at the next stretch.
+/// What looks at the records of a stretch of a file.
 pub trait Piece: Send {
     /// The next record, which stands at `offset` of the decoded data.
     fn record(&mut self, offset: u64, record: &Record<'_>);
@@ -69,11 +73,14 @@ pub trait Piece: Send {
     /// The next defect of the walk.
     fn defect(&mut self, defect: Defect);
 
-    /// Takes in what has been seen of the stretch that follows. Both are [settled](Self::settle).
-    fn merge(&mut self, next: Self);
-
     /// No record follows for now: what was put off is done, so that everything seen can be asked for.
     fn settle(&mut self) {}
+}
+
+/// A piece that can be joined with what has looked at the next stretch.
+pub trait Mergeable: Piece {
+    /// Takes in what has been seen of the stretch that follows. Both are [settled](Piece::settle).
+    fn merge(&mut self, next: Self);
 
     /// Joining has lost what one walk from beginning to end tells: the file is walked again by one thread, with a new piece.
     fn is_inexact(&self) -> bool {
@@ -103,6 +110,16 @@ pub struct Visited<P> {
     pub end: u64,
     /// For pcap and pcapng: packets that have no place in ERF, and why the first one has none.
     pub refused: Option<(u64, Refusal)>,
+    /// What ended the reading early, after everything that could be read.
+    pub error: Option<Error>,
+}
+
+/// What came of [`Pieces::each`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Given {
+    /// Bytes of records up to where the walk ended.
+    pub end: u64,
     /// What ended the reading early, after everything that could be read.
     pub error: Option<Error>,
 }
@@ -161,7 +178,7 @@ impl Pieces {
     /// # Errors
     ///
     /// As [`Reader::open`]. What goes wrong later is in [`Visited::error`].
-    pub fn visit<P: Piece>(
+    pub fn visit<P: Mergeable>(
         &self,
         source: impl Into<Source>,
         make: impl Fn() -> P + Sync,
@@ -174,14 +191,14 @@ impl Pieces {
         };
         let mut reader = self.reader.clone().open(source)?;
         let (format, compression) = (reader.format(), reader.compression());
-        let plain = format == FileFormat::Erf && !compression.is_compressed();
-        if let Some(path) = path.filter(|_| plain && self.threads > 1) {
-            let file = open_file(&path)?;
-            if file.metadata().is_ok_and(|data| data.is_file()) {
-                let (piece, end, error) = self.walk(&file, &reader, &make, &mut progress)?;
-                if !piece.is_inexact() {
-                    return Ok(Visited { piece, format, compression, end, refused: None, error });
-                }
+        if let Some(file) = path.and_then(|path| self.shareable(&path, &reader).transpose()).transpose()? {
+            let mut joined = Joined(make());
+            let stored = Stored::new(&file, reader.name())?;
+            let Ok((end, error)) = crew::walk(&stored, self, reader.recovers(), &make, &mut joined, &mut progress);
+            let Joined(mut piece) = joined;
+            piece.settle();
+            if !piece.is_inexact() {
+                return Ok(Visited { piece, format, compression, end, refused: None, error });
             }
         }
         let mut piece = make();
@@ -210,21 +227,46 @@ impl Pieces {
         Ok(Visited { piece, format, compression, end, refused, error })
     }
 
-    /// The whole of an ERF file, up to the length it has now.
-    fn walk<P: Piece>(
+    /// Gives every record and defect of the file at `path`, which `reader` has opened, to pieces that `make` makes, and each
+    /// of these to `take`, in the order of the file and on the calling thread. None is merged. `progress` is told how many bytes were done since
+    /// it was told last.
+    ///
+    /// `None`: threads [cannot share](Self::can_share) it, and nothing has been done.
+    ///
+    /// Of pieces there are at once at most two for each thread and a few more, each of a [chunk](Self::chunk).
+    ///
+    /// # Errors
+    ///
+    /// What `take` returns, after which it is not called again, and where the file cannot be opened. What goes wrong later is in
+    /// [`Given::error`].
+    pub fn each<P: Piece, E: From<Error>>(
         &self,
-        file: &File,
+        path: &Path,
         reader: &Reader,
         make: impl Fn() -> P + Sync,
+        take: impl FnMut(P) -> Result<(), E>,
         progress: impl FnMut(u64),
-    ) -> Result<(P, u64, Option<Error>), Error> {
-        let name = reader.name();
-        let len = file
-            .metadata()
-            .map_err(|cause| Error::new(ErrorKind::Read, "its length cannot be read").in_file(name).because(cause))?
-            .len();
-        let stored = Stored { file, name, len };
-        Ok(crew::walk(&stored, self.chunk, self.threads, reader.recovers(), make, progress))
+    ) -> Result<Option<Given>, E> {
+        let Some(file) = self.shareable(path, reader)? else { return Ok(None) };
+        let stored = Stored::new(&file, reader.name())?;
+        let mut given = crew::Given { make: &make, give: take };
+        let (end, error) = crew::walk(&stored, self, reader.recovers(), &make, &mut given, progress)?;
+        Ok(Some(Given { end, error }))
+    }
+
+    /// Whether threads can share the file at `path`, which `reader` has opened.
+    pub fn can_share(&self, path: &Path, reader: &Reader) -> bool {
+        let is_plain = reader.format() == FileFormat::Erf && !reader.compression().is_compressed();
+        // To open what is no file may wait for somebody, or take what is in it.
+        is_plain && self.threads > 1 && path.metadata().is_ok_and(|data| data.is_file())
+    }
+
+    /// The file opened once more, if threads can share it.
+    fn shareable(&self, path: &Path, reader: &Reader) -> Result<Option<File>, Error> {
+        if !self.can_share(path, reader) {
+            return Ok(None);
+        }
+        open_file(path).map(Some)
     }
 }
 

@@ -2,7 +2,7 @@ use std::io::Write;
 
 use proptest::prelude::*;
 
-use super::{Piece, Pieces};
+use super::{Mergeable, Piece, Pieces};
 use crate::reader::{FileFormat, Reader};
 use crate::{Defect, Record, RecordBuilder, RecordType, Records, Timestamp};
 
@@ -29,7 +29,9 @@ impl Piece for All {
     fn defect(&mut self, defect: Defect) {
         self.0.push((defect.offset, Err(defect)));
     }
+}
 
+impl Mergeable for All {
     fn merge(&mut self, next: Self) {
         self.0.extend(next.0);
     }
@@ -127,6 +129,9 @@ fn a_panic_of_a_piece_is_passed_on() {
             assert!(offset < 20_000, "falls");
         }
         fn defect(&mut self, _: Defect) {}
+    }
+
+    impl Mergeable for Falls {
         fn merge(&mut self, _: Self) {}
     }
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -177,4 +182,62 @@ proptest! {
         let expected = sequential(&bytes, recover);
         prop_assert_eq!(in_pieces(&bytes, recover, chunk, 2).0, expected);
     }
+}
+
+/// What `each` gives, one after the other.
+fn given(bytes: &[u8], recover: bool, chunk: u64, threads: usize) -> Option<(All, u64)> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let reader = Reader::builder().force_format(FileFormat::Erf).recover(recover).open(file.path()).unwrap();
+    let pieces = Pieces::new().threads(threads).chunk(chunk);
+    let mut all = All::default();
+    let take = |piece: All| {
+        all.0.extend(piece.0);
+        Ok::<_, crate::Error>(())
+    };
+    let given = pieces.each(file.path(), &reader, All::default, take, |_| ()).unwrap()?;
+    assert!(given.error.is_none());
+    Some((all, given.end))
+}
+
+#[test]
+fn pieces_are_given_in_order() {
+    let mut bytes = file_of(400);
+    let whole = bytes.len() as u64;
+    assert_eq!(given(&bytes, false, 3000, 3), Some((sequential(&bytes, false), whole)));
+    assert_eq!(given(&bytes, false, 3000, 1), None, "one thread has nobody to share with");
+    // In the middle of a chunk: what follows is nobody's, or found again.
+    bytes[40_000..40_050].fill(0);
+    for recover in [false, true] {
+        let (all, _) = given(&bytes, recover, 3000, 3).unwrap();
+        assert!(all == sequential(&bytes, recover), "recovering: {recover}");
+    }
+}
+
+#[test]
+fn nothing_is_given_behind_what_was_refused() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&file_of(400)).unwrap();
+    let reader = Reader::open_path(file.path()).unwrap();
+    let mut taken = 0;
+    let take = |_: All| {
+        taken += 1;
+        if taken == 3 { Err(crate::Error::new(crate::ErrorKind::Write, "full")) } else { Ok(()) }
+    };
+    let refused = Pieces::new().threads(2).chunk(3000).each(file.path(), &reader, All::default, take, |_| ());
+    assert_eq!(refused.unwrap_err().kind(), crate::ErrorKind::Write);
+    assert_eq!(taken, 3);
+}
+
+#[test]
+fn what_is_no_file_of_records_is_not_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.erf");
+    std::fs::write(&path, file_of(10)).unwrap();
+    let reader = Reader::open_path(&path).unwrap();
+    let pieces = Pieces::new().threads(2);
+    assert!(pieces.can_share(&path, &reader));
+    assert!(!pieces.can_share(dir.path(), &reader));
+    assert!(!pieces.can_share(&dir.path().join("gone"), &reader));
+    assert!(!Pieces::new().threads(1).can_share(&path, &reader));
 }

@@ -130,6 +130,12 @@ impl Selection {
         Self { meta: wanted, ..self }
     }
 
+    /// Whether each record is wanted or not whatever comes before it: there is no bound that counts from the first packet, and none of number.
+    pub fn looks_at_each_alone(&self) -> bool {
+        let is_fixed = |bound: Option<Bound>| !matches!(bound, Some(Bound::After(_)));
+        is_fixed(self.from) && is_fixed(self.until) && self.skip == 0 && self.count.is_none() && self.bytes.is_none()
+    }
+
     /// Whether there is no criterion that looks at a packet alone.
     const fn is_open(&self) -> bool {
         self.from.is_none()

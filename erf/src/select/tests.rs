@@ -66,3 +66,18 @@ fn what_describes_packets_stays_with_them_and_nothing_follows_the_last_one() {
     assert_eq!(wanted(selection.clone().count(2)), [10, 14]);
     assert_eq!(wanted(selection.count(0)), []);
 }
+
+#[test]
+fn what_looks_at_each_record_alone_is_known() {
+    let at = Timestamp::from_parts(12, 0);
+    let after = super::Bound::After(erf_core::TimeDelta::from_raw(1 << 32));
+    let alone = [
+        Selection::new(),
+        Selection::new().from(at).until(at),
+        Selection::new().interfaces([1]).types([RecordType::ETH]).wire_len(64..=128).meta(false),
+    ];
+    assert!(alone.iter().all(Selection::looks_at_each_alone));
+    let all = Selection::new;
+    let others = [all().from(after), all().until(after), all().skip(1), all().count(1), all().bytes(1000)];
+    assert!(!others.iter().any(Selection::looks_at_each_alone));
+}

@@ -36,7 +36,7 @@ pub use sizes::{Class, Lengths, Sizes};
 pub use stamps::Stamps;
 
 use crate::identity::Identity;
-use crate::pieces::Piece;
+use crate::pieces::{Mergeable, Piece};
 use crate::{Audit, Defect, DefectKind, Flags, HEADER_LEN, Record, RecordType, TimeDelta, Timestamp};
 use shapes::{Shape, Shapes};
 
@@ -407,7 +407,9 @@ impl Piece for Summary {
             }
         }
     }
+}
 
+impl Mergeable for Summary {
     fn merge(&mut self, next: Self) {
         Summary::merge(self, next);
     }

@@ -8,7 +8,7 @@ mod text;
 use std::path::PathBuf;
 
 use erf::clock::Grid;
-use erf::pieces::{Piece, Visited};
+use erf::pieces::{Mergeable, Piece, Visited};
 use erf::summary::Summary;
 use erf::{Defect, Record};
 
@@ -81,7 +81,9 @@ impl Piece for Look {
     fn settle(&mut self) {
         self.summary.settle();
     }
+}
 
+impl Mergeable for Look {
     fn merge(&mut self, next: Self) {
         self.summary.merge(next.summary);
         if let (Some(grid), Some(next)) = (&mut self.grid, next.grid) {

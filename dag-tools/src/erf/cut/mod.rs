@@ -1,5 +1,7 @@
 //! `erf cut`: the records that are wanted.
 
+mod shared;
+
 use std::ops::RangeInclusive;
 
 use erf::convert::{FcsChoice, FcsPolicy, Survey};
@@ -8,7 +10,7 @@ use erf::select::{Bound, Selection, Selector};
 use erf::{Batch, Record, RecordType};
 use serde_json::{Map, json};
 
-use super::pass::{Files, Next, Pass, Sink};
+use super::pass::{Files, Next, Pass};
 use super::{Failure, PROGRAM, counted, instant};
 use crate::exit::Exit;
 use crate::messages::say;
@@ -134,16 +136,30 @@ struct Cut {
 }
 
 impl Cut {
-    /// Writes `record` if it is wanted, as far as a filter has nothing to say.
-    fn take(&mut self, record: &Record<'_>, sink: &mut Sink) -> Result<(), Failure> {
+    const fn new(selector: Selector) -> Self {
+        Self { selector, seen: 0, taken: 0, pads: 0, lost: 0 }
+    }
+
+    /// Gives `record` to `write` if it is wanted, as far as a filter has nothing to say.
+    #[inline]
+    fn take<'r, E>(&mut self, record: &Record<'r>, write: impl FnOnce(&Record<'r>) -> Result<(), E>) -> Result<(), E> {
         if self.selector.wants(record) {
             self.taken += 1;
-            sink.write(record)?;
-        } else if record.is_pad() {
+            return write(record);
+        }
+        if record.is_pad() {
             self.pads += 1;
             self.lost += u64::from(record.loss().unwrap_or(0));
         }
         Ok(())
+    }
+
+    /// Counts what has become of the next stretch.
+    fn add(&mut self, next: &Self) {
+        self.seen += next.seen;
+        self.taken += next.taken;
+        self.pads += next.pads;
+        self.lost += next.lost;
     }
 
     fn next(&self) -> Next {
@@ -166,7 +182,7 @@ fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter, args: &Args) -> Res
                 // Nothing is to be told of these.
                 cut.seen += sieve.put_plain(&mut records);
                 if sieve.is_full() {
-                    sieve.try_sift(|record| cut.take(record, sink))?;
+                    sieve.try_sift(|record| cut.take(record, |record| sink.write(record)))?;
                     continue;
                 }
             }
@@ -178,19 +194,19 @@ fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter, args: &Args) -> Res
                 if !(sieve.put(&record)? | one_by_one) {
                     continue;
                 }
-                sieve.try_sift(|record| cut.take(record, sink))?;
+                sieve.try_sift(|record| cut.take(record, |record| sink.write(record)))?;
             } else {
                 if record.is_meta() {
                     // It is written, and those before it come before it.
-                    sieve.try_sift(|record| cut.take(record, sink))?;
+                    sieve.try_sift(|record| cut.take(record, |record| sink.write(record)))?;
                 }
-                cut.take(&record, sink)?;
+                cut.take(&record, |record| sink.write(record))?;
             }
             if cut.next() == Next::Stop {
                 return Ok(Next::Stop);
             }
         }
-        sieve.try_sift(|record| cut.take(record, sink))?;
+        sieve.try_sift(|record| cut.take(record, |record| sink.write(record)))?;
         Ok(cut.next())
     })
 }
@@ -214,18 +230,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut options = FilterOptions::default();
     options.mismatch = Mismatch::NoMatch;
     let filter = args.filter.as_deref().map(|text| Filter::new(text, options)).transpose()?;
-    let mut cut = Cut { selector: Selector::new(args.selection()), seen: 0, taken: 0, pads: 0, lost: 0 };
+    let mut cut = Cut::new(Selector::new(args.selection()));
     let mut pass;
     match &filter {
         Some(filter) => {
             pass = Pass::begin_whole(&args.files)?;
-            filtered(&mut cut, &mut pass, filter, args)?;
+            let each_alone = args.selection().looks_at_each_alone();
+            if !(each_alone && shared::filtered(&mut cut, &mut pass, filter, &args.files)?) {
+                filtered(&mut cut, &mut pass, filter, args)?;
+            }
         }
         None => {
             pass = Pass::begin(&args.files)?;
             pass.each(|_, record, sink| {
                 cut.seen += 1;
-                cut.take(record, sink)?;
+                cut.take(record, |record| sink.write(record))?;
                 Ok(cut.next())
             })?;
         }
