@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Several times what a thread takes at once.
 const BYTES: usize = 9 << 20;
 
-/// Packets of which about half match `len >= 300`, and among them META, filler that stands for lost packets, raw IP, and now and then a
+/// Packets of which about half match the filter, and among them META, filler that stands for lost packets, raw IP, and now and then a
 /// frame without a length on the wire.
 fn records() -> Vec<u8> {
     let mut file = Vec::new();
@@ -42,7 +42,7 @@ fn records() -> Vec<u8> {
 fn both(dir: &Path, args: &str) -> (Ran, Ran) {
     let command = |input: &str, output: &str| {
         let mut command = erf(&format!("cut {input} {output} --json --force"));
-        command.args(["--filter", "len >= 300 or ether proto 0x4242"]).args(args.split_whitespace()).current_dir(dir);
+        command.args(["--filter", "greater 300 and not ether host 02:02:02:02:02:02"]).args(args.split_whitespace()).current_dir(dir);
         command
     };
     let shared = run(&mut command("in.erf", "shared.erf"));
@@ -78,6 +78,7 @@ fn what_threads_share_is_filtered_as_by_one() {
     let json = check_alike(dir, "", 1);
     // It has everything that can go wrong in a share, and something of each kind comes out.
     assert!(json["records"].as_u64() > Some(5000) && json["passed_over"].as_u64() > Some(5000), "{json}");
+    assert!(json["filter_without_meaning"]["RAW (101)"].as_u64() > Some(100), "{json}");
     assert!(json["lost_left_out"].as_u64() > Some(100), "{json}");
     assert!(json["defects_total"].as_u64() > Some(5), "{json}");
     check_alike(dir, "--no-meta -i 1,2 --size 300-", 1);

@@ -76,6 +76,10 @@ fn in_pieces(bytes: &[u8], recover: bool, chunk: u64, threads: usize) -> (All, u
     let visited = pieces.visit(file.path(), All::default, |bytes| told += bytes).unwrap();
     assert!(visited.error.is_none());
     assert_eq!(told, visited.end);
+    // One by one they are the same.
+    if let Some((all, end)) = given(bytes, recover, chunk, threads) {
+        assert!(all == visited.piece && end == visited.end, "given one by one");
+    }
     (visited.piece, visited.end)
 }
 
