@@ -138,11 +138,7 @@ impl Filter {
             packets: PacketOptions { encapsulation: Encapsulation::Native, ..options.packets },
             ..options
         };
-        let inner = Inner {
-            expression: expression.to_owned(),
-            options,
-            programs: Default::default(),
-        };
+        let inner = Inner { expression: expression.to_owned(), options, programs: Default::default() };
         let mut first = None;
         for link_type in LINK_TYPES {
             match inner.program(link_type) {
@@ -223,7 +219,9 @@ impl Filter {
         match (refused, self.inner.options.mismatch) {
             (Refused::NothingMatches, _) => Ok(false),
             (_, Mismatch::NoMatch) => {
-                if let Some((_, count)) = LINK_TYPES.iter().zip(self.meaningless.iter()).find(|(of, _)| **of == link_type) {
+                if let Some((_, count)) =
+                    LINK_TYPES.iter().zip(self.meaningless.iter()).find(|(of, _)| **of == link_type)
+                {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(false)

@@ -1,33 +1,15 @@
 //! [`Ahead`]: one input, read a block ahead.
 
-use std::ops::Range;
+use erf_core::{Defect, TimeDelta, Timestamp};
 
-use erf_core::{Audit, Defect, Record, Severity, TimeDelta, Timestamp};
-
-use crate::convert::{PlainFrame, Refusal, Unread};
+use super::load::{Entry, Feed, Helper, Loaded, Loader};
+use crate::convert::{Refusal, Unread};
 use crate::merge::RunSink;
 use crate::shift::Correction;
-use crate::{Error, ErrorKind, Reader};
+use crate::{Error, Reader};
 
 /// With a window, records waiting for their turn take so many bytes at most.
 pub(crate) const MAX_WAITING: usize = 64 * 1024 * 1024;
-
-/// A record of the block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    /// What it is placed by: its stamp, corrected. Filler has no time and goes with the record before it.
-    pub(crate) key: u64,
-    start: usize,
-    len: u32,
-    /// Where it was, in the decompressed data of its file.
-    pub(crate) offset: u64,
-}
-
-impl Entry {
-    fn range(&self) -> Range<usize> {
-        self.start..self.start + self.len as usize
-    }
-}
 
 /// Stamps that are earlier than one before them in the same input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,23 +35,20 @@ impl Disorder {
     }
 }
 
-/// Records of one input, whole blocks of them, copied out of the reader so that several inputs can be looked at together.
+/// Records of one input, whole blocks of them.
 pub(crate) struct Ahead {
-    reader: Reader,
-    correction: Correction,
+    feed: Feed,
+    name: String,
     window: Option<u64>,
-    /// Filler has been given stamps, and is placed by them.
-    stamped_filler: bool,
     block: Vec<u8>,
     entries: Vec<Entry>,
     /// The first entry that was not taken.
     next: usize,
     /// So many entries from the start may be taken.
     ready: usize,
-    /// Key of the last record loaded, and the latest of all.
-    last_loaded: u64,
+    /// The latest key loaded.
     latest_loaded: u64,
-    /// The same of those taken.
+    /// Key of the last record taken, and the latest of all.
     last_taken: u64,
     latest_taken: u64,
     over: bool,
@@ -83,15 +62,13 @@ impl Ahead {
     /// Records within `window` of each other are put in order; without one they come as they lie.
     pub(crate) fn new(reader: Reader, correction: Correction, window: Option<TimeDelta>) -> Self {
         Self {
-            reader,
-            correction,
+            name: reader.name().to_owned(),
+            feed: Feed::new(Loader::new(reader, correction)),
             window: window.map(|window| window.raw().unsigned_abs()),
-            stamped_filler: false,
             block: Vec::new(),
             entries: Vec::new(),
             next: 0,
             ready: 0,
-            last_loaded: 0,
             latest_loaded: 0,
             last_taken: 0,
             latest_taken: 0,
@@ -103,22 +80,35 @@ impl Ahead {
     }
 
     /// Filler has been given stamps, and is placed by them.
-    pub(crate) fn with_stamped_filler(self) -> Self {
-        Self { stamped_filler: true, ..self }
+    pub(crate) fn with_stamped_filler(mut self) -> Self {
+        if let Some(loader) = self.feed.loader_mut() {
+            loader.stamped_filler = true;
+        }
+        self
+    }
+
+    /// Lets `helper` load the next block while this one is taken.
+    pub(super) fn help(&mut self, helper: &Helper) {
+        self.feed.help(helper);
+    }
+
+    /// Whether it may wait for whoever writes what it reads.
+    pub(super) fn waits(&self) -> bool {
+        self.feed.loader().is_none_or(|loader| loader.reader.waits())
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.reader.name()
+        &self.name
     }
 
-    /// What of a pcapng file no record says.
+    /// What of a pcapng file no record says, once it is over.
     pub(crate) fn unread(&self) -> Unread {
-        self.reader.unread()
+        self.feed.loader().map(|loader| loader.reader.unread()).unwrap_or_default()
     }
 
-    /// Packets of a pcap file that could not be read as records.
+    /// Packets of a pcap file that could not be read as records, once it is over.
     pub(crate) fn refused(&self) -> Option<(u64, Refusal)> {
-        self.reader.refused()
+        self.feed.loader()?.reader.refused()
     }
 
     /// The record in front, where there is one; a fill comes first.
@@ -209,8 +199,9 @@ impl Ahead {
             return Ok(self.next < self.ready);
         }
         let before = self.entries.len();
-        let batch = match self.reader.next_batch() {
-            Ok(Some(batch)) => batch,
+        let room = if before == 0 { self.take_room() } else { Loaded::default() };
+        let loaded = match self.feed.next(room) {
+            Ok(Some(loaded)) => loaded,
             Ok(None) => {
                 self.over = true;
                 return self.load(defect);
@@ -222,60 +213,22 @@ impl Ahead {
             }
             Err(error) => return Err(error),
         };
-        // Records without a defect between them lie as they did in the file and are copied at once.
-        let base = self.block.len();
-        let mut iter = batch.iter();
-        let mut clean = true;
-        loop {
-            // Nothing is odd about plain ones, which are nearly all.
-            if let Some(mut rest) = iter.plain_rest() {
-                let mut offset = iter.offset();
-                let first = offset;
-                while let Some(plain) = PlainFrame::ahead(rest, 0) {
-                    let len = (rest.len() - plain.rest.len()) as u32;
-                    let start = base + (offset - batch.offset()) as usize;
-                    self.last_loaded = plain.stamp.raw();
-                    self.entries.push(Entry { key: self.last_loaded, start, len, offset });
-                    offset += u64::from(len);
-                    rest = plain.rest;
-                }
-                iter.pass((offset - first) as usize);
-            }
-            let offset = iter.offset();
-            match iter.next() {
-                Some(Ok(record)) => {
-                    Audit::oddities(offset, &record, |odd| {
-                        if odd.kind.severity() >= Severity::Warning {
-                            defect(&odd);
-                        }
-                    });
-                    let start = base + (offset - batch.offset()) as usize;
-                    let timeless = record.is_pad() && !self.stamped_filler;
-                    let key = if timeless { self.last_loaded } else { record.timestamp().raw() };
-                    self.entries.push(Entry { key, start, len: u32::from(record.rlen()), offset });
-                    self.last_loaded = key;
-                }
-                Some(Err(found)) => {
-                    clean = false;
-                    defect(&found);
-                }
-                None => break,
-            }
-        }
-        if clean {
-            self.block.extend_from_slice(batch.bytes());
+        loaded.defects.iter().for_each(defect);
+        if before == 0 {
+            (self.block, self.entries) = (loaded.block, loaded.entries);
         } else {
-            let records = batch.iter().filter_map(Result::ok);
-            for (entry, record) in self.entries[before..].iter_mut().zip(records) {
-                entry.start = self.block.len();
-                self.block.extend_from_slice(record.bytes());
-            }
-        }
-        if !self.correction.is_none() {
-            self.correct(before)?;
+            let base = self.block.len();
+            self.block.extend_from_slice(&loaded.block);
+            self.entries.extend(loaded.entries.iter().map(|entry| Entry { start: base + entry.start, ..*entry }));
         }
         self.make_ready(before);
         Ok(true)
+    }
+
+    /// The room of what was taken.
+    fn take_room(&mut self) -> Loaded {
+        let (block, entries) = (std::mem::take(&mut self.block), std::mem::take(&mut self.entries));
+        Loaded { block, entries, defects: Vec::new() }
     }
 
     fn drop_taken(&mut self) {
@@ -294,27 +247,6 @@ impl Ahead {
         }
         self.ready -= self.next.min(self.ready);
         self.next = 0;
-    }
-
-    /// Corrects the stamps of entries from number `from` on.
-    fn correct(&mut self, from: usize) -> Result<(), Error> {
-        let mut before = from.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(0, |entry| entry.key);
-        for entry in &mut self.entries[from..] {
-            let bytes = &mut self.block[entry.range()];
-            match Record::parse(bytes) {
-                Ok(record) if !record.is_pad() => self.correction.settle(record.timestamp()),
-                _ => {
-                    entry.key = before;
-                    continue;
-                }
-            }
-            let Some(moved) = self.correction.apply_to(bytes) else {
-                return Err(out_of_range().at(entry.offset).in_file(self.reader.name()));
-            };
-            entry.key = moved.raw();
-            before = entry.key;
-        }
-        Ok(())
     }
 
     /// Finds how many records may be taken: with a window, those that nothing later in the file is expected to come before.
@@ -336,8 +268,4 @@ impl Ahead {
             self.ready = self.entries.len() / 2;
         }
     }
-}
-
-fn out_of_range() -> Error {
-    Error::new(ErrorKind::InvalidInput, "the corrected stamp is before 1970 or after 2106; the stamp")
 }

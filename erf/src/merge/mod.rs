@@ -37,6 +37,9 @@
 //! stream, which merging does not alter.
 
 mod ahead;
+mod load;
+#[cfg(all(test, unix))]
+mod load_tests;
 mod spill;
 mod tree;
 
@@ -45,12 +48,15 @@ mod tests;
 
 use std::fmt;
 use std::fs::File;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use erf_core::{Defect, TimeDelta};
 
 pub(crate) use ahead::Ahead;
 pub use ahead::Disorder;
+use load::Helper;
 pub(crate) use spill::{Filler, Spill};
 use tree::LoserTree;
 
@@ -60,6 +66,9 @@ use crate::{Error, Reader};
 
 /// Inputs open at once; more are merged in rounds.
 pub const FAN_IN: usize = 200;
+
+/// So many inputs have a block more each, which a thread loads ahead.
+const HELPED: usize = 16;
 
 /// Block of a temporary file.
 const SPILL_BLOCK: usize = 256 * 1024;
@@ -173,6 +182,7 @@ impl Merge {
             for input in inputs.by_ref().take(fan_in) {
                 lanes.push(Ahead::new((input.open)()?, input.correction, self.window));
             }
+            help(&mut lanes);
             let mut told = |lane: usize, found: &Defect| defect(first + lane, found);
             if one_round {
                 combine(&mut lanes, &mut told, sink)?;
@@ -195,6 +205,19 @@ impl Merge {
     }
 }
 
+/// Lets another processor, if there is one, load what is merged. Where an input may wait for whoever writes it, the others would wait with
+/// it.
+fn help(lanes: &mut [Ahead]) {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    if processors > 1
+        && lanes.len() <= HELPED
+        && !lanes.iter().any(Ahead::waits)
+        && let Some(helper) = Helper::start()
+    {
+        lanes.iter_mut().for_each(|lane| lane.help(&helper));
+    }
+}
+
 /// Merges temporary files, in rounds where they are many.
 pub(crate) fn combine_spilt(
     mut files: Vec<File>,
@@ -214,7 +237,9 @@ pub(crate) fn combine_spilt(
         }
         files = fewer;
     }
-    combine(&mut open_spilt(files, filler)?, &mut |_, _| {}, sink)
+    let mut lanes = open_spilt(files, filler)?;
+    help(&mut lanes);
+    combine(&mut lanes, &mut |_, _| {}, sink)
 }
 
 fn open_spilt(files: impl IntoIterator<Item = File>, filler: Filler) -> Result<Vec<Ahead>, Error> {

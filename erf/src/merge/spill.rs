@@ -56,8 +56,12 @@ pub(super) fn lane(mut file: File, block: usize, filler: Filler) -> Result<Ahead
     let failed = |cause: io::Error| Error::new(ErrorKind::Read, "a temporary file cannot be read").because(cause);
     file.rewind().map_err(failed)?;
     let source = Source::Stream { name: "temporary file".to_owned(), reader: Box::new(file) };
-    let reader =
-        Reader::builder().access(Access::Blocks).block_size(block).force_format(FileFormat::Erf).open(source)?;
+    let reader = Reader::builder()
+        .access(Access::Blocks)
+        .block_size(block)
+        .force_format(FileFormat::Erf)
+        .open(source)?
+        .of_file(true);
     let lane = Ahead::new(reader, Correction::default(), None);
     let mut lane = if filler == Filler::Stamped { lane.with_stamped_filler() } else { lane };
     lane.fill(&mut |_| {})?;

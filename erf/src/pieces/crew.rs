@@ -134,10 +134,7 @@ impl<P: Piece, E, M: Fn() -> P, G: FnMut(P) -> Result<(), E>> Taking<P> for Give
         (self.give)(piece)
     }
 
-    fn show(
-        &mut self,
-        walk: impl FnOnce(&mut P) -> Result<WalkState, Error>,
-    ) -> Result<Result<WalkState, Error>, E> {
+    fn show(&mut self, walk: impl FnOnce(&mut P) -> Result<WalkState, Error>) -> Result<Result<WalkState, Error>, E> {
         let mut piece = (self.make)();
         let end = walk(&mut piece);
         piece.settle();

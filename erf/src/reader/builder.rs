@@ -194,7 +194,8 @@ impl ReaderBuilder {
             format::detect(&mut window, true)?;
         }
         mapped.refill();
-        Ok(Some(Reader::new(name.to_owned(), FileFormat::Erf, Compression::None, Body::Map(mapped), self.recover)))
+        let reader = Reader::new(name.to_owned(), FileFormat::Erf, Compression::None, Body::Map(mapped), self.recover);
+        Ok(Some(reader.of_file(true)))
     }
 
     fn blocks(self, input: Input, regular: bool) -> Result<Reader, Error> {
@@ -218,7 +219,7 @@ impl ReaderBuilder {
         };
         // Records that were made here are not damaged.
         let recover = self.recover && format == FileFormat::Erf;
-        Ok(Reader::new(name, format, compression, body, recover))
+        Ok(Reader::new(name, format, compression, body, recover).of_file(regular))
     }
 }
 

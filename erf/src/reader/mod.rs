@@ -83,6 +83,8 @@ pub struct Reader {
     /// The walk is doing nothing but walk: its offset is all there is to its state.
     plain: bool,
     recover: bool,
+    /// It is a regular file: reading waits for nobody.
+    of_file: bool,
 }
 
 impl Reader {
@@ -150,7 +152,18 @@ impl Reader {
             taken: 0,
             plain: !recover,
             recover,
+            of_file: false,
         }
+    }
+
+    /// Says whether it reads a regular file.
+    pub(crate) fn of_file(self, of_file: bool) -> Reader {
+        Reader { of_file, ..self }
+    }
+
+    /// Whether it may wait for whoever writes what it reads: that is no regular file.
+    pub(crate) const fn waits(&self) -> bool {
+        !self.of_file
     }
 
     /// Whether it searches for the next records after damage.
