@@ -42,7 +42,10 @@ fn records() -> Vec<u8> {
 fn both(dir: &Path, args: &str) -> (Ran, Ran) {
     let command = |input: &str, output: &str| {
         let mut command = erf(&format!("cut {input} {output} --json --force"));
-        command.args(["--filter", "greater 300 and not ether host 02:02:02:02:02:02"]).args(args.split_whitespace()).current_dir(dir);
+        command
+            .args(["--filter", "greater 300 and not ether host 02:02:02:02:02:02"])
+            .args(args.split_whitespace())
+            .current_dir(dir);
         command
     };
     let shared = run(&mut command("in.erf", "shared.erf"));
@@ -63,7 +66,10 @@ fn said(ran: &Ran, name: &str) -> (Vec<String>, Value) {
 fn check_alike(dir: &Path, args: &str, code: i32) -> Value {
     let (shared, alone) = both(dir, args);
     let (shared, alone) = (shared.exits(code), alone.exits(code));
-    assert!(fs::read(dir.join("shared.erf")).unwrap() == fs::read(dir.join("alone.erf")).unwrap(), "{args}: other records");
+    assert!(
+        fs::read(dir.join("shared.erf")).unwrap() == fs::read(dir.join("alone.erf")).unwrap(),
+        "{args}: other records"
+    );
     let (shared, alone) = (said(&shared, "in.erf"), said(&alone, "standard input"));
     assert_eq!(shared.0, alone.0, "{args}");
     assert_eq!(shared.1, alone.1, "{args}");

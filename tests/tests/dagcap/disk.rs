@@ -255,6 +255,41 @@ fn a_full_disk_can_be_waited_for_and_what_is_lost_meanwhile_is_counted() {
     }
 }
 
+/// The system gives `$group`, a control group of this script, so many bytes a second of the disk, by whichever version of control groups there
+/// is. It is gone afterwards.
+const THROTTLE: &str = r#"
+    disk=$(mountpoint -d "$1"); name=house-$$
+    if [ -e /sys/fs/cgroup/blkio/blkio.throttle.write_bps_device ]; then
+        group=/sys/fs/cgroup/blkio/$name; mkdir "$group" || exit 77; trap 'rmdir "$group"' EXIT
+        echo "$disk $rate" >"$group/blkio.throttle.write_bps_device" || exit 77
+    else
+        echo +io >/sys/fs/cgroup/cgroup.subtree_control || exit 77
+        group=/sys/fs/cgroup/$name; mkdir "$group" || exit 77; trap 'rmdir "$group"' EXIT
+        echo "$disk wbps=$rate" >"$group/io.max" || exit 77
+    fi"#;
+
+#[test]
+fn a_throttled_disk_costs_counted_packets_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    // Three times as much as the disk takes, until that has filled stream memory several times over.
+    let script = format!(
+        "rate=2500000 {THROTTLE}
+        sh -c 'echo $$ >\"$0/cgroup.procs\" && exec \"$@\"' \"$group\" \
+            \"$2\" --device emu:synthetic=1518,rate=5kpps,memory=1MiB --io direct --json --out \"$1/wire\" & dagcap=$!
+        until [ $(stat -c %s \"$1/wire\" 2>/dev/null || echo 0) -gt 6000000 ]; do sleep 0.05; done
+        kill -INT $dagcap; wait $dagcap; code=$?; cp \"$1/wire\" \"$1.copy\"; exit $code"
+    );
+    let Some(ran) = on_a_disk(dir.path(), 96, &script) else { return };
+    let json = ran.exits(1).json();
+    assert_eq!((json["stopped_by"].as_str(), number(&json, "lost_writer")), (Some("signal"), 0), "{json}");
+    assert_eq!(json["loss_exact"], true, "{json}");
+    let seen = Seen::in_file(&dir.path().join("disk.copy"));
+    assert!(seen.defects.is_empty(), "{:?}", seen.defects);
+    let (lost, stuck) = seen.check_sequence();
+    assert!(!stuck && lost > 0 && lost == number(&json, "lost_card"), "{lost} in the file, {json}");
+    assert_eq!(seen.account().delivered, number(&json, "delivered"));
+}
+
 #[test]
 fn whoever_waits_for_a_full_disk_can_be_stopped() {
     let dir = tempfile::tempdir().unwrap();

@@ -29,7 +29,8 @@ pub(super) fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter, files: &
         return Ok(false);
     }
     // A look of its own at the first records: a pass has begun where somebody has looked.
-    let fcs = files.reading.open(&files.input)?.next_batch()?.map_or_else(FcsPolicy::default, |batch| found_fcs(&batch));
+    let fcs =
+        files.reading.open(&files.input)?.next_batch()?.map_or_else(FcsPolicy::default, |batch| found_fcs(&batch));
     // What has been written is filled again: fresh memory costs as much as what is done with it.
     let rooms = Mutex::new(Vec::<Vec<u8>>::new());
     let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
