@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bench::measure::Run;
 use crate::shell::{self, About, Result, cargo, finding, output, run};
 
 /// Files of the same seed are the same.
@@ -106,6 +107,12 @@ impl Ground {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
         folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+    }
+
+    /// A program of ours that has one processor, where somebody can see to that.
+    pub(super) fn on_one_processor(&self, name: &str) -> Option<Run> {
+        let taskset = self.installed("taskset")?;
+        Some(Run::new(taskset).args(["--cpu-list", "0"]).arg(self.program(name)))
     }
 
     /// The places that there are, with what to call them.

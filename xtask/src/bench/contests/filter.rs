@@ -1,11 +1,14 @@
 //! Packets that match an expression of tcpdump's language, written to a file.
 
+use std::path::Path;
+
 use crate::bench::contest::{Against, Amount, Contest, Contestant, Measure, Outcome};
 use crate::bench::ground::Ground;
 use crate::bench::measure::Run;
 use crate::shell::Result;
 
 const CUT: &str = "erf cut --filter";
+const CUT_ONE: &str = "erf cut --filter, one processor";
 
 /// The one that is also written by hand in C.
 const BY_HAND: &str = "udp port 53";
@@ -37,11 +40,20 @@ pub(in crate::bench) fn run(ground: &Ground) -> Result<Vec<Outcome>> {
                 Amount::Packets(made.packets),
             );
             let out = |name: &str| ground.path(place, name);
-            let erf = Run::new(ground.program("erf")).arg("cut").arg(file).arg(out("out.erf"));
-            let erf = erf.arg("--filter").arg(expression).making(&out("out.erf"));
-            let ours = contest.ours(CUT, erf).same_packets();
+            let cut =
+                |run: Run, out: &Path| run.arg("cut").arg(file).arg(out).arg("--filter").arg(expression).making(out);
+            let ours = contest.ours(CUT, cut(Run::new(ground.program("erf")), &out("out.erf"))).same_packets();
             if expression == BY_HAND {
                 ours.same_length();
+            }
+            // What is written by hand has one, too.
+            if let Some(one) = ground.on_one_processor("erf") {
+                contest.ours(CUT_ONE, cut(one, &out("one.erf"))).same_packets();
+                if expression == BY_HAND {
+                    contest.want(CUT_ONE, Against::Limits, Measure::Wall, 0.8);
+                }
+            }
+            if expression == BY_HAND {
                 let plain = Run::new(ground.plain("filter")).arg(file).arg(out("plain.erf"));
                 contest.limit("plain C, by hand", plain.making(&out("plain.erf"))).same_length();
                 contest.want(CUT, Against::Limits, Measure::Wall, 0.8);

@@ -6,6 +6,7 @@ use crate::bench::measure::Run;
 use crate::shell::Result;
 
 const MERGE: &str = "erf merge";
+const MERGE_ONE: &str = "erf merge, one processor";
 
 const FILES: usize = 8;
 
@@ -32,15 +33,23 @@ fn merge(ground: &Ground, place: (Place, &str), mix: &str, frames: &str, to_nowh
     };
     let mut contest =
         Contest::new(format!("Merge {FILES} files, {title}, {frames}"), about, Amount::Packets(made.packets));
-    let erf = Run::new(ground.program("erf")).arg("merge").args(&made.paths).arg("--out");
+    let merge = |run: Run| run.arg("merge").args(&made.paths).arg("--out");
+    let erf = merge(Run::new(ground.program("erf")));
+    let one = ground.on_one_processor("erf").map(merge);
     let copy = Run::new(ground.plain("copy"));
     if to_nowhere {
         contest.ours(MERGE, erf.clone().arg("-"));
+        if let Some(one) = one {
+            contest.ours(MERGE_ONE, one.arg("-"));
+        }
         contest.ours("erf merge, to pcapng", erf.args(["-", "--to", "pcapng"]));
         contest.peer(ground, "mergecap", "to pcapng", |run| run.args(["-w", "-"]).args(&made.paths));
         contest.limit("plain C, reads the inputs once", copy.arg("-").args(&made.paths));
     } else {
         contest.ours(MERGE, erf.clone().arg(&out).making(&out)).same_length().same_packets();
+        if let Some(one) = one {
+            contest.ours(MERGE_ONE, one.arg(&out).making(&out)).same_length().same_packets();
+        }
         contest.ours("erf merge, to pcapng", erf.arg(&capture).making(&capture)).same_packets();
         let mergecap = contest.peer(ground, "mergecap", "to pcapng", |run| {
             run.arg("-w").arg(&capture).args(&made.paths).making(&capture)

@@ -26,8 +26,7 @@ pub(in crate::bench) fn run(ground: &Ground) -> Result<Vec<Outcome>> {
             contest.ours("erf::Reader, blocks", walk("blocks")).same_words(ground, "blocks");
             contest.ours("erf::Reader, map", walk("map")).same_words(ground, "map");
             contest.ours(INFO, Run::new(ground.program("erf")).arg("info").arg(file));
-            if let Some(taskset) = ground.installed("taskset") {
-                let one = Run::new(taskset).args(["--cpu-list", "0"]).arg(ground.program("erf"));
+            if let Some(one) = ground.on_one_processor("erf") {
                 contest.ours(INFO_ONE, one.arg("info").arg(file));
                 contest.want(INFO, Against::One(INFO_ONE), Measure::Wall, 1.6);
             }
