@@ -278,6 +278,7 @@ fn who_asks_is_told_of_each_stream() {
             let values = values(&metrics());
             values.len() == 2 && values.values().all(|&packets| packets > 0)
         });
+        let asked = values(&metrics());
         running.signal(Signal::SIGUSR1);
         running.until("it has gone on", || {
             let before = values(&metrics());
@@ -293,6 +294,15 @@ fn who_asks_is_told_of_each_stream() {
         assert_eq!(told, [0, 2]);
         assert_eq!(report["streams"][0]["written"].is_null(), out == "one.erf", "{report}");
         let json = ran.json();
+        // What had been told before, or more, and no more than there was in the end.
+        let between = |report: &Value, before: u64, last: &Value| {
+            let delivered = number(report, "delivered");
+            assert!(before <= delivered && delivered <= number(last, "delivered"), "{before}, {report}, {last}");
+        };
+        for (report, last) in report["streams"].as_array().unwrap().iter().zip(streams(&json)) {
+            between(report, asked[&number(report, "stream").to_string()], last);
+        }
+        between(&report, asked.values().sum(), &json);
         let last: BTreeMap<_, _> = streams(&json)
             .iter()
             .map(|stream| (number(stream, "stream").to_string(), number(stream, "delivered")))
@@ -337,9 +347,10 @@ fn threads_stay_on_the_cpus_that_are_named() {
 #[test]
 fn a_limit_is_for_the_one_file_or_for_each() {
     let dir = tempfile::tempdir().unwrap();
-    let args = "--device emu:synthetic,streams=2,rate=50kpps --stream all --count 1000 --json --filter udp";
+    let args = "--device emu:synthetic=imix,streams=2,rate=50kpps --stream all --count 1000 --json --filter udp";
     let json = capture(dir.path(), &format!("{args} --out @/one.erf")).exits(0).json();
     assert_eq!((number(&json, "delivered"), &json["stopped_by"]), (1000, &Value::from("count")));
+    assert!(number(&json, "filtered") > 0, "what is left out counts for no limit: {json}");
     streams(&json);
     whole(&dir.path().join("one.erf"));
     let json = capture(dir.path(), &format!("{args} --out @/{{stream}}.erf")).exits(0).json();
