@@ -16,6 +16,12 @@ use serde_json::Value;
 /// By how much memory may grow once it has settled, in KiB.
 const GROWTH: u64 = 4 * 1024;
 
+/// So many files have been completed once it has.
+const SETTLED: u64 = 5;
+
+/// There are so many files at least: what a file leaves behind is told from what differs between one look and the next by what many leave.
+const FILES: u64 = 20;
+
 /// A setting of the long form.
 fn setting(name: &str, short: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| short.to_owned())
@@ -83,6 +89,8 @@ fn held_by(running: &Running) -> Option<(u64, usize)> {
 fn a_long_recording_is_whole_and_does_not_grow() {
     let seconds = setting("DAG_SOAK", "10");
     let rate = setting("DAG_SOAK_RATE", "20kpps");
+    let millis = seconds.parse::<u64>().expect("DAG_SOAK is a number of seconds") * 1000;
+    let every = format!("{}ms", (millis / FILES).min(2000));
     let dir = tempfile::tempdir().unwrap();
     let device = format!(
         "emu:synthetic=imix,rate={rate},memory=256MiB,faults=rx-error+ds-error+truncate+pad+meta+disorder+burst:1/1000000"
@@ -95,7 +103,7 @@ fn a_long_recording_is_whole_and_does_not_grow() {
                 "--duration",
                 &format!("{seconds}s"),
                 "--rotate-every",
-                "2s",
+                &every,
                 "--json",
                 "--quiet",
             ])
@@ -117,8 +125,8 @@ fn a_long_recording_is_whole_and_does_not_grow() {
         if let Some((memory, open)) = held_by(&running) {
             most = memory.max(most);
             most_open = open.max(most_open);
-            if held.files == 3 {
-                settled = Some((memory, open));
+            if held.files <= SETTLED {
+                settled = Some((most, most_open));
             }
         }
         if held.files % 60 == 0 {
@@ -131,7 +139,8 @@ fn a_long_recording_is_whole_and_does_not_grow() {
         held.take(&name(held.files), is_last);
     }
     eprintln!("{account}");
-    let (memory, open) = settled.expect("it went on for more than three files");
+    let (memory, open) = settled.expect("files have been completed while it ran");
+    assert!(held.files >= FILES - 1, "{} files", held.files);
     eprintln!(
         "{} files, {} packets, {} bytes; memory {memory} to {most} KiB, {open} to {most_open} files open",
         held.files, held.packets, held.bytes
