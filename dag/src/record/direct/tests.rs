@@ -90,7 +90,7 @@ fn more_than_all_buffers_hold_comes_out_in_order() {
         assert_eq!(progress.snapshot().synced, 21_000, "what came before the order, and nothing behind it");
         let ended = Timestamp::from_parts(1_700_100_000, 0);
         let (len, _) = direct.finish(Some(Closing::new(ended, ended, Account::default()))).unwrap();
-        assert_eq!(progress.snapshot().synced, 40_000);
+        assert_eq!((progress.snapshot().synced, progress.snapshot().written_bytes), (40_000, len));
         let file = fs::read(&path).unwrap();
         assert_eq!(file.len() as u64, len);
         assert_eq!(packets(&file).concat(), chunks.concat());
@@ -119,7 +119,8 @@ impl Stream {
         let lent = unsafe { Lent::new(memory, start as u64, end - start, 32 << 20) };
         let hold = Some(Arc::new(self.release.hold(self.sent, end as u64)));
         self.sent += 1;
-        let stamp = Timestamp::from_raw(end as u64);
+        let last = Records::new(&self.memory[start..end]).map_while(Result::ok).last();
+        let stamp = last.map_or(Timestamp::from_raw(0), |record| record.timestamp());
         Chunk { bytes: Bytes::Lent(lent), records: packets, packets, stamp, turn: None, done: end as u64, hold }
     }
 
@@ -175,6 +176,8 @@ fn records_are_written_from_where_they_lie_and_held_there_until_then() {
         let file = fs::read(&path).unwrap();
         assert_eq!((file.len() as u64, stream.released(start)), (len, start as u64));
         assert!(packets(&file) == records);
+        let stamps: Vec<Timestamp> = Records::new(&file).map(|record| record.unwrap().timestamp()).collect();
+        assert!(stamps.is_sorted(), "filler bears the stamp of what is in front of it");
         // Filler for the first and the last block of each, and what is between is not copied.
         let filler = file.len() - stream.memory.len();
         assert!(filler < most, "{filler} bytes of filler");
