@@ -180,8 +180,9 @@ fn what_is_synced_at_the_end_survives_a_loss_of_power() {
 
 #[test]
 fn what_is_synced_on_the_way_survives_a_loss_of_power() {
-    let dir = tempfile::tempdir().unwrap();
     for io in ["direct", "buffered"] {
+        // What survived of the other one is not here.
+        let dir = tempfile::tempdir().unwrap();
         // Until the power is lost at a moment when some of it is there; the journal is not written out by itself in that time.
         let script = format!(
             "\"$2\" --device emu:synthetic,rate=2kpps --quiet --io {io} --sync=1s --out \"$1/wire\" & dagcap=$!
