@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(not(feature = "prefetch"), forbid(unsafe_code))]
 
 #[cfg(any(test, feature = "std"))]
 extern crate std;
@@ -16,6 +17,8 @@ mod header;
 pub mod identity;
 pub mod meta;
 mod plausible;
+#[cfg_attr(feature = "prefetch", allow(unsafe_code))]
+mod prefetch;
 mod record;
 mod record_type;
 mod sub_header;

@@ -2,6 +2,7 @@
 
 use crate::defect::{Defect, DefectKind};
 use crate::plausible::{self, Chain};
+use crate::prefetch;
 use crate::record::{HEADER_LEN, Record};
 use crate::timestamp::Timestamp;
 
@@ -159,6 +160,7 @@ impl<'a> Records<'a> {
     // Always: what a record costs doubles where it is handed over through memory, as happens in programs that walk in several places.
     #[inline(always)]
     fn step(&mut self, end: End) -> Option<Result<Record<'a>, Defect>> {
+        prefetch::ahead(self.open);
         if let Ok(record) = Record::parse(self.open)
             && let Some(open) = self.open.get(record.bytes().len()..)
         {
