@@ -1,7 +1,7 @@
 //! Memory asked for before it is needed.
 //!
 //! This is the one module of the crate with `unsafe` in it, under the feature `prefetch`, for one instruction that reads nothing. A walk through memory beyond any cache is
-//! bound by how soon the next line comes: with it 64-byte frames were walked 1.7 times as fast, IMIX 1.4 times (`docs/bench.md`).
+//! bound by how soon the next line comes; what it gains is in `docs/bench.md`.
 
 /// Lets the processor fetch what lies some lines behind the start of `bytes`, if they are so long.
 #[inline(always)]

@@ -95,6 +95,40 @@ fn what_threads_share_is_filtered_as_by_one() {
     check_alike(dir, "--recover", 1);
 }
 
+/// As files that people make: without sums, in other formats, compressed.
+#[test]
+fn what_threads_share_goes_into_any_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("in.erf"), records()).unwrap();
+    for (ending, args) in [("erf", ""), ("pcap", ""), ("pcapng", ""), ("erf.lz4", ""), ("pcap", "--recover")] {
+        let (shared, alone) = (format!("shared.{ending}"), format!("alone.{ending}"));
+        let cut = |input: &str, output: &str| {
+            let mut command = erf(&format!("cut {input} {output} --force {args}"));
+            command.args(["--filter", "greater 300"]).current_dir(dir);
+            command
+        };
+        let ran = run(&mut cut("in.erf", &shared)).exits(1);
+        let mut cat = std::process::Command::new("cat");
+        let mut cat = cat.arg(dir.join("in.erf")).stdout(Stdio::piped()).spawn().expect("cat");
+        let other = run(cut("-", &alone).stdin(cat.stdout.take().expect("a pipe"))).exits(1);
+        cat.wait().expect("cat");
+        // What is compressed has other blocks.
+        let read = |name: &str| {
+            let mut bytes = Vec::new();
+            let mut source = erf::input::Input::open(erf::input::Source::Path(dir.join(name))).unwrap();
+            std::io::Read::read_to_end(&mut source, &mut bytes).unwrap();
+            bytes
+        };
+        assert!(read(&shared) == read(&alone) && read(&shared).len() > 500_000, "{ending} {args}");
+        let lines = |ran: &Ran, names: [&str; 2]| {
+            let text = ran.stderr.replace(names[0], "IN").replace(names[1], "OUT");
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&ran, ["in.erf", &shared]), lines(&other, ["standard input", &alone]), "{ending} {args}");
+    }
+}
+
 #[test]
 fn damage_ends_what_threads_share_where_it_ends_one() {
     let dir = tempfile::tempdir().unwrap();

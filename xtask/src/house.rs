@@ -122,14 +122,14 @@ fn unsafe_code(package: &Package, breaches: &mut Vec<String>) -> Result {
         return Ok(());
     }
     let wanted = match package.name.as_str() {
-        "erf" => "#![deny(unsafe_code)]",
-        "erf-core" => "#![cfg_attr(not(feature = \"prefetch\"), forbid(unsafe_code))]",
-        _ => "#![forbid(unsafe_code)]",
+        "erf" => &["#![deny(unsafe_code)]"][..],
+        "erf-core" => &["#![deny(unsafe_code)]", "#![cfg_attr(not(feature = \"prefetch\"), forbid(unsafe_code))]"],
+        _ => &["#![forbid(unsafe_code)]"],
     };
     for root in &package.roots {
-        if !read(root)?.contains(wanted) {
-            breaches.push(format!("{} lacks {wanted}", relative(root)));
-        }
+        let text = read(root)?;
+        let lacking = wanted.iter().filter(|line| !text.contains(**line));
+        breaches.extend(lacking.map(|line| format!("{} lacks {line}", relative(root))));
     }
     let mut exceptions = Vec::new();
     for file in sources(&package.folder)? {

@@ -228,27 +228,30 @@ impl Pass {
         read_batches(reader, progress, defects, |batch, told| step(batch, told, sink))
     }
 
-    /// Whether threads can share the file at `path`, which is the input.
-    pub(super) fn can_be_shared(&self, pieces: &Pieces, path: &Path) -> bool {
-        pieces.can_share(path, &self.reader)
+    /// Whether threads can share the input.
+    pub(super) fn can_be_shared(&self, pieces: &Pieces) -> bool {
+        pieces.can_share(&self.reader)
     }
 
-    /// Gives the file at `path`, which is the input, to pieces that `make` makes, walked by threads, and these to `step` in the order of the
-    /// file. `false`: threads cannot share it, and nothing has been read.
+    /// What `look` sees in the first batch, if there is one. Only pieces see these records after that.
+    pub(super) fn look<T>(&mut self, look: impl FnOnce(&Batch<'_>) -> T) -> Result<Option<T>, Failure> {
+        Ok(self.reader.next_batch()?.map(|batch| look(&batch)))
+    }
+
+    /// Gives the input, which threads can share, from its beginning to pieces that `make` makes, and these to `step` in the order of the file.
     pub(super) fn each_piece<P: Piece>(
         &mut self,
         pieces: &Pieces,
-        path: &Path,
         make: impl Fn() -> P + Sync,
         mut step: impl FnMut(P, Told<'_>, &mut Sink) -> Result<(), Failure>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         let Self { reader, sink, progress, defects, .. } = self;
         let name = reader.name();
         let step = |piece| step(piece, Told { defects, name }, sink);
-        let Some(given) = pieces.each(path, reader, make, step, |bytes| progress.add(bytes))? else { return Ok(false) };
-        match given.error {
+        let given = pieces.each(reader, make, step, |bytes| progress.add(bytes))?;
+        match given.and_then(|given| given.error) {
             Some(error) if !self.defects.broken(&error) => Err(error.into()),
-            _ => Ok(true),
+            _ => Ok(()),
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Input {
     decoded: u64,
     pending: Option<Error>,
     over: bool,
+    /// The file that it reads, if any part of that can be read again.
+    file: Option<Arc<File>>,
 }
 
 impl Input {
@@ -105,12 +107,18 @@ impl Input {
         Ok(Input {
             name,
             compression,
-            decoder: decode::decoder(compression, raw, again),
+            decoder: decode::decoder(compression, raw, again.clone()),
             watch,
             decoded: 0,
             pending: None,
             over: false,
+            file: again,
         })
+    }
+
+    /// The file that it reads, if any part of that can be read again.
+    pub(crate) fn file(&self) -> Option<Arc<File>> {
+        self.file.clone()
     }
 
     /// How messages call this input.

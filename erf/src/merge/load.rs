@@ -44,15 +44,20 @@ pub(super) struct Loader {
     pub(super) stamped_filler: bool,
     /// Key of the last record loaded.
     last: u64,
+    /// What is in the way of more.
+    failed: Option<Error>,
 }
 
 impl Loader {
     pub(super) fn new(reader: Reader, correction: Correction) -> Self {
-        Self { reader, correction, stamped_filler: false, last: 0 }
+        Self { reader, correction, stamped_filler: false, last: 0, failed: None }
     }
 
     /// The next block, in the room of `loaded`, which is empty; `None`: the input is over.
     fn load(&mut self, mut loaded: Loaded) -> Result<Option<Loaded>, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let Some(batch) = self.reader.next_batch()? else { return Ok(None) };
         let Loaded { block, entries, defects } = &mut loaded;
         // Records without a defect between them lie as they did in the file and are copied at once.
@@ -105,7 +110,12 @@ impl Loader {
         }
         if !self.correction.is_none() {
             self.last = before;
-            self.correct(block, entries)?;
+            // What is wrong with the block is told before.
+            if let Err(error) = self.correct(block, entries) {
+                self.failed = Some(error);
+                entries.clear();
+                block.clear();
+            }
         }
         Ok(Some(loaded))
     }

@@ -210,7 +210,7 @@ impl Merge {
 fn help(lanes: &mut [Ahead]) {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     if processors > 1
-        && lanes.len() <= HELPED
+        && (1..=HELPED).contains(&lanes.len())
         && !lanes.iter().any(Ahead::waits)
         && let Some(helper) = Helper::start()
     {

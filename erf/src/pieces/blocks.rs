@@ -33,14 +33,15 @@ impl<'a> Stored<'a> {
         Ok(Self { file, name, len: file.metadata().map_err(failed)?.len() })
     }
 
-    /// Fills `out` from byte `at` on.
-    fn read(&self, mut out: &mut [u8], mut at: u64) -> Result<(), Error> {
-        while !out.is_empty() {
-            let cause = match read_at(self.file, out, at) {
+    /// Fills `out` from byte `at` on; says how much of it, and what is in the way of more.
+    fn read(&self, out: &mut [u8], at: u64) -> (usize, Option<Error>) {
+        let mut have = 0;
+        while have < out.len() {
+            let here = at + have as u64;
+            let cause = match read_at(self.file, &mut out[have..], here) {
                 Ok(0) => io::Error::from(io::ErrorKind::UnexpectedEof),
                 Ok(count) => {
-                    out = &mut out[count..];
-                    at += count as u64;
+                    have += count;
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -50,9 +51,9 @@ impl<'a> Stored<'a> {
                 io::ErrorKind::UnexpectedEof => "became shorter while it was read",
                 _ => "read failed",
             };
-            return Err(Error::new(ErrorKind::Read, what).at(at).in_file(self.name).because(cause));
+            return (have, Some(Error::new(ErrorKind::Read, what).at(here).in_file(self.name).because(cause)));
         }
-        Ok(())
+        (have, None)
     }
 }
 
@@ -72,7 +73,7 @@ impl<'a> Blocks<'a> {
         Self { stored, recover, buffer: Vec::new(), have: 0, at: 0 }
     }
 
-    /// Brings `bytes` from `from` on into memory, or what there is of them.
+    /// Brings `bytes` from `from` on into memory, or what there is of them. On an error that is what lies before it.
     fn fill(&mut self, from: u64, bytes: usize) -> Result<(), Error> {
         let skip = usize::try_from(from.wrapping_sub(self.at)).unwrap_or(usize::MAX).min(self.have);
         self.buffer.copy_within(skip..self.have, 0);
@@ -82,8 +83,9 @@ impl<'a> Blocks<'a> {
         let want = bytes.min(usize::try_from(there).unwrap_or(usize::MAX));
         if want > self.have {
             self.buffer.resize(want.max(self.buffer.len()), 0);
-            self.stored.read(&mut self.buffer[self.have..want], from + self.have as u64)?;
-            self.have = want;
+            let (more, error) = self.stored.read(&mut self.buffer[self.have..want], from + self.have as u64);
+            self.have += more;
+            return error.map_or(Ok(()), Err);
         }
         Ok(())
     }
@@ -97,29 +99,30 @@ impl<'a> Blocks<'a> {
         self.at + self.have as u64 >= self.stored.len
     }
 
-    /// Shows `piece` what lies from `state` on, until a record would begin at `until` or behind it, or the data is over.
+    /// Shows `piece` what lies from `state` on, until a record would begin at `until` or behind it, or the data is over, or cannot be read,
+    /// and says where that is.
     pub(super) fn walk(
         &mut self,
         mut state: WalkState,
         until: u64,
         piece: &mut impl Piece,
-    ) -> Result<WalkState, Error> {
+    ) -> (WalkState, Option<Error>) {
         let mut block = if self.recover { RESUME_MIN } else { BLOCK };
         while !state.is_ended() && state.offset() < until {
-            self.fill(state.offset(), block)?;
+            let error = self.fill(state.offset(), block).err();
             let last = self.is_last();
             let mut walk = Records::resume(self.bytes(), state, last);
             loop {
                 let at = walk.offset();
                 if at >= until {
-                    return Ok(walk.into_state());
+                    return (walk.into_state(), None);
                 }
                 if let Some(run) = walk.plain_rest() {
                     let ahead = usize::try_from(until - at).unwrap_or(usize::MAX).min(run.len());
                     walk.pass(piece.run(at, &run[..ahead]));
                     // Also what has taken everything goes on with a look at what follows.
                     if walk.offset() >= until {
-                        return Ok(walk.into_state());
+                        return (walk.into_state(), None);
                     }
                 }
                 let at = walk.offset();
@@ -130,6 +133,9 @@ impl<'a> Blocks<'a> {
             }
             let before = state.offset();
             state = walk.into_state();
+            if error.is_some() {
+                return (state, error);
+            }
             if last {
                 break;
             }
@@ -138,7 +144,7 @@ impl<'a> Blocks<'a> {
                 block *= 2;
             }
         }
-        Ok(state)
+        (state, None)
     }
 
     /// Where, as it seems, a walk that comes from before `boundary` steps over it, and in which state.

@@ -86,6 +86,9 @@ impl<P> Shared<P> {
     }
 }
 
+/// Where a walk stands, and what is in the way of more.
+type Walked = (WalkState, Option<Error>);
+
 /// What becomes of the pieces.
 pub(super) trait Taking<P> {
     /// Why nothing more is taken.
@@ -95,10 +98,7 @@ pub(super) trait Taking<P> {
     fn take(&mut self, piece: P) -> Result<(), Self::Refusal>;
 
     /// Lets `walk` show the next stretch of the file to a piece.
-    fn show(
-        &mut self,
-        walk: impl FnOnce(&mut P) -> Result<WalkState, Error>,
-    ) -> Result<Result<WalkState, Error>, Self::Refusal>;
+    fn show(&mut self, walk: impl FnOnce(&mut P) -> Walked) -> Result<Walked, Self::Refusal>;
 }
 
 /// All joined into one.
@@ -113,10 +113,7 @@ impl<P: Mergeable> Taking<P> for Joined<P> {
         Ok(())
     }
 
-    fn show(
-        &mut self,
-        walk: impl FnOnce(&mut P) -> Result<WalkState, Error>,
-    ) -> Result<Result<WalkState, Error>, Infallible> {
+    fn show(&mut self, walk: impl FnOnce(&mut P) -> Walked) -> Result<Walked, Infallible> {
         Ok(walk(&mut self.0))
     }
 }
@@ -134,7 +131,7 @@ impl<P: Piece, E, M: Fn() -> P, G: FnMut(P) -> Result<(), E>> Taking<P> for Give
         (self.give)(piece)
     }
 
-    fn show(&mut self, walk: impl FnOnce(&mut P) -> Result<WalkState, Error>) -> Result<Result<WalkState, Error>, E> {
+    fn show(&mut self, walk: impl FnOnce(&mut P) -> Walked) -> Result<Walked, E> {
         let mut piece = (self.make)();
         let end = walk(&mut piece);
         piece.settle();
@@ -148,7 +145,11 @@ struct Member<'a, P>(&'a Shared<P>);
 
 impl<P> Drop for Member<'_, P> {
     fn drop(&mut self) {
-        self.0.board().crew -= 1;
+        let mut board = self.0.board();
+        board.crew -= 1;
+        // What it had taken comes from nobody: the others shall not wait for it to be joined.
+        board.stop |= thread::panicking();
+        drop(board);
         self.0.changed.notify_all();
     }
 }
@@ -182,8 +183,9 @@ pub(super) fn walk<P: Piece, T: Taking<P>>(
     let make = &make;
     let shared = &shared;
     thread::scope(|scope| {
+        let _stop = Stop(shared);
         for _ in 0..crew {
-            scope.spawn(move || {
+            let work = move || {
                 let _member = Member(shared);
                 let mut blocks = Blocks::new(*stored, recover);
                 while let Some(n) = shared.take(chunks, ahead(crew)) {
@@ -191,15 +193,18 @@ pub(super) fn walk<P: Piece, T: Taking<P>>(
                     let guess = if n == 0 { Some(begin) } else { blocks.guess(n * chunk).ok().flatten() };
                     let outcome = guess.and_then(|guess| {
                         let mut piece = make();
-                        let end = blocks.walk(guess, until(n), &mut piece).ok()?;
+                        let (end, error) = blocks.walk(guess, until(n), &mut piece);
                         piece.settle();
-                        Some(Outcome { guess, piece, end })
+                        error.is_none().then_some(Outcome { guess, piece, end })
                     });
                     shared.put(n, outcome);
                 }
-            });
+            };
+            // Where there are no more threads to be had, those that there are do it, or the calling one.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                shared.board().crew -= 1;
+            }
         }
-        let _stop = Stop(shared);
         let mut blocks = Blocks::new(*stored, recover);
         let mut state = begin;
         for n in 0..chunks {
@@ -213,10 +218,13 @@ pub(super) fn walk<P: Piece, T: Taking<P>>(
                     taking.take(outcome.piece)?;
                     state = outcome.end;
                 }
-                _ => match taking.show(|piece| blocks.walk(state, until(n), piece))? {
-                    Ok(end) => state = end,
-                    Err(cause) => return Ok((state.offset(), Some(cause))),
-                },
+                _ => {
+                    let (end, error) = taking.show(|piece| blocks.walk(state, until(n), piece))?;
+                    if error.is_some() {
+                        return Ok((end.offset(), error));
+                    }
+                    state = end;
+                }
             }
             shared.joined(n + 1);
             progress(state.offset() - before);

@@ -42,13 +42,13 @@ mod tests;
 
 use std::fs::File;
 use std::num::NonZero;
-use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use crate::check::Broken;
 use crate::convert::Refusal;
 use crate::error::Error;
-use crate::input::{Compression, Source, open_file};
+use crate::input::{Compression, Source};
 use crate::reader::{FileFormat, Reader, ReaderBuilder};
 use crate::{Defect, Record};
 use blocks::Stored;
@@ -191,7 +191,7 @@ impl Pieces {
         };
         let mut reader = self.reader.clone().open(source)?;
         let (format, compression) = (reader.format(), reader.compression());
-        if let Some(file) = path.and_then(|path| self.shareable(&path, &reader).transpose()).transpose()? {
+        if let Some(file) = self.shareable(&reader) {
             let mut joined = Joined(make());
             let stored = Stored::new(&file, reader.name())?;
             let Ok((end, error)) = crew::walk(&stored, self, reader.recovers(), &make, &mut joined, &mut progress);
@@ -199,6 +199,10 @@ impl Pieces {
             piece.settle();
             if !piece.is_inexact() {
                 return Ok(Visited { piece, format, compression, end, refused: None, error });
+            }
+            // Where threads have read, the file may be anywhere.
+            if let Some(path) = path {
+                reader = self.reader.clone().open(path)?;
             }
         }
         let mut piece = make();
@@ -227,7 +231,7 @@ impl Pieces {
         Ok(Visited { piece, format, compression, end, refused, error })
     }
 
-    /// Gives every record and defect of the file at `path`, which `reader` has opened, to pieces that `make` makes, and each
+    /// Gives every record and defect of the file that `reader` has opened, from its beginning, to pieces that `make` makes, and each
     /// of these to `take`, in the order of the file and on the calling thread. None is merged. `progress` is told how many bytes were done since
     /// it was told last.
     ///
@@ -237,36 +241,33 @@ impl Pieces {
     ///
     /// # Errors
     ///
-    /// What `take` returns, after which it is not called again, and where the file cannot be opened. What goes wrong later is in
+    /// What `take` returns, after which it is not called again, and where the length of the file cannot be asked for. What goes wrong later is in
     /// [`Given::error`].
     pub fn each<P: Piece, E: From<Error>>(
         &self,
-        path: &Path,
         reader: &Reader,
         make: impl Fn() -> P + Sync,
         take: impl FnMut(P) -> Result<(), E>,
         progress: impl FnMut(u64),
     ) -> Result<Option<Given>, E> {
-        let Some(file) = self.shareable(path, reader)? else { return Ok(None) };
+        let Some(file) = self.shareable(reader) else { return Ok(None) };
         let stored = Stored::new(&file, reader.name())?;
         let mut given = crew::Given { make: &make, give: take };
         let (end, error) = crew::walk(&stored, self, reader.recovers(), &make, &mut given, progress)?;
         Ok(Some(Given { end, error }))
     }
 
-    /// Whether threads can share the file at `path`, which `reader` has opened.
-    pub fn can_share(&self, path: &Path, reader: &Reader) -> bool {
-        let is_plain = reader.format() == FileFormat::Erf && !reader.compression().is_compressed();
-        // To open what is no file may wait for somebody, or take what is in it.
-        is_plain && self.threads > 1 && path.metadata().is_ok_and(|data| data.is_file())
+    /// Whether threads can share what `reader` reads: uncompressed ERF in a regular file.
+    pub fn can_share(&self, reader: &Reader) -> bool {
+        self.shareable(reader).is_some()
     }
 
-    /// The file opened once more, if threads can share it.
-    fn shareable(&self, path: &Path, reader: &Reader) -> Result<Option<File>, Error> {
-        if !self.can_share(path, reader) {
-            return Ok(None);
-        }
-        open_file(path).map(Some)
+    /// The file, if threads can share it: the one that is open, whatever has become of its name.
+    fn shareable(&self, reader: &Reader) -> Option<Arc<File>> {
+        let is_plain = reader.format() == FileFormat::Erf && !reader.compression().is_compressed();
+        let file = reader.file().filter(|_| is_plain && self.threads > 1)?;
+        // One of no length may have content all the same, in file systems that make it as it is read.
+        file.metadata().is_ok_and(|data| data.is_file() && data.len() > 0).then(|| Arc::clone(file))
     }
 }
 

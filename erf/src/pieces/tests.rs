@@ -96,7 +96,7 @@ fn a_guess_holds_for_a_good_file() {
         let mut blocks = super::blocks::Blocks::new(stored, recover);
         let mut state = crate::WalkState::new(0).with_recover(recover);
         for boundary in (10_000..bytes.len() as u64).step_by(20_000) {
-            state = blocks.walk(state, boundary, &mut All::default()).unwrap();
+            state = blocks.walk(state, boundary, &mut All::default()).0;
             let guess = super::blocks::Blocks::new(stored, recover).guess(boundary).unwrap();
             assert_eq!(guess, Some(state), "{boundary}");
         }
@@ -123,6 +123,29 @@ fn a_tail_of_zeros_and_a_torn_one_are_told_once() {
 #[test]
 fn an_empty_file_has_nothing() {
     assert_eq!(in_pieces(&[], false, 100, 2), (All::default(), 0));
+}
+
+#[test]
+fn nobody_waits_for_a_piece_that_has_fallen() {
+    /// At one record, far from the beginning, and only in a thread of its own.
+    struct Trips(std::thread::ThreadId);
+    impl Piece for Trips {
+        fn record(&mut self, offset: u64, _: &Record<'_>) {
+            let own = std::thread::current().id() != self.0;
+            assert!(!(own && (40_000..42_000).contains(&offset)), "trips");
+        }
+        fn defect(&mut self, _: Defect) {}
+    }
+
+    impl Mergeable for Trips {
+        fn merge(&mut self, _: Self) {}
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&file_of(900)).unwrap();
+    let caller = std::thread::current().id();
+    let pieces = Pieces::new().threads(2).chunk(2500);
+    let fallen = std::panic::catch_unwind(|| pieces.visit(file.path(), || Trips(caller), |_| ()).map(|_| ()));
+    assert!(fallen.is_err());
 }
 
 #[test]
@@ -199,7 +222,7 @@ fn given(bytes: &[u8], recover: bool, chunk: u64, threads: usize) -> Option<(All
         all.0.extend(piece.0);
         Ok::<_, crate::Error>(())
     };
-    let given = pieces.each(file.path(), &reader, All::default, take, |_| ()).unwrap()?;
+    let given = pieces.each(&reader, All::default, take, |_| ()).unwrap()?;
     assert!(given.error.is_none());
     Some((all, given.end))
 }
@@ -228,7 +251,7 @@ fn nothing_is_given_behind_what_was_refused() {
         taken += 1;
         if taken == 3 { Err(crate::Error::new(crate::ErrorKind::Write, "full")) } else { Ok(()) }
     };
-    let refused = Pieces::new().threads(2).chunk(3000).each(file.path(), &reader, All::default, take, |_| ());
+    let refused = Pieces::new().threads(2).chunk(3000).each(&reader, All::default, take, |_| ());
     assert_eq!(refused.unwrap_err().kind(), crate::ErrorKind::Write);
     assert_eq!(taken, 3);
 }
@@ -240,8 +263,32 @@ fn what_is_no_file_of_records_is_not_shared() {
     std::fs::write(&path, file_of(10)).unwrap();
     let reader = Reader::open_path(&path).unwrap();
     let pieces = Pieces::new().threads(2);
-    assert!(pieces.can_share(&path, &reader));
-    assert!(!pieces.can_share(dir.path(), &reader));
-    assert!(!pieces.can_share(&dir.path().join("gone"), &reader));
-    assert!(!Pieces::new().threads(1).can_share(&path, &reader));
+    assert!(pieces.can_share(&reader));
+    assert!(!Pieces::new().threads(1).can_share(&reader));
+    let stream = Reader::from_read(std::io::Cursor::new(file_of(10))).unwrap();
+    assert!(!pieces.can_share(&stream));
+    let gzip = dir.path().join("x.gz");
+    let mut packed = flate2::write::GzEncoder::new(std::fs::File::create(&gzip).unwrap(), flate2::Compression::fast());
+    packed.write_all(&file_of(10)).unwrap();
+    packed.finish().unwrap();
+    assert!(!pieces.can_share(&Reader::open_path(&gzip).unwrap()));
+}
+
+/// Who has opened a file reads that one, also when another has its name by now.
+#[test]
+fn the_file_that_is_open_is_shared_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.erf");
+    let bytes = file_of(400);
+    std::fs::write(&path, &bytes).unwrap();
+    let reader = Reader::open_path(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, vec![0x55; bytes.len()]).unwrap();
+    let mut all = All::default();
+    let take = |piece: All| {
+        all.0.extend(piece.0);
+        Ok::<_, crate::Error>(())
+    };
+    Pieces::new().threads(2).chunk(3000).each(&reader, All::default, take, |_| ()).unwrap().unwrap();
+    assert!(all == sequential(&bytes, false));
 }

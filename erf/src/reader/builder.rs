@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Reader;
 use super::body::Body;
@@ -195,7 +196,7 @@ impl ReaderBuilder {
         }
         mapped.refill();
         let reader = Reader::new(name.to_owned(), FileFormat::Erf, Compression::None, Body::Map(mapped), self.recover);
-        Ok(Some(reader.of_file(true)))
+        Ok(Some(reader.of_file(true).with_file(file.try_clone().ok().map(Arc::new))))
     }
 
     fn blocks(self, input: Input, regular: bool) -> Result<Reader, Error> {
@@ -204,6 +205,7 @@ impl ReaderBuilder {
         // Decoders deliver in pieces of their own liking; only a plain pipe is given on as it comes.
         let eager = regular || compression.is_compressed();
         let block = self.block();
+        let file = input.file();
         let mut window = Window::new(input, block);
         window.refill(eager);
         let format = match self.format {
@@ -219,7 +221,7 @@ impl ReaderBuilder {
         };
         // Records that were made here are not damaged.
         let recover = self.recover && format == FileFormat::Erf;
-        Ok(Reader::new(name, format, compression, body, recover).of_file(regular))
+        Ok(Reader::new(name, format, compression, body, recover).of_file(regular).with_file(file))
     }
 }
 

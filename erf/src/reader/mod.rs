@@ -11,8 +11,9 @@ mod packets;
 mod tests;
 
 use std::fmt;
+use std::fs::File;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub use batch::{Batch, BatchIter};
 pub use builder::{Access, ReaderBuilder};
@@ -85,6 +86,8 @@ pub struct Reader {
     recover: bool,
     /// It is a regular file: reading waits for nobody.
     of_file: bool,
+    /// That file, for who reads it by himself.
+    file: Option<Arc<File>>,
 }
 
 impl Reader {
@@ -153,12 +156,23 @@ impl Reader {
             plain: !recover,
             recover,
             of_file: false,
+            file: None,
         }
     }
 
     /// Says whether it reads a regular file.
     pub(crate) fn of_file(self, of_file: bool) -> Reader {
         Reader { of_file, ..self }
+    }
+
+    /// Gives it the file that it reads.
+    fn with_file(self, file: Option<Arc<File>>) -> Reader {
+        Reader { file, ..self }
+    }
+
+    /// The file that it reads, if that is a regular one, whatever name it has by now.
+    pub(crate) fn file(&self) -> Option<&Arc<File>> {
+        self.file.as_ref()
     }
 
     /// Whether it may wait for whoever writes what it reads: that is no regular file.

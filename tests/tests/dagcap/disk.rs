@@ -277,7 +277,7 @@ fn a_throttled_disk_costs_counted_packets_and_nothing_else() {
         "rate=2500000 {THROTTLE}
         sh -c 'echo $$ >\"$0/cgroup.procs\" && exec \"$@\"' \"$group\" \
             \"$2\" --device emu:synthetic=1518,rate=5kpps,memory=1MiB --io direct --json --out \"$1/wire\" & dagcap=$!
-        until [ $(stat -c %s \"$1/wire\" 2>/dev/null || echo 0) -gt 6000000 ]; do sleep 0.05; done
+        while kill -0 $dagcap && [ $(stat -c %s \"$1/wire\" 2>/dev/null || echo 0) -le 6000000 ]; do sleep 0.05; done
         kill -INT $dagcap; wait $dagcap; code=$?; cp \"$1/wire\" \"$1.copy\"; exit $code"
     );
     let Some(ran) = on_a_disk(dir.path(), 96, &script) else { return };

@@ -236,7 +236,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Some(filter) => {
             pass = Pass::begin_whole(&args.files)?;
             let each_alone = args.selection().looks_at_each_alone();
-            if !(each_alone && shared::filtered(&mut cut, &mut pass, filter, &args.files)?) {
+            if !(each_alone && shared::filtered(&mut cut, &mut pass, filter)?) {
                 filtered(&mut cut, &mut pass, filter, args)?;
             }
         }

@@ -12,7 +12,7 @@ use erf::{Defect, Error, Record};
 
 use super::super::Failure;
 use super::super::defects::Found;
-use super::super::pass::{Files, Pass};
+use super::super::pass::Pass;
 use super::{Cut, found_fcs};
 
 /// More threads wait for the one that writes.
@@ -22,15 +22,13 @@ const THREADS: usize = 4;
 const CHUNK: u64 = 2 << 20;
 
 /// Cuts out of the input what `filter` matches. `false`: threads cannot share it, and nothing has been done.
-pub(super) fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter, files: &Files) -> Result<bool, Failure> {
+pub(super) fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter) -> Result<bool, Failure> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS);
     let pieces = Pieces::new().threads(threads).chunk(CHUNK);
-    if files.input.as_os_str() == "-" || !pass.can_be_shared(&pieces, &files.input) {
+    if !pass.can_be_shared(&pieces) {
         return Ok(false);
     }
-    // A look of its own at the first records: a pass has begun where somebody has looked.
-    let fcs =
-        files.reading.open(&files.input)?.next_batch()?.map_or_else(FcsPolicy::default, |batch| found_fcs(&batch));
+    let fcs = pass.look(found_fcs)?.unwrap_or_default();
     // What has been written is filled again: fresh memory costs as much as what is done with it.
     let rooms = Mutex::new(Vec::<Vec<u8>>::new());
     let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,16 +41,17 @@ pub(super) fn filtered(cut: &mut Cut, pass: &mut Pass, filter: &Filter, files: &
         found: Found::default(),
         failed: None,
     };
-    pass.each_piece(&pieces, &files.input, make, |share, told, sink| {
+    pass.each_piece(&pieces, make, |share, told, sink| {
         let Share { filter: asked, cut: part, mut out, found, failed, .. } = share;
         filter.count_in(&asked);
         cut.add(&part);
-        sink.write_run(&out, part.taken)?;
         told.hear_all(&found);
+        sink.write_run(&out, part.taken)?;
         out.clear();
         rooms().push(out);
         failed.map_or(Ok(()), |error| Err(error.into()))
-    })
+    })?;
+    Ok(true)
 }
 
 /// What one thread takes of a stretch.
@@ -129,8 +128,23 @@ impl Piece for Share {
         if self.failed.is_some() {
             return;
         }
-        let (_, done) = self.sift(offset, record.bytes());
-        self.failed = done.err();
+        let Self { filter, fcs, cut, out, found, .. } = self;
+        found.audit(offset, record);
+        cut.seen += 1;
+        if cut.selector.fits(record) {
+            match filter.matches_with_fcs(record, *fcs) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    self.failed = Some(error);
+                    return;
+                }
+            }
+        }
+        let Ok(()) = cut.take(record, |record| {
+            out.extend_from_slice(record.bytes());
+            Ok::<_, Infallible>(())
+        });
     }
 
     fn defect(&mut self, defect: Defect) {
