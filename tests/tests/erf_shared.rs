@@ -1,11 +1,13 @@
 //! `erf cut --filter` of a file that threads share: what comes out, and what is said, is what one thread makes of the same bytes from a pipe.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 
 use erf::{RecordBuilder, RecordType, Timestamp};
-use house_tests::run::{Ran, erf, run};
+use house_tests::run::{Ran, erf, prepared, run};
 use serde_json::Value;
 
 /// Several times what a thread takes at once.
@@ -158,4 +160,25 @@ fn more_defects_than_are_told_are_counted() {
     let json = check_alike(dir, "--read-as erf", 1);
     assert!(json["defects_total"].as_u64() > Some(20_000), "{}", json["defects_total"]);
     assert_eq!(json["defects"].as_array().map(Vec::len), Some(1000));
+}
+
+/// Somebody else, who may have so many processes and threads.
+#[test]
+fn where_threads_cannot_be_had_it_is_done_without() {
+    if !house_skip::need_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
+    // Several times as many stretches as may be under way.
+    fs::write(dir.join("in.erf"), records().repeat(3)).unwrap();
+    fs::copy(erf("").get_program(), dir.join("erf")).unwrap();
+    let mut made = Vec::new();
+    for most in [1, 2, 50] {
+        let line = format!("ulimit -u {most} && exec ./erf cut in.erf out-{most}.erf --filter 'greater 300'");
+        run(prepared("bash").args(["-c", &line]).current_dir(dir).uid(64_999).gid(64_999)).exits(1);
+        made.push(fs::read(dir.join(format!("out-{most}.erf"))).unwrap());
+    }
+    assert!(made[0].len() > 10_000_000 && made.iter().all(|one| *one == made[0]));
 }
