@@ -267,6 +267,10 @@ fn what_is_no_file_of_records_is_not_shared() {
     assert!(!Pieces::new().threads(1).can_share(&reader));
     let stream = Reader::from_read(std::io::Cursor::new(file_of(10))).unwrap();
     assert!(!pieces.can_share(&stream));
+    // As a file system says it that makes content as it is read.
+    let empty = dir.path().join("empty.erf");
+    std::fs::write(&empty, "").unwrap();
+    assert!(!pieces.can_share(&Reader::builder().force_format(FileFormat::Erf).open(empty).unwrap()));
     let gzip = dir.path().join("x.gz");
     let mut packed = flate2::write::GzEncoder::new(std::fs::File::create(&gzip).unwrap(), flate2::Compression::fast());
     packed.write_all(&file_of(10)).unwrap();
