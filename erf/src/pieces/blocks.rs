@@ -154,7 +154,7 @@ impl<'a> Blocks<'a> {
         let mut walk = Records::resume(self.bytes(), WalkState::new(from).with_recover(true), self.is_last());
         let mut sound = 0;
         while walk.offset() < boundary {
-            // To look at each record with those behind it takes five times as long as to go from one to the next.
+            // To look at each record with those behind it takes much longer than to go from one to the next.
             if sound == SOUND
                 && !self.recover
                 && let Some(offset) = self.plainly(walk.offset(), boundary)
